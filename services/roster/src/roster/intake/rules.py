@@ -1,0 +1,87 @@
+"""Words of the roster and the two age limits that decide whether a man belongs on one.
+
+SOURCE: 免役禁役緩徵緩召實施辦法 Art. 11, 13, 14, 16; Military Service Act (兵役法) Art. 3;
+roster.md RO-02, RO-04, RO-10, RO-14; contract.md "Roster columns".
+"""
+
+from datetime import date
+from enum import StrEnum
+
+
+class RosterKind(StrEnum):
+    """What a submission asks for (RO-02)."""
+
+    APPLICATION = "application"
+    EXTENSION = "extension"
+    REAPPLICATION = "reapplication"
+    CESSATION = "cessation"
+
+
+class Level(StrEnum):
+    """學制. The order of the members is the order of RO-22: `rank` compares two levels."""
+
+    SENIOR_HIGH = "senior_high"
+    JUNIOR_COLLEGE = "junior_college"
+    BACHELOR = "bachelor"
+    MASTER = "master"
+    DOCTORAL = "doctoral"
+
+    @property
+    def rank(self) -> int:
+        """0 for senior_high up to 4 for doctoral."""
+        return _LEVEL_RANK[self.value]
+
+
+_LEVEL_RANK = {level.value: rank for rank, level in enumerate(Level)}
+
+
+class Division(StrEnum):
+    """部別."""
+
+    DAY = "day"
+    CONTINUING = "continuing"
+
+
+class CessationReason(StrEnum):
+    """Why a deferment ends (Art. 16 and 16-1; RO-04). Who may report which is in `deadlines.py`."""
+
+    GRADUATED = "graduated"
+    ON_LEAVE = "on_leave"
+    WITHDREW = "withdrew"
+    EXPELLED = "expelled"
+    EXPERIMENTAL_COMPLETED = "experimental_completed"
+    EXPERIMENTAL_LEFT = "experimental_left"
+    EXPERIMENTAL_PERMIT_REVOKED = "experimental_permit_revoked"
+    TRAINED_TO_RESERVE = "trained_to_reserve"
+    TRAINED_REPLACEMENT = "trained_replacement"
+
+
+class Reporter(StrEnum):
+    """Who hands a cessation in (RO-04): organisation types of the token, and the man himself."""
+
+    SCHOOL = "school"
+    EDUCATION_AUTHORITY = "education_authority"
+    COUNTY = "county"
+    MAN = "man"
+
+
+FIRST_YEAR_OF_LIABILITY = 19
+LAST_YEAR_OF_LIABILITY = 36
+
+
+def age_in_year(birth_date: date, day: date) -> int:
+    """Age as the Military Service Act counts it: year less year of birth, whatever the day (Art. 3)."""
+    return day.year - birth_date.year
+
+
+def past_conscription_age(birth_date: date, day: date) -> bool:
+    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3; RO-10)."""
+    return age_in_year(birth_date, day) > LAST_YEAR_OF_LIABILITY
+
+
+def not_yet_draftee(birth_date: date, day: date) -> bool:
+    """True until 31 December of the year in which he turns 18 (Act Art. 3; RO-14).
+
+    In a posted roster this is a warning, never a faulty cell (RO-33).
+    """
+    return age_in_year(birth_date, day) < FIRST_YEAR_OF_LIABILITY
