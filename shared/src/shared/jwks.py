@@ -1,6 +1,6 @@
 """Keys that sign and check tokens: reading a JWK set strictly, keeping a fetched one fresh.
 
-SOURCE: RFC 7517 (JWK), RFC 7638 (thumbprint), RFC 7518 3.3/3.4 (RS256, ES256); ../spec/identity.md ID-05, GW-02.
+SOURCE: RFC 7517 (JWK), RFC 7638 (thumbprint), RFC 7518 3.3/3.4 (RS256, ES256); ../spec/identity.md ID-05.
 """
 
 import asyncio
@@ -120,8 +120,8 @@ class KeySet:
         """The signing keys of a JWK set (already parsed JSON).
 
         Keys of other kinds and uses are passed over, as RFC 7517 5 asks. Raises JwksError when the document
-        is no JWK set, names a kid twice, holds a weak key, or gives away secret members: such a set is not to be
-        used in part.
+        is no JWK set, names a kid twice, holds a weak key, or gives away secret members: such a set is not
+        to be used in part.
         """
         keys = document.get("keys") if isinstance(document, Mapping) else None
         if not isinstance(keys, list) or len(keys) > MOST_KEYS:
@@ -133,12 +133,6 @@ class KeySet:
 
     def __len__(self) -> int:
         return len(self._keys)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, KeySet) and self._keys == other._keys
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._keys.values()))
 
 
 def as_jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
@@ -183,6 +177,7 @@ class HttpKeys:
     - A `kid` that is not at hand makes at most one fetch per `spacing` seconds, however many tokens name one,
       and all who wait share it.
     - `keep_fresh()` fetches every `max_age` seconds, so that a key taken out of the set stops working.
+    - A fetch is given up after `patience` seconds.
     - When identity does not answer, or answers nonsense, the keys at hand stay in force.
     One instance belongs to one event loop.
     """
@@ -193,11 +188,13 @@ class HttpKeys:
         *,
         spacing: float = 5.0,
         max_age: float = 300.0,
+        patience: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._spacing = spacing
         self._max_age = max_age
+        self._patience = patience
         self._clock = clock
         self._keys = KeySet()
         self._tried_at: float | None = None
@@ -232,13 +229,15 @@ class HttpKeys:
             return await self._load()
 
     async def keep_fresh(self) -> None:
-        """Run for the life of the process: fetch, wait `max_age`, again; after a failure wait `spacing` (at most 1 s
-        as long as there is no key at all)."""
+        """Run for the life of the process: fetch, wait `max_age`, fetch again.
+
+        After a failure the wait is `spacing`, or a quarter of a second while there is no key at all.
+        """
         while True:
-            good = await self.refresh()
-            await asyncio.sleep(
-                self._max_age if good else min(self._spacing, 1.0 if not self.loaded else 5.0)
-            )
+            if await self.refresh():
+                await asyncio.sleep(self._max_age)
+            else:
+                await asyncio.sleep(self._spacing if self.loaded else min(self._spacing, 0.25))
 
     def _tried_lately(self) -> bool:
         return self._tried_at is not None and self._clock() - self._tried_at < self._spacing
@@ -246,7 +245,9 @@ class HttpKeys:
     async def _load(self) -> bool:
         self._tried_at = self._clock()
         try:
-            fetched = KeySet.from_jwks(json.loads(await self._fetch()))
+            async with asyncio.timeout(self._patience):
+                document = await self._fetch()
+            fetched = KeySet.from_jwks(json.loads(document))
         # Whatever the client raises (no connection, time-out, status, bad JSON), the old keys stay in force.
         except Exception as error:
             log.warning("keys not refreshed: %s", type(error).__name__)
@@ -270,12 +271,8 @@ def _required_members(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> dict
         rsa_numbers = key.public_numbers()
         return {"e": _encode_int(rsa_numbers.e), "kty": "RSA", "n": _encode_int(rsa_numbers.n)}
     ec_numbers = key.public_numbers()
-    return {
-        "crv": "P-256",
-        "kty": "EC",
-        "x": _encode_int(ec_numbers.x, 32),
-        "y": _encode_int(ec_numbers.y, 32),
-    }
+    x, y = (_encode_int(number, 32) for number in (ec_numbers.x, ec_numbers.y))
+    return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
 
 def _read_jwk(jwk: object) -> PublicKey | None:
@@ -325,7 +322,8 @@ def _algorithm_of(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> Algorith
 def _int(member: object) -> int:
     if not isinstance(member, str):
         raise JwksError("a number that is not text")
-    return int.from_bytes(base64.urlsafe_b64decode(member + "=" * (-len(member) % 4)), "big")
+    padded = member + "=" * (-len(member) % 4)
+    return int.from_bytes(base64.b64decode(padded, altchars=b"-_", validate=True), "big")
 
 
 def _encode_int(number: int, length: int | None = None) -> str:

@@ -1,9 +1,9 @@
 """Access tokens: compact JWTs, read strictly. The only module that imports python-jose.
 
-python-jose checks the signature and nothing else. Its handling of claims and headers is not trusted: it takes the
-last of two equal names, ignores `crit`, lets the token choose among algorithms, and takes a DER public key for an
-HMAC secret. So the token is taken apart here, the key is found by `kid` and brings its own algorithm, and the
-claims are read by a model that knows every name.
+python-jose checks the signature and nothing else. Its handling of claims and headers is not trusted: it takes
+the last of two equal names, ignores `crit`, lets the token choose among algorithms, and takes a DER public
+key for an HMAC secret. So the token is taken apart here, the key is found by `kid` and brings its own
+algorithm, and the claims are read by a model that knows every name.
 
 SOURCE: RFC 7515, RFC 7519, RFC 8725 (best practices); ../spec/identity.md ID-03, ID-05, GW-02.
 """
@@ -156,11 +156,11 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Verifier:
-    """Checks access tokens; remembers those that passed, by SHA-256, until they expire (least recently used go first).
+    """Checks access tokens; remembers those that passed until they expire (least recently used go first).
 
-    A remembered token is still refused once its time is over or its key has left the key source. The token itself is
-    not kept in memory. `now` is real time: the offset of local mode never moves a token's life. One instance belongs
-    to one event loop.
+    A remembered token is still refused once its time is over or its key has left the key source. It is
+    remembered by its SHA-256: the token itself is not kept in memory. `now` is real time: the offset of local
+    mode never moves a token's life. One instance belongs to one event loop.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Verifier:
 
 
 def mint(claims: Mapping[str, Any], key: SigningKey) -> str:
-    """A signed token with exactly these claims. Raises TokenError("bad_claims") for what no Verifier would read."""
+    """A signed token with exactly these claims. Raises TokenError for what no Verifier would read."""
     _read_claims(dict(claims))
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
     signer = jwk.construct(key.key, key.alg)
@@ -259,7 +259,7 @@ def mint(claims: Mapping[str, Any], key: SigningKey) -> str:
 def bearer_token(authorization: Iterable[str]) -> str:
     """The token in a request's Authorization header values (RFC 6750 2.1; the scheme's case does not matter).
 
-    Raises TokenError: "missing" without the header, "scheme" for another scheme, two headers, or no single token.
+    Raises TokenError: "missing" without the header, "scheme" for another scheme, two headers, no one token.
     """
     values = list(authorization)
     if not values:
