@@ -47,7 +47,11 @@ def configure(service: str, level: str = "INFO") -> None:
         mask_personal_data,
     ]
     structlog.configure(
-        processors=[*processors[:2], *processors[3:5], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *processors[:2],
+            *processors[3:5],
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

@@ -99,9 +99,7 @@ class ProblemError(Exception):
             "status": self.type.status,
             "code": self.type.code,
             "instance": instance,
-            "errors": [
-                {k: v for k, v in asdict(fault).items() if v is not None} for fault in self.errors[:MAX_LISTED]
-            ],
+            "errors": [{k: v for k, v in asdict(fault).items() if v is not None} for fault in self.errors[:MAX_LISTED]],
             "error_count": self.error_count,
         }
         if self.detail is not None:
@@ -144,9 +142,7 @@ IDEMPOTENCY_KEY_REUSED = ProblemType(
     "此 Idempotency-Key 已用於不同內容的請求",
     "That Idempotency-Key was used for a different request",
 )
-IDEMPOTENCY_BUSY = ProblemType(
-    "idempotency_busy", 409, "相同的請求正在處理中", "The same request is being processed"
-)
+IDEMPOTENCY_BUSY = ProblemType("idempotency_busy", 409, "相同的請求正在處理中", "The same request is being processed")
 INTERNAL = ProblemType("internal_error", 500, "系統發生錯誤，已記錄", "An internal error, which was recorded")
 UPSTREAM_FAILED = ProblemType("upstream_failed", 502, "後端服務回應異常", "An upstream service failed")
 UNAVAILABLE = ProblemType("unavailable", 503, "服務暫時無法使用，請稍後再試", "Temporarily unavailable; try again")

@@ -19,8 +19,7 @@ class Settings(BaseSettings):
     """The settings of one service process.
 
     `issuer` is identity's public address and stands in every token as `iss`. `field_keys` or `field_keys_dir`
-    holds the key ring of encrypted columns (`shared.crypto`). `event_routes` are the sibling services that this
-    one's events are delivered to.
+    holds the key ring of encrypted columns (`shared.crypto`).
     """
 
     model_config = SettingsConfigDict(env_prefix="MUSTER_", extra="ignore", frozen=True)
@@ -56,7 +55,7 @@ def load(service: ServiceName) -> Settings:
     if not url:
         raise SettingsError(f"{variable} is not set: give the address of the {service} database.")
     try:
-        settings = Settings(service=service, database_url=SecretStr(url))  # type: ignore[call-arg]
+        settings = Settings(service=service, database_url=SecretStr(url))
     except ValidationError as error:
         names = ", ".join(f"MUSTER_{'_'.join(map(str, e['loc'])).upper()}" for e in error.errors())
         raise SettingsError(f"Missing or unusable settings: {names}.") from None

@@ -1,0 +1,281 @@
+"""What every service is made of: health, metrics, problems, request ids, OpenAPI; `create_service` puts it together."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import crypto, http, logs, metrics, problems, validation
+from shared.auth import Requires, current_principal
+from shared.db import Context, Database
+from shared.guard import LIMIT_KEY, TYPES_KEY
+from shared.problems import ProblemError
+from shared.settings import Settings
+from shared.tokens import HttpKeys, KeySource, Verifier
+
+log = logs.get(__name__)
+RETRY_AFTER = {"Retry-After": "2"}
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Telemetry:
+    """Outermost: gives each request an id, counts and times it by route template, logs it without personal data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if 8 <= len(given) <= 64 and given.replace("-", "").isalnum() else uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            elapsed = time.perf_counter() - started
+            metrics.REQUESTS.labels(scope["method"], route, status).inc()
+            metrics.LATENCY.labels(scope["method"], route).observe(elapsed)
+            if route not in ("/healthz", "/readyz", "/metrics"):
+                log.info("request", method=scope["method"], route=route, status=status, ms=int(elapsed * 1000))
+
+
+def problem_response(error: ProblemError, request: Request) -> Response:
+    """The HTTP form of a refusal."""
+    return Response(
+        error.encode(request.scope["path"]),
+        error.type.status,
+        error.headers,
+        media_type=problems.MEDIA_TYPE,
+    )
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem_response(error, request)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem_response(validation.problem(error), request)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED, 400: problems.BAD_SYNTAX}
+    kind = known.get(error.status_code, problems.BAD_SYNTAX if error.status_code < 500 else problems.INTERNAL)
+    return problem_response(kind(headers=dict(error.headers or {})), request)
+
+
+def _database_is_away(error: BaseException) -> bool:
+    if isinstance(error, PoolTimeout | ConnectionError | InterfaceError | OperationalError | TimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    if _database_is_away(error):
+        log.warning("database_unavailable", error=type(error).__name__)
+        return problem_response(problems.UNAVAILABLE(headers=RETRY_AFTER), request)
+    return await _on_error(request, error)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    log.error("internal_error", exc_info=error)
+    return problem_response(problems.INTERNAL(), request)
+
+
+def create_service(
+    settings: Settings,
+    routers: Sequence[APIRouter],
+    *,
+    title: str,
+    description: str,
+    keys: KeySource | None = None,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """The FastAPI application of one service, with everything that is the same in all of them.
+
+    `keys` is given by identity (its own) and by tests; others fetch identity's JWKS. `lifespan` adds what the
+    service itself opens and closes.
+    """
+    logs.configure(settings.service, settings.log_level)
+    crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
+    database = Database(
+        settings.database_url.get_secret_value(), pool_size=settings.pool_size, application=settings.service
+    )
+    client = http.client()
+    jwks = f"{settings.identity_url}/identity/v1/.well-known/jwks.json"
+    source = keys if keys is not None else HttpKeys(lambda: http.fetch(client, jwks))
+
+    @asynccontextmanager
+    async def run(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            stack.push_async_callback(client.aclose)
+            async with database.transaction(Context.system(settings.service)) as session:
+                await crypto.check_keys(session)
+            if isinstance(source, HttpKeys):
+                fresh = asyncio.create_task(source.keep_fresh())
+                stack.callback(fresh.cancel)
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(app))
+            yield
+
+    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=run, docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.database = database
+    app.state.keys = source
+    app.state.verifier = Verifier(source, settings.issuer)
+    app.add_middleware(Telemetry)
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    for kind in (DBAPIError, PoolTimeout, ConnectionError, TimeoutError):
+        app.add_exception_handler(kind, _on_database)
+    app.add_exception_handler(Exception, _on_error)
+    app.include_router(_operations(app, source))
+    for router in routers:
+        app.include_router(router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def _operations(app: FastAPI, keys: KeySource) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz(response: Response) -> dict[str, str]:
+        """The process can do its work: database reached, keys at hand."""
+        checks: dict[str, Callable[[], Awaitable[None]]] = {"database": _ping(app), "keys": _loaded(keys)}
+        state: dict[str, str] = {}
+        for name, check in checks.items():
+            try:
+                await check()
+                state[name] = "ok"
+            except Exception as error:
+                state[name] = type(error).__name__
+                response.status_code = 503
+        return state
+
+    @router.get("/metrics")
+    async def exposition() -> Response:
+        """Prometheus metrics."""
+        body, media_type = metrics.exposition()
+        return Response(body, media_type=media_type)
+
+    return router
+
+
+def _loaded(keys: KeySource) -> Callable[[], Awaitable[None]]:
+    async def loaded() -> None:
+        if not keys.loaded:
+            raise LookupError
+
+    return loaded
+
+
+def _ping(app: FastAPI) -> Callable[[], Awaitable[None]]:
+    async def ping() -> None:
+        async with app.state.database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    return ping
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Any]:
+    for child in dependant.dependencies:
+        yield child.call
+        yield from _dependencies(child)
+
+
+def roles_of(route: APIRoute) -> tuple[str, ...] | None:
+    """The roles a route takes; empty for any valid token, None for a route without a token."""
+    calls = list(_dependencies(route.dependant))
+    found = [call.roles for call in calls if isinstance(call, Requires)]
+    if found:
+        return tuple(found[0])
+    return () if current_principal in calls else None
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document: FastAPI's, with roles, problems and security on each operation."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        openapi_version="3.1.0",
+    )
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = validation.PROBLEM_SCHEMA
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                _describe_operation(operation, roles_of(route))
+    app.openapi_schema = document
+    return document
+
+
+def _describe_operation(operation: dict[str, Any], roles: tuple[str, ...] | None) -> None:
+    for key in (LIMIT_KEY, TYPES_KEY):
+        if isinstance(operation.get(key), tuple):
+            operation[key] = list(operation[key])
+    operation["x-roles"] = None if roles is None else list(roles)
+    operation["security"] = [] if roles is None else [{"bearer": []}]
+    answers = operation.setdefault("responses", {})
+    statuses = ["400", "413", "415", "422", "429", "500", "503"]
+    if roles is not None:
+        statuses += ["401", "403"]
+    names = {p["name"].lower() for p in operation.get("parameters", ())}
+    if any(p["in"] == "path" for p in operation.get("parameters", ())):
+        statuses.append("404")
+    if "if-match" in names:
+        statuses += ["412", "428"]
+    if "idempotency-key" in names:
+        statuses.append("409")
+    for status in sorted(statuses):
+        kinds = [k for k in problems.ProblemType.catalogue.values() if str(k.status) == status]
+        answers[status] = {
+            "description": "; ".join(sorted(f"`{k.code}` {k.title_en}" for k in kinds))[:2_000] or status,
+            "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }

@@ -1,0 +1,62 @@
+"""Who did what, when: plain append-only rows, in the transaction of the act itself.
+
+The table takes no UPDATE and no DELETE (grants and a trigger). Rows hold ids and facts, never a national ID or a
+name of a draftee.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import Column, DateTime, Identity, MetaData, Table, Text, func, insert
+from sqlalchemy.dialects.postgresql import BIGINT, JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.db import context_of
+
+metadata = MetaData()
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("sub", Text, nullable=False),
+    Column("org_type", Text, nullable=False),
+    Column("org_code", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("entity_id", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("request_id", Text),
+)
+
+
+def row(
+    session: AsyncSession, action: str, entity: str, entity_id: object, data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The values of one audit row, for bulk acts that insert many at once."""
+    context = context_of(session)
+    return {
+        "sub": context.sub,
+        "org_type": context.org_type,
+        "org_code": context.org_code,
+        "action": action,
+        "entity": entity,
+        "entity_id": str(entity_id),
+        "data": dict(data or {}),
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+    }
+
+
+async def record(
+    session: AsyncSession, action: str, entity: str, entity_id: object, data: Mapping[str, Any] | None = None
+) -> None:
+    """Append one audit row for the caller of this transaction."""
+    await session.execute(insert(audit_entry).values(row(session, action, entity, entity_id, data)))
+
+
+async def record_many(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    """Append many rows made by `row` in one statement."""
+    if rows:
+        await session.execute(insert(audit_entry), rows)

@@ -1,0 +1,82 @@
+"""Who is calling, and whether the role suffices: the FastAPI side of `shared.tokens`.
+
+    CaseOfficer = Annotated[Principal, Depends(Requires("case_officer"))]
+
+`Requires` is the second of three walls (gateway policy, this, row-level security); the roles it names also stand in
+the OpenAPI document as `x-roles`. Organisation tests are the service's: it knows whose thing is asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from shared.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from shared.tokens import ROLES, Claims, TokenError, Verifier, bearer_token
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """An organisation as tokens name it: `type` (school, county, …) and `code`."""
+
+    type: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The verified caller of a request."""
+
+    sub: str
+    roles: frozenset[str]
+    org: Org
+    scope: frozenset[str]
+    acr: str
+    jti: str
+    client: bool
+
+    @classmethod
+    def of(cls, claims: Claims) -> "Principal":
+        """From verified claims."""
+        return cls(
+            sub=claims.sub,
+            roles=frozenset(claims.roles),
+            org=Org(claims.org.type, claims.org.code),
+            scope=claims.scopes,
+            acr=claims.acr,
+            jti=claims.jti,
+            client=claims.client_id is not None,
+        )
+
+
+async def current_principal(request: Request) -> Principal:
+    """The caller; raises 401 with `WWW-Authenticate` when the request has no valid bearer token."""
+    cached: Principal | None = getattr(request.state, "principal", None)
+    if cached is not None:
+        return cached
+    verifier: Verifier = request.app.state.verifier
+    try:
+        claims = await verifier.verify_async(bearer_token(request.headers.getlist("authorization")))
+    except TokenError as error:
+        if error.reason == "keys_unavailable":
+            raise UNAVAILABLE(headers={"Retry-After": "2"}) from None
+        challenge = "Bearer" if error.reason == "missing" else 'Bearer error="invalid_token"'
+        raise UNAUTHENTICATED(headers={"WWW-Authenticate": challenge}) from None
+    request.state.principal = principal = Principal.of(claims)
+    return principal
+
+
+class Requires:
+    """A dependency that lets callers pass who hold one of `roles`; 403 otherwise. No roles: any valid token."""
+
+    def __init__(self, *roles: str) -> None:
+        unknown = set(roles) - ROLES
+        if unknown:
+            raise ValueError(f"Unknown roles: {sorted(unknown)}")
+        self.roles = tuple(roles)
+
+    async def __call__(self, principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
+        """The caller, if the role suffices."""
+        if self.roles and principal.roles.isdisjoint(self.roles):
+            raise FORBIDDEN(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+        return principal

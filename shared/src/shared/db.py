@@ -1,0 +1,124 @@
+"""The database: one engine a process, one transaction a request, and who it is done for.
+
+Every transaction states its context (`Context`) in `app.*` settings that row-level security reads. They are set
+with `set_config(…, true)`, so they end with the transaction and cannot leak to the next user of the connection.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import MetaData, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from shared.auth import Principal, current_principal
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Declares tables; constraint names are the same on every machine."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who a transaction is done for: an account or client, its organisation; row-level security reads it."""
+
+    sub: str
+    org_type: str
+    org_code: str
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Context":
+        """The context of a verified token."""
+        return cls(principal.sub, principal.org.type, principal.org.code)
+
+    @classmethod
+    def system(cls, service: str) -> "Context":
+        """The context of a service's own worker: no tenant, so no tenant's rows without a purpose."""
+        return cls(f"service:{service}", "service", service)
+
+
+_SET = text(
+    "SELECT set_config('app.sub', :sub, true), set_config('app.org_type', :org_type, true),"
+    " set_config('app.org_code', :org_code, true), set_config('app.purpose', '', true)"
+)
+
+
+class Database:
+    """A pool of connections to a service's own database, as its application role."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, application: str = "muster") -> None:
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            # Values never reach a log or a traceback: they may be national IDs.
+            hide_parameters=True,
+            connect_args={
+                "timeout": 5,
+                "server_settings": {
+                    "application_name": application,
+                    "statement_timeout": "30000",
+                    "idle_in_transaction_session_timeout": "60000",
+                    "timezone": "UTC",
+                },
+            },
+        )
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self, context: Context) -> AsyncIterator[AsyncSession]:
+        """One transaction in `context`: committed at the end, rolled back on any exception."""
+        async with self.sessions() as session, session.begin():
+            await set_context(session, context)
+            yield session
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.engine.dispose()
+
+
+async def set_context(session: AsyncSession, context: Context) -> None:
+    """State in this transaction who it is done for."""
+    session.info["context"] = context
+    await session.execute(_SET, {"sub": context.sub, "org_type": context.org_type, "org_code": context.org_code})
+
+
+def context_of(session: AsyncSession) -> Context:
+    """The context this session's transaction was opened in."""
+    context: Context = session.info["context"]
+    return context
+
+
+async def get_session(
+    request: Request, principal: Annotated[Principal, Depends(current_principal)]
+) -> AsyncIterator[AsyncSession]:
+    """The request's transaction, committed before the answer leaves (hence `scope="function"`)."""
+    database: Database = request.app.state.database
+    async with database.transaction(Context.of(principal)) as session:
+        yield session
+
+
+async def get_anonymous_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """A transaction for the few routes without a token (log-in, token, keys)."""
+    database: Database = request.app.state.database
+    async with database.transaction(Context("anonymous", "none", "none")) as session:
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
+AnonymousSession = Annotated[AsyncSession, Depends(get_anonymous_session, scope="function")]

@@ -1,0 +1,231 @@
+"""Work that happens after the answer: one table per service, in the same transaction as what asks for it.
+
+A job row is written with `enqueue` inside the business transaction, so neither exists without the other. Workers
+claim batches with `FOR UPDATE SKIP LOCKED`, hold them by a lease and an owner id (the fence: who lost the lease can
+no longer finish the row), retry with exponential back-off and jitter, and park what will not go as `dead`, where it
+is seen and can be replayed. Payloads hold ids, never personal data. Delivery is at least once: handlers are
+idempotent.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import logs, metrics
+from shared.db import Context, Database
+
+log = logs.get(__name__)
+
+LEASE_SECONDS = 60
+MAX_BACKOFF_SECONDS = 300
+URGENT, NORMAL, BULK = 10, 100, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed job."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    max_attempts: int
+    owner: uuid.UUID
+
+
+class RetryLater(Exception):
+    """Raised by a handler: not now, again after the usual back-off; the text is kept as `last_error`."""
+
+
+class GiveUp(Exception):
+    """Raised by a handler: never; the job is parked at once and shows in the dead-letter list."""
+
+
+Handler = Callable[[Job], Awaitable[None]]
+
+_INSERT = text(
+    "INSERT INTO job (kind, key, payload, priority, run_at, max_attempts)"
+    " SELECT :kind, k, p::jsonb, :priority, now() + make_interval(secs => :delay), :max_attempts"
+    " FROM unnest(CAST(:keys AS text[]), CAST(:payloads AS text[])) AS t(k, p)"
+    " ON CONFLICT (kind, key) WHERE state = 'ready' DO NOTHING"
+)
+
+_CLAIM = text(
+    "UPDATE job SET owner = :owner, attempts = attempts + 1,"
+    " lease_until = now() + make_interval(secs => :lease)"
+    " WHERE id IN (SELECT id FROM job WHERE state = 'ready' AND run_at <= now()"
+    "  AND (lease_until IS NULL OR lease_until < now())"
+    "  ORDER BY priority, run_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, kind, payload, attempts, max_attempts"
+)
+
+_FINISH = text(
+    "UPDATE job SET state = 'done', finished_at = now(), owner = NULL, lease_until = NULL, last_error = NULL"
+    " WHERE id = :id AND owner = :owner AND state = 'ready'"
+)
+
+_FAIL = text(
+    "UPDATE job SET state = CASE WHEN :dead OR attempts >= max_attempts THEN 'dead' ELSE 'ready' END,"
+    " run_at = now() + make_interval(secs => :delay), owner = NULL, lease_until = NULL, last_error = :error,"
+    " finished_at = CASE WHEN :dead OR attempts >= max_attempts THEN now() END"
+    " WHERE id = :id AND owner = :owner AND state = 'ready' RETURNING state"
+)
+
+
+async def enqueue(
+    session: AsyncSession,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    priority: int = NORMAL,
+    delay_seconds: int = 0,
+    max_attempts: int = 20,
+) -> None:
+    """Ask for one job in this transaction; a waiting job of the same `kind` and `key` is not doubled."""
+    await enqueue_many(
+        session,
+        kind,
+        [(key, payload)],
+        priority=priority,
+        delay_seconds=delay_seconds,
+        max_attempts=max_attempts,
+    )
+
+
+async def enqueue_many(
+    session: AsyncSession,
+    kind: str,
+    items: list[tuple[str | None, Mapping[str, Any]]],
+    *,
+    priority: int = NORMAL,
+    delay_seconds: int = 0,
+    max_attempts: int = 20,
+) -> None:
+    """Ask for many jobs of one kind, `(key, payload)` each, in one statement."""
+    if not items:
+        return
+
+    await session.execute(
+        _INSERT,
+        {
+            "kind": kind,
+            "keys": [key for key, _ in items],
+            "payloads": [msgspec.json.encode(dict(payload)).decode() for _, payload in items],
+            "priority": priority,
+            "delay": delay_seconds,
+            "max_attempts": max_attempts,
+        },
+    )
+
+
+async def finish(session: AsyncSession, job: Job) -> None:
+    """Mark `job` done inside the handler's own transaction: its effect and its end are one commit.
+
+    Raises `RetryLater` when the lease was lost meanwhile, so that the effect is rolled back and counted once.
+    """
+    result = await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
+    if result.rowcount != 1:  # type: ignore[attr-defined]
+        raise RetryLater("The lease was lost.")
+
+
+def backoff_seconds(attempts: int) -> float:
+    """Seconds to wait after `attempts` tries: 0.5, 1, 2, … up to five minutes, each with ± 25 % jitter."""
+    base = min(0.5 * 2.0 ** min(attempts - 1, 12), MAX_BACKOFF_SECONDS)
+    return base * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+
+
+class Worker:
+    """Runs the jobs of one service until told to stop; a job whose worker dies is taken up after its lease."""
+
+    def __init__(
+        self,
+        database: Database,
+        service: str,
+        handlers: Mapping[str, Handler],
+        *,
+        batch: int = 16,
+        idle_seconds: float = 0.2,
+        lease_seconds: int = LEASE_SECONDS,
+    ) -> None:
+        self.database = database
+        self.context = Context.system(service)
+        self.handlers = dict(handlers)
+        self.batch = batch
+        self.idle_seconds = idle_seconds
+        self.lease_seconds = lease_seconds
+        self.owner = uuid.uuid4()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Claim and run until `stop`. A database that is away is waited for, without spinning."""
+        pause = self.idle_seconds
+        while not self._stopping.is_set():
+            try:
+                worked = await self.run_once()
+                pause = 0.0 if worked else self.idle_seconds
+            except Exception as error:
+                log.warning("worker_database_unavailable", error=type(error).__name__)
+                pause = min(max(pause, 0.2) * 2, 5.0)
+            if pause:
+                try:
+                    await asyncio.wait_for(self._stopping.wait(), pause)
+                except TimeoutError:
+                    continue
+
+    async def run_once(self) -> int:
+        """Claim one batch and run it; the number of jobs taken."""
+        async with self.database.transaction(self.context) as session:
+            rows = (
+                await session.execute(_CLAIM, {"owner": self.owner, "lease": self.lease_seconds, "limit": self.batch})
+            ).all()
+        jobs = [Job(r.id, r.kind, r.payload, r.attempts, r.max_attempts, self.owner) for r in rows]
+        await asyncio.gather(*(self._run(job) for job in jobs))
+        return len(jobs)
+
+    async def _run(self, job: Job) -> None:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(job=job.id, job_kind=job.kind, attempt=job.attempts)
+        handler = self.handlers.get(job.kind)
+        try:
+            if handler is None:
+                raise GiveUp(f"No handler for {job.kind}.")
+            async with asyncio.timeout(self.lease_seconds * 0.8):
+                await handler(job)
+            async with self.database.transaction(self.context) as session:
+                # A handler that called `finish` itself has no row left to mark, and that is well.
+                await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
+            metrics.JOBS.labels(job.kind, "done").inc()
+        except Exception as error:
+            await self._failed(job, error)
+
+    async def _failed(self, job: Job, error: Exception) -> None:
+        expected = isinstance(error, RetryLater | GiveUp | TimeoutError)
+        reason = f"{type(error).__name__}: {error}" if expected else type(error).__name__
+        async with self.database.transaction(self.context) as session:
+            state = (
+                await session.execute(
+                    _FAIL,
+                    {
+                        "id": job.id,
+                        "owner": job.owner,
+                        "dead": isinstance(error, GiveUp),
+                        "delay": backoff_seconds(job.attempts),
+                        "error": reason[:500],
+                    },
+                )
+            ).scalar()
+        metrics.JOBS.labels(job.kind, state or "lost").inc()
+        log.warning("job_failed", reason=reason, state=state, exc_info=None if expected else error)

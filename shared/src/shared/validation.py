@@ -1,0 +1,100 @@
+"""FastAPI's findings on a request, told as a problem: where, what to do, in two languages, without the input."""
+
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+
+from shared.problems import (
+    BAD_SYNTAX,
+    IDEMPOTENCY_KEY_MISSING,
+    INVALID_CONTENT,
+    NOT_FOUND,
+    Fault,
+    ProblemError,
+)
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "missing": ("缺少必要欄位", "This is required"),
+    "extra_forbidden": ("不認得的欄位，請刪除或更正名稱", "Unknown member: remove it or correct its name"),
+    "string_too_long": ("文字過長", "The text is too long"),
+    "string_too_short": ("文字過短或空白", "The text is too short or empty"),
+    "string_type": ("應為文字", "A text is needed"),
+    "string_pattern_mismatch": ("格式不符", "The text does not have the required form"),
+    "enum": ("不在允許的代碼中", "Not one of the allowed codes"),
+    "literal_error": ("不在允許的代碼中", "Not one of the allowed codes"),
+    "uuid_parsing": ("不是有效的識別碼", "Not an identifier"),
+    "uuid_type": ("不是有效的識別碼", "Not an identifier"),
+    "int_parsing": ("應為整數", "A whole number is needed"),
+    "greater_than_equal": ("數值過小", "The number is too small"),
+    "less_than_equal": ("數值過大", "The number is too large"),
+    "too_long": ("項目過多", "Too many items"),
+    "too_short": ("項目過少", "Too few items"),
+    "list_type": ("應為陣列", "An array is needed"),
+    "dict_type": ("應為物件", "An object is needed"),
+    "model_type": ("應為物件", "An object is needed"),
+    "model_attributes_type": ("應為物件", "An object is needed"),
+}
+
+
+def problem(error: RequestValidationError) -> ProblemError:
+    """404 for an id in the path that is none, 400 for unreadable JSON, else 422 with every fault."""
+    found = error.errors()
+    if any(e["loc"] and e["loc"][0] == "path" for e in found):
+        return NOT_FOUND()
+    if any(e["type"] == "json_invalid" for e in found):
+        return BAD_SYNTAX(detail="無法解析的 JSON。", detail_en="This is not JSON.")
+    if any(e["loc"][:2] == ("header", "Idempotency-Key") for e in found):
+        return IDEMPOTENCY_KEY_MISSING()
+    return INVALID_CONTENT(errors=[_fault(e) for e in found])
+
+
+def _fault(error: Any) -> Fault:
+    place, *path = error["loc"]
+    message, message_en = _TEXTS.get(error["type"], ("內容不符規定", "Not acceptable"))
+    if error["type"] == "value_error":
+        # Our own validators' words: they never quote the value (shared.schemas).
+        message_en = str(error["ctx"]["error"]) if "ctx" in error else message_en
+    suggestion = (error.get("ctx") or {}).get("expected") if error["type"] in ("enum", "literal_error") else None
+    if place == "body":
+        pointer = "".join(f"/{str(p).replace('~', '~0').replace('/', '~1')[:100]}" for p in path)
+        return Fault(error["type"], message, message_en, pointer=pointer, suggestion=suggestion)
+    name = str(path[0])[:100] if path else place
+    return Fault(error["type"], message, message_en, column=name, suggestion=suggestion)
+
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457 problem document. `code` is stable; titles and messages are for people.",
+    "type": "object",
+    "required": ["type", "title", "title_en", "status", "code", "instance", "errors", "error_count"],
+    "properties": {
+        "type": {"type": "string", "maxLength": 200},
+        "title": {"type": "string", "maxLength": 200},
+        "title_en": {"type": "string", "maxLength": 200},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "code": {"type": "string", "maxLength": 60},
+        "instance": {"type": "string", "maxLength": 2000},
+        "detail": {"type": "string", "maxLength": 2000},
+        "detail_en": {"type": "string", "maxLength": 2000},
+        "error_count": {"type": "integer", "minimum": 0, "maximum": 2147483647},
+        "errors": {
+            "type": "array",
+            "maxItems": 1000,
+            "items": {
+                "type": "object",
+                "required": ["code", "message", "message_en"],
+                "properties": {
+                    "code": {"type": "string", "maxLength": 60},
+                    "sheet": {"type": "string", "maxLength": 100},
+                    "row": {"type": "integer", "minimum": 1, "maximum": 2147483647},
+                    "column": {"type": "string", "maxLength": 200},
+                    "pointer": {"type": "string", "maxLength": 500},
+                    "value": {"type": "string", "maxLength": 200},
+                    "message": {"type": "string", "maxLength": 500},
+                    "message_en": {"type": "string", "maxLength": 500},
+                    "suggestion": {"type": "string", "maxLength": 500},
+                },
+            },
+        },
+    },
+}
