@@ -1,0 +1,41 @@
+"""The worker process of a service: `python -m <package>.worker` is one call of `main`."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+
+from shared import crypto, events, http, jobs, logs
+from shared.db import Context, Database
+from shared.settings import ServiceName, Settings, load
+
+Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Handler]]
+
+
+def main(service: ServiceName, handlers: Handlers) -> None:
+    """Run the jobs of `service`, event delivery included, until SIGTERM or SIGINT; what is in hand is finished."""
+    settings = load(service)
+    logs.configure(f"{service}-worker", settings.log_level)
+    crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
+    asyncio.run(_run(settings, handlers))
+
+
+async def _run(settings: Settings, handlers: Handlers) -> None:
+    database = Database(settings.database_url.get_secret_value(), application=f"{settings.service}-worker")
+    client = http.client()
+    tokens = http.ServiceTokens(settings, client)
+    worker = jobs.Worker(
+        database,
+        settings.service,
+        {events.DELIVER: events.deliverer(settings, client, tokens), **handlers(settings, database, client)},
+    )
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, worker.stop)
+    try:
+        async with database.transaction(Context.system(settings.service)) as session:
+            await crypto.check_keys(session)
+        logs.get(__name__).info("worker_started")
+        await worker.run()
+    finally:
+        await client.aclose()
+        await database.close()

@@ -1,0 +1,88 @@
+"""What all tests stand on: one PostgreSQL 18 per test worker, a migrated template per service."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from local.databases import Urls
+from local.postgres import Postgres
+from shared import crypto
+from tests.support.databases import Template, make_template
+from tests.support.services import FIELD_KEYS, Service, running
+
+crypto.install(crypto.KeyRing.parse(FIELD_KEYS))
+
+
+@pytest.fixture(scope="session")
+def admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of this worker's own, or the one of `DATABASE_URL`."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    with Postgres(tmp_path_factory.mktemp("postgres") / "data", settings={"fsync": "off"}) as server:
+        yield server.admin_url
+
+
+@pytest.fixture(scope="session")
+def template(admin_url: str):
+    """`template("roster")`: the migrated database of a service, made once per worker."""
+    made: dict[str, Template] = {}
+    prefix = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+    def get(service: str) -> Template:
+        if service not in made:
+            made[service] = make_template(admin_url, service, prefix)
+        return made[service]
+
+    return get
+
+
+async def _clean(template: Template) -> AsyncIterator[Urls]:
+    urls = await template.clone()
+    try:
+        yield urls
+    finally:
+        await template.drop(urls)
+
+
+@pytest.fixture
+async def roster_urls(template) -> AsyncIterator[Urls]:
+    """A clean roster database."""
+    async for urls in _clean(template("roster")):
+        yield urls
+
+
+@pytest.fixture
+async def identity_urls(template) -> AsyncIterator[Urls]:
+    """A clean identity database."""
+    async for urls in _clean(template("identity")):
+        yield urls
+
+
+@pytest.fixture
+async def notify_urls(template) -> AsyncIterator[Urls]:
+    """A clean notify database."""
+    async for urls in _clean(template("notify")):
+        yield urls
+
+
+@pytest.fixture
+async def roster(roster_urls: Urls) -> AsyncIterator[Service]:
+    """The roster service on a clean database."""
+    async with running("roster", roster_urls) as service:
+        yield service
+
+
+@pytest.fixture
+async def identity(identity_urls: Urls) -> AsyncIterator[Service]:
+    """The identity service on a clean database, issuing its own tokens."""
+    async with running("identity", identity_urls, keys=None) as service:
+        yield service
+
+
+@pytest.fixture
+async def notify(notify_urls: Urls) -> AsyncIterator[Service]:
+    """The notify service on a clean database."""
+    async with running("notify", notify_urls) as service:
+        yield service

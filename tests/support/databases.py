@@ -1,0 +1,66 @@
+"""Real databases for tests: migrated once per worker, cloned for each test that wants a clean one."""
+
+import asyncio
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import asyncpg
+
+from local.databases import Urls, plain, prepare
+from shared import migrations
+
+_numbers = itertools.count()
+
+
+def in_thread(coroutine):
+    """Run a coroutine to its end on a loop of its own, whatever loop the caller is on."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
+@dataclass(frozen=True)
+class Template:
+    """A migrated, empty database of one service, and the addresses of its two roles."""
+
+    service: str
+    admin_url: str
+    urls: Urls
+
+    async def clone(self) -> Urls:
+        """A database of its own, copied from this one."""
+        source = _database(self.urls.app)
+        name = f"{source}_{os.getpid()}_{next(_numbers)}"
+        admin = await asyncpg.connect(plain(self.admin_url))
+        try:
+            owner = f"{source}_owner"
+            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
+        finally:
+            await admin.close()
+        return Urls(app=_renamed(self.urls.app, name), owner=_renamed(self.urls.owner, name))
+
+    async def drop(self, urls: Urls) -> None:
+        """Remove a clone."""
+        admin = await asyncpg.connect(plain(self.admin_url))
+        try:
+            await admin.execute(f'DROP DATABASE IF EXISTS "{_database(urls.app)}" WITH (FORCE)')
+        finally:
+            await admin.close()
+
+
+def make_template(admin_url: str, service: str, prefix: str) -> Template:
+    """Create and migrate the database of `service`."""
+    made: dict[str, str] = {}
+    urls = in_thread(prepare(admin_url, [service.replace("-", "_")], prefix, made))[service.replace("-", "_")]
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(migrations.upgrade, service, urls.owner).result()
+    return Template(service, admin_url, urls)
+
+
+def _database(url: str) -> str:
+    return url.rpartition("/")[2].partition("?")[0]
+
+
+def _renamed(url: str, database: str) -> str:
+    return f"{url.rpartition('/')[0]}/{database}"
