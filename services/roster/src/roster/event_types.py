@@ -1,0 +1,90 @@
+"""What the roster service tells the other services, declared once.
+
+`docs/events.md` is made from these declarations. Data holds ids and facts of an official act; no national ID, no
+name of a draftee. The two texts that people write (a school's name, a reason) have anything of the shape of an ID
+masked when the data is made, so that no event, outbox row or message can carry one.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from roster.intake.rules import RosterKind
+from shared.events import EventType
+from shared.ids import mask_ids_in
+from shared.schemas import Bool, Code, In, Int, Line, LocalDate, Text
+
+SchoolName = Annotated[Line, AfterValidator(mask_ids_in)]
+Reason = Annotated[Text, AfterValidator(mask_ids_in)]
+Count = Annotated[Int, Field(ge=0, le=1_000_000)]
+
+
+class BatchFacts(In):
+    """What every event about a batch says of it."""
+
+    batch_id: UUID
+    roster_id: UUID
+    county_code: Code
+    school_code: Code
+    school_name: SchoolName
+    kind: RosterKind
+    academic_year: Annotated[Int, Field(ge=1, le=999, description="ROC academic year, such as 115")]
+    term: Annotated[Int, Field(ge=1, le=4)]
+
+
+class BatchSubmittedData(BatchFacts):
+    """Data of `batch.submitted`."""
+
+    headcount: Annotated[Count, Field(description="Entries in the batch")]
+    submitted_by: Annotated[Line, Field(description="Account of the case officer")]
+
+
+class BatchRecalledData(BatchFacts):
+    """Data of `batch.recalled`."""
+
+    headcount: Annotated[Count, Field(description="Entries in the batch when it was recalled")]
+    recalled_by: Annotated[Line, Field(description="Account of the case officer")]
+
+
+class BatchReturnedData(BatchFacts):
+    """Data of `batch.returned`."""
+
+    entry_count: Annotated[Count, Field(description="Entries sent back")]
+    whole: Annotated[Bool, Field(description="True when the whole batch went back, false for single entries of it")]
+    reason: Annotated[Reason | None, Field(description="The approver's words, IDs masked")] = None
+    returned_by: Annotated[Line, Field(description="Account of the approver")]
+
+
+class BatchDecidedData(BatchFacts):
+    """Data of `batch.decided`."""
+
+    approved: Annotated[Count, Field(description="Entries approved")]
+    rejected: Annotated[Count, Field(description="Entries rejected")]
+    decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
+
+
+BATCH_SUBMITTED = EventType(
+    "muster.roster.batch.submitted.v1",
+    BatchSubmittedData,
+    to=("notify",),
+    summary="A case officer submitted entries for approval (RO-42); the county's approvers are told.",
+)
+BATCH_RECALLED = EventType(
+    "muster.roster.batch.recalled.v1",
+    BatchRecalledData,
+    to=("notify",),
+    summary="A case officer took a batch back before it was decided (RO-46); the county's approvers are told.",
+)
+BATCH_RETURNED = EventType(
+    "muster.roster.batch.returned.v1",
+    BatchReturnedData,
+    to=("notify",),
+    summary="An approver sent a batch, or entries of it, back (RO-45); the county's case officers are told.",
+)
+BATCH_DECIDED = EventType(
+    "muster.roster.batch.decided.v1",
+    BatchDecidedData,
+    to=("notify",),
+    summary="An approver decided a batch (RO-48); the school gets its notice (Art. 13).",
+)
