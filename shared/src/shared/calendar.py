@@ -8,6 +8,7 @@ typhoon are overrides of one county.
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -113,10 +114,8 @@ def read_official_calendar(data: bytes, source: str) -> list[DayOverride]:
     overrides: list[DayOverride] = []
     seen: set[date] = set()
     columns: list[int] | None = None
-    line = 1
     try:
         for row in rows:
-            line = rows.line_num
             cells = [cell.strip() for cell in row]
             if not any(cells):
                 continue
@@ -132,9 +131,9 @@ def read_official_calendar(data: bytes, source: str) -> list[DayOverride]:
             seen.add(override.day)
             overrides.append(override)
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{source}: line {line}: {error}") from error
+        raise ValueError(f"{source}: line {rows.line_num}: {error}") from error
     if not overrides:
-        raise ValueError(f"{source}: line {line}: no day in the file")
+        raise ValueError(f"{source}: line {max(rows.line_num, 1)}: no day in the file")
     return overrides
 
 
@@ -154,11 +153,15 @@ def _read_row(cells: list[str], columns: list[int], source: str) -> DayOverride:
 
 
 def _decode(data: bytes, source: str) -> str:
-    for coding in ("utf-8-sig", "cp950"):
+    # With a BOM it is UTF-8 or broken; without one, the coding that got farther names the line.
+    codings = ("utf-8-sig",) if data.startswith(BOM_UTF8) else ("utf-8", "cp950")
+    farthest = 0
+    for coding in codings:
         try:
             return data.decode(coding)
         except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
+            farthest = max(farthest, error.start)
+    line = data.count(b"\n", 0, farthest) + 1
     raise ValueError(f"{source}: line {line}: neither UTF-8 nor Big5")
 
 

@@ -45,9 +45,7 @@ def check_environment(environment: str) -> None:
     if not path:
         return
     if environment != "local":
-        raise ClockError(
-            f"{_VARIABLE} is set, but the clock may only be moved in local mode, not in {environment!r}"
-        )
+        raise ClockError(f"{_VARIABLE} is set, but the clock may only be moved in local mode, not in {environment!r}")
     _offset(path)
 
 
@@ -72,9 +70,7 @@ def _offset(path: str) -> timedelta:
     found = _OFFSET.fullmatch(content)
     days = int(found[1]) if found else 0
     if not found or abs(days) > _MOST_DAYS:
-        raise ClockError(
-            f"{path}: the clock file must hold one whole number of days, at most {_MOST_DAYS} either way"
-        )
+        raise ClockError(f"{path}: the clock file must hold one whole number of days, at most {_MOST_DAYS} either way")
     offset = timedelta(days=days)
     _read = (stamp, offset)
     return offset

@@ -79,9 +79,7 @@ def is_business_number(text: str) -> bool:
     value = fold(text)
     if not _BUSINESS.fullmatch(value):
         return False
-    total = sum(
-        sum(divmod(int(digit) * weight, 10)) for digit, weight in zip(value, _BUSINESS_WEIGHTS, strict=True)
-    )
+    total = sum(sum(divmod(int(digit) * weight, 10)) for digit, weight in zip(value, _BUSINESS_WEIGHTS, strict=True))
     # 7 × 4 = 28 gives 2 + 8 = 10, whose digits may be added once more: 1 instead of 10.
     return total % 5 == 0 or (value[6] == "7" and (total + 1) % 5 == 0)
 
@@ -98,7 +96,7 @@ def mask_ids_in(text: str) -> str:
     """Mask everything in free text that has the shape of a national ID or resident number, right checksum or
     not.
 
-    Everything else comes back unchanged, character for character.
+    A masked ID is written half width; everything else comes back unchanged, character for character.
     """
     if text.isascii() or not _WIDE.search(text):
         return _IN_TEXT.sub(_mask_found, text)

@@ -26,7 +26,7 @@ from datetime import date
 from functools import cached_property
 from typing import Final, Generic, Literal, TypeVar
 
-_ARTICLE: Final = re.compile(r"([1-9][0-9]*)(?:/([1-9][0-9]*))?(?:-([0-9]+))?(?:-([1-9][0-9]*))?")
+_ARTICLE: Final = re.compile(r"([1-9][0-9]*)(?:/([1-9][0-9]*))?(?:-(0(?=-)|[1-9][0-9]*))?(?:-([1-9][0-9]*))?")
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _RULE_ID: Final = re.compile(r"[A-Z]{2}-[0-9]{2}")
 
@@ -68,7 +68,7 @@ LAWS: Final[dict[str, Law]] = {
             (date(2018, 6, 28), date(2019, 7, 26)),
         ),
         Law(MILITARY_SERVICE_ACT, "兵役法", "Military Service Act", (date(2023, 5, 3),)),
-        Law(ENFORCEMENT_ACT, "兵役法施行法", "Military Service Act Enforcement Act", (date(2020, 5, 13),)),
+        Law(ENFORCEMENT_ACT, "兵役法施行法", "Enforcement Act of the Military Service Act", (date(2020, 5, 13),)),
         Law(CONSCRIPTION_RULES, "徵兵規則", "Conscription Rules", (date(2021, 11, 25),)),
         Law(ADMINISTRATIVE_PROCEDURE_ACT, "行政程序法", "Administrative Procedure Act", (date(2021, 1, 20),)),
         Law(
@@ -189,7 +189,7 @@ class DatedRow(Generic[ValueT]):
 
 
 class Dated(Generic[ValueT]):
-    """A value that changes with the law: an amendment appends a row, the old rows keep old cases computable."""
+    """A value that changes with the law: an amendment appends a row, and old cases stay computable."""
 
     def __init__(self, rows: Iterable[DatedRow[ValueT]]) -> None:
         """Raises ValueError for no rows or two rows of one day."""
@@ -203,9 +203,7 @@ class Dated(Generic[ValueT]):
         for row in reversed(self.rows):
             if row.effective_from <= day:
                 return row
-        raise LookupError(
-            f"no value in force on {day.isoformat()}; the first is of {self.rows[0].effective_from}"
-        )
+        raise LookupError(f"no value in force on {day.isoformat()}; the first is of {self.rows[0].effective_from}")
 
     def __iter__(self) -> Iterator[DatedRow[ValueT]]:
         return iter(self.rows)

@@ -1,10 +1,10 @@
 """Periods of law and the day they end (RO-36).
 
 SOURCE: Administrative Procedure Act Art. 48. Paragraph 2: a period of days, weeks, months or years does not
-count its first day. Paragraph 3: one that does not run from the beginning of a month ends on the day before
-the corresponding day of the last month, or on that month's last day where it has no such day. Paragraph 4: a
-last day that is a Sunday, national holiday or other rest day is replaced by the next day; one that is a
-Saturday by the morning of the next working day. Here both mean the next day on which offices are open.
+count its first day. Paragraph 3: a period that does not run from the beginning of a month ends on the day before
+the corresponding day of the last month, or on the last day of a month that has no such day. Paragraph 4: a last
+day that is a Sunday, a national holiday or another rest day gives way to the next day, a Saturday to the following
+Monday's morning. Since offices rest on both days of the weekend, both come to the next working day.
 """
 
 from calendar import monthrange

@@ -70,10 +70,7 @@ _FOLD: Final = FULL_WIDTH | {ord("台"): ord("臺")}
 def _read_townships() -> dict[str, Township]:
     text = (files("shared") / "data" / "townships.csv").read_text(encoding="utf-8-sig")
     rows = csv.DictReader(text.splitlines())
-    return {
-        row["township_code"]: Township(row["township_code"], row["county_code"], row["township"])
-        for row in rows
-    }
+    return {row["township_code"]: Township(row["township_code"], row["county_code"], row["township"]) for row in rows}
 
 
 TOWNSHIPS: Final[dict[str, Township]] = _read_townships()
