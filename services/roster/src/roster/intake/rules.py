@@ -7,6 +7,8 @@ roster.md RO-02, RO-04, RO-10, RO-14; contract.md "Roster columns".
 from datetime import date
 from enum import StrEnum
 
+from shared.law import MILITARY_SERVICE_ACT, Dated, DatedRow, cite, rule
+
 
 class RosterKind(StrEnum):
     """What a submission asks for (RO-02)."""
@@ -65,8 +67,11 @@ class Reporter(StrEnum):
     MAN = "man"
 
 
-FIRST_YEAR_OF_LIABILITY = 19
-LAST_YEAR_OF_LIABILITY = 36
+# Art. 3 gives the first and the last age at which a man is of conscription age. No older text of it is on record
+# here, so the row has no beginning.
+CONSCRIPTION_AGES: Dated[tuple[int, int]] = Dated(
+    [DatedRow(date.min, (19, 36), cite(MILITARY_SERVICE_ACT, "3"))],
+)
 
 
 def age_in_year(birth_date: date, day: date) -> int:
@@ -74,14 +79,16 @@ def age_in_year(birth_date: date, day: date) -> int:
     return day.year - birth_date.year
 
 
+@rule("RO-10")
 def past_conscription_age(birth_date: date, day: date) -> bool:
-    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3; RO-10)."""
-    return age_in_year(birth_date, day) > LAST_YEAR_OF_LIABILITY
+    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3)."""
+    return age_in_year(birth_date, day) > CONSCRIPTION_AGES.on(day).value[1]
 
 
+@rule("RO-14")
 def not_yet_draftee(birth_date: date, day: date) -> bool:
-    """True until 31 December of the year in which he turns 18 (Act Art. 3; RO-14).
+    """True until 31 December of the year in which he turns 18 (Act Art. 3).
 
     In a posted roster this is a warning, never a faulty cell (RO-33).
     """
-    return age_in_year(birth_date, day) < FIRST_YEAR_OF_LIABILITY
+    return age_in_year(birth_date, day) < CONSCRIPTION_AGES.on(day).value[0]

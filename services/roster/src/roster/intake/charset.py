@@ -1,0 +1,190 @@
+"""From bytes to text without losing a character (RO-06; design.md 11).
+
+The order is the contract's: byte order mark, declared charset, strict UTF-8, CP950. Nothing is ever replaced: bytes
+that mean nothing refuse the file and name the line.
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from roster.intake.faults import IntakeRejected, Note, one_fault
+from shared.law import rule
+from shared.problems import Fault
+
+UTF_8 = "utf-8"
+CP950 = "cp950"
+
+_DECLARED = {
+    **dict.fromkeys(("utf-8", "utf8", "us-ascii", "ascii", "unicode-1-1-utf-8"), UTF_8),
+    **dict.fromkeys(("big5", "big-5", "csbig5", "big5-eten", "cp950", "ms950", "windows-950", "x-windows-950"), CP950),
+}
+_WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+# Three characters of many Taiwanese names that CP950 lacks. Their only published Big5 codes are the ones of
+# Big5-HKSCS, which the WHATWG Encoding Standard ("Big5") decodes the same way.
+GAPS = {0xFB69: "堃", 0xFB46: "喆", 0xFBDF: "峯"}
+
+# SOURCE: Microsoft, "Windows Best Fit" table of code page 950: first and last code of each user-defined range, and
+# the private-use character that the first code of its first lead byte (trail 0x40) would have.
+_USER_DEFINED = (
+    (0xFA40, 0xFEFE, 0xE000),
+    (0x8E40, 0xA0FE, 0xE311),
+    (0x8140, 0x8DFE, 0xEEB8),
+    (0xC6A1, 0xC8FE, 0xF672),
+)
+_PER_LEAD_BYTE = 157
+
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
+_UTF8_HANZI = re.compile(rb"[\xe3-\xe9\xef][\x80-\xbf]{2}|\xf0[\xa0-\xbf][\x80-\xbf]{2}")
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text without its byte order mark, the charset it was read as, and what the sender should know."""
+
+    text: str
+    charset: str
+    notes: tuple[Note, ...]
+
+
+def _user_defined(code: int) -> str | None:
+    """The character of a code that Python's CP950 does not know, or None where Windows knows none either."""
+    if code in GAPS:
+        return GAPS[code]
+    lead, trail = divmod(code, 256)
+    if not (0x40 <= trail <= 0x7E or 0xA1 <= trail <= 0xFE):
+        return None
+    for first, last, private in _USER_DEFINED:
+        if first <= code <= last:
+            offset = trail - (0x40 if trail < 0x80 else 0x62)
+            return chr(private + _PER_LEAD_BYTE * (lead - (first >> 8)) + offset)
+    return None
+
+
+def _fill(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The codec's error handler: give what the user-defined ranges mean, raise again for what means nothing."""
+    if isinstance(error, UnicodeDecodeError) and error.start + 1 < len(error.object):
+        char = _user_defined(int.from_bytes(error.object[error.start : error.start + 2]))
+        if char is not None:
+            return char, error.start + 2
+    raise error
+
+
+_ERRORS = "muster-cp950"
+codecs.register_error(_ERRORS, _fill)
+
+
+def decode_cp950(data: bytes) -> str:
+    """Text of CP950 bytes, its gaps and user-defined ranges included; raises `UnicodeDecodeError`, never guesses."""
+    return data.decode(CP950, _ERRORS)
+
+
+def _line_of(data: bytes, position: int) -> int:
+    head = data[:position]
+    return 1 + head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
+
+
+def _refused(code: str, message: str, message_en: str, row: int | None = None) -> IntakeRejected:
+    return one_fault("type", Fault(code, message, message_en, row=row))
+
+
+def _wide() -> IntakeRejected:
+    return _refused(
+        "charset_utf16",
+        "檔案為 UTF-16 或 UTF-32（Unicode 文字）編碼，本系統不收；請另存為「CSV UTF-8（逗號分隔）」後重新送出。",
+        'The file is UTF-16 or UTF-32 ("Unicode text"). Save it as "CSV UTF-8 (comma delimited)" and send it again.',
+    )
+
+
+def _undecodable(data: bytes, position: int, name: str) -> IntakeRejected:
+    line = _line_of(data, position)
+    return _refused(
+        "charset_undecodable",
+        f"第 {line} 行有無法以 {name} 解讀的位元組；請確認編碼，建議另存為 UTF-8 後重新送出。",
+        f"Line {line} holds bytes that are not {name}. Check the encoding; saving the file as UTF-8 is safest.",
+        line,
+    )
+
+
+def _looks_like_broken_utf8(data: bytes) -> bool:
+    """True if nearly all bytes beyond ASCII form UTF-8 characters: one damaged byte must not make it Big5."""
+    high = len(_HIGH_BYTES.findall(data))
+    covered = sum(map(len, _UTF8_HANZI.findall(data)))
+    return covered * 10 >= high * 9
+
+
+@rule("RO-06")
+def decode(data: bytes, declared: str | None) -> Decoded:
+    """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950.
+
+    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset, and bytes that mean nothing.
+    """
+    notes: list[Note] = []
+    if data.startswith(_WIDE_MARKS):
+        raise _wide()
+    if data.startswith(codecs.BOM_UTF8):
+        data, charset = data[len(codecs.BOM_UTF8) :], UTF_8
+        text = _as_utf8(data)
+    elif declared is not None:
+        charset = _declared(declared)
+        text = _as_utf8(data) if charset == UTF_8 else _as_cp950(data)
+    else:
+        try:
+            text, charset = data.decode(UTF_8), UTF_8
+        except UnicodeDecodeError as error:
+            if _looks_like_broken_utf8(data):
+                raise _undecodable(data, error.start, "UTF-8") from None
+            text, charset = _as_cp950(data), CP950
+            notes.append(
+                Note(
+                    "charset_guessed",
+                    "檔案未載明編碼且非 UTF-8，已依 Big5（CP950）解讀；請核對姓名用字。",
+                    "No charset was declared and the file is not UTF-8: it was read as Big5 (CP950). Check the names.",
+                )
+            )
+    return Decoded(text, charset, (*notes, *private_use_note(text)))
+
+
+def private_use_note(text: str) -> tuple[Note, ...]:
+    """A note when the text holds private-use characters (造字): they are kept, but others may not see them."""
+    count = len(_PRIVATE_USE.findall(text))
+    if not count:
+        return ()
+    return (
+        Note(
+            "private_use_characters",
+            f"檔案有 {count:,} 個造字（Unicode 私用區字元），已原樣保存；"
+            "他人電腦可能無法顯示，請盡可能改用 Unicode 正字。",
+            f"The file holds {count:,} private-use characters. They are kept as they are, but other computers may not "
+            "show them; use the Unicode character where there is one.",
+        ),
+    )
+
+
+def _declared(declared: str) -> str:
+    name = declared.strip().strip('"').lower().replace("_", "-")
+    if name in _DECLARED:
+        return _DECLARED[name]
+    if name.startswith(("utf-16", "utf-32", "ucs-2", "ucs-4", "utf16", "utf32", "unicode")):
+        raise _wide()
+    raise _refused(
+        "charset_unsupported",
+        "所載明的字元編碼不支援；請使用 UTF-8 或 Big5（CP950）。",
+        "The declared charset is not supported; use UTF-8 or Big5 (CP950).",
+    )
+
+
+def _as_utf8(data: bytes) -> str:
+    try:
+        return data.decode(UTF_8)
+    except UnicodeDecodeError as error:
+        raise _undecodable(data, error.start, "UTF-8") from None
+
+
+def _as_cp950(data: bytes) -> str:
+    try:
+        return decode_cp950(data)
+    except UnicodeDecodeError as error:
+        raise _undecodable(data, error.start, "Big5（CP950）") from None

@@ -1,0 +1,238 @@
+"""Headings against the table, cells against their columns, rows against each other: collects every fault."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from roster.intake.cells import refuse_formula
+from roster.intake.columns import Column, find_column, missing_columns, nearest_heading
+from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
+from roster.intake.json_reader import pointer_to
+from roster.intake.rows import FIELDS, Row, Values, findings
+from roster.intake.rules import Reporter, RosterKind
+from shared.law import rule
+from shared.problems import Fault
+
+_EMPTY: Values = dict.fromkeys(FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which cell of a row holds which column.
+
+    `places` is (index in the row, column, heading as the sender wrote it); `headings` finds the last by field.
+    """
+
+    places: tuple[tuple[int, Column, str], ...]
+    headings: dict[str, tuple[int, str]]
+    unknown: tuple[tuple[int, str], ...]
+    repeated: tuple[tuple[int, str, str], ...]
+    missing: tuple[Column, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], kind: RosterKind) -> "Layout":
+        """Find the columns of `names`; blank names are nobody's."""
+        places: list[tuple[int, Column, str]] = []
+        unknown: list[tuple[int, str]] = []
+        repeated: list[tuple[int, str, str]] = []
+        headings: dict[str, tuple[int, str]] = {}
+        for index, name in enumerate(names):
+            column = find_column(name)
+            if column is None:
+                if name.strip():
+                    unknown.append((index, name))
+                continue
+            heading = shown_heading(name)
+            taken = next((headings[part][1] for part in column.writes if part in headings), None)
+            if taken is not None:
+                repeated.append((index, heading, taken))
+                continue
+            places.append((index, column, heading))
+            for part in column.writes:
+                headings[part] = (index, heading)
+        present = [column for _, column, _ in places]
+        return cls(tuple(places), headings, tuple(unknown), tuple(repeated), tuple(missing_columns(present, kind)))
+
+    def named(self, field_name: str) -> str:
+        """The sender's heading of a field, or the field's own name."""
+        return self.headings.get(field_name, (0, field_name))[1]
+
+
+@dataclass(slots=True)
+class Checker:
+    """Checks the rows of one file. `pointers` says that the file is JSON, whose cells have a pointer as well."""
+
+    kind: RosterKind
+    reporter: Reporter
+    today: date
+    pointers: bool
+    faults: FaultList = field(default_factory=FaultList)
+    rows: list[Row] = field(default_factory=list)
+    _outcomes: dict[str, dict[str, object]] = field(default_factory=dict)
+    _seen: dict[str, tuple[int, Layout, bool]] = field(default_factory=dict)
+
+    def fault(
+        self,
+        row: int,
+        place: tuple[int, str | None],
+        error: CellError,
+        value: str | None = None,
+    ) -> None:
+        """Add one fault at (row, column)."""
+        if self.faults.full:
+            self.faults.total += 1
+            return
+        order, heading = place
+        pointer = None
+        if self.pointers:
+            pointer = f"/rows/{row - 1}" if heading is None else pointer_to(row, heading)
+        self.faults.add(
+            order,
+            Fault(
+                error.code,
+                error.message,
+                error.message_en,
+                row=row,
+                column=heading,
+                pointer=pointer,
+                value=None if value is None else printable(value),
+                suggestion=error.suggestion,
+            ),
+        )
+
+    def headings(self, layout: Layout, row: int) -> None:
+        """Add the faults of a heading row (CSV) or of the names in one object (JSON)."""
+        for index, name in layout.unknown:
+            error = CellError(
+                "column_unknown",
+                "沒有這個欄位，請更正欄位名稱或刪除此欄。",
+                "There is no such column: correct its heading or delete it.",
+                nearest_heading(name),
+            )
+            # A name nobody knows may be a man's: it is shown masked, and never becomes part of a pointer.
+            if self.pointers:
+                self.fault(row, (index, None), error, shown_heading(name))
+            else:
+                self.fault(row, (index, shown_heading(name)), error)
+        for index, heading, taken in layout.repeated:
+            self.fault(
+                row,
+                (index, heading),
+                CellError(
+                    "column_repeated",
+                    f"此欄與「{taken}」欄填列相同資料，請保留其一。",
+                    f"This column holds the same data as {taken}: keep one of the two.",
+                ),
+            )
+        english = bool(layout.places) and all(name.isascii() for _, _, name in layout.places)
+        for column in layout.missing:
+            name = column.field if english or self.pointers else column.headings[0]
+            self.fault(row, (len(layout.places), name), _missing(column, self.kind))
+
+    @rule("RO-07")
+    def row(self, number: int, layout: Layout, cells: Sequence[str | CellError]) -> None:
+        """Check one row; a cell beyond the end of `cells` is blank."""
+        values = _EMPTY.copy()
+        width = len(cells)
+        for index, column, heading in layout.places:
+            text = cells[index] if index < width else ""
+            outcome = text if isinstance(text, CellError) else self._outcome(column, text)
+            if isinstance(outcome, CellError):
+                value = None if isinstance(text, CellError) or not text.strip() else column.shown(text)
+                self.fault(number, (index, heading), outcome, value)
+            elif not column.combined:
+                values[column.field] = outcome
+            elif isinstance(outcome, tuple):
+                values.update(zip(column.writes, outcome, strict=True))
+        for found in findings(values, self.reporter, self.today, layout.named):
+            place = layout.headings[found.field]
+            self.fault(number, place, CellError(found.code, found.message, found.message_en, found.suggestion))
+        self._once(number, layout, values["national_id"])
+        if not self.faults.total:
+            self.rows.append(Row(number=number, **values))
+
+    def _outcome(self, column: Column, text: str) -> object:
+        known = self._outcomes.setdefault(column.field, {})
+        if text not in known:
+            known[text] = self._judge(column, text)
+        return known[text]
+
+    def _judge(self, column: Column, text: str) -> object:
+        """The value of a cell, None for a blank one, or the `CellError` it earns."""
+        if not text.strip():
+            return _blank(column) if self.kind in column.required else None
+        try:
+            if self.kind not in column.allowed:
+                raise _not_for(column, self.kind)
+            refuse_formula(text, column.signs_refused)
+            if len(text) > column.max_length:
+                raise CellError(
+                    "too_long",
+                    f"內容過長，上限 {column.max_length} 字，請縮短。",
+                    f"Too long: at most {column.max_length} characters.",
+                )
+            return column.read(text)
+        except CellError as error:
+            return error
+
+    def _once(self, number: int, layout: Layout, national_id: str | None) -> None:
+        """Each man once: every row of a repeated ID is faulty, and names the other."""
+        if national_id is None:
+            return
+        first = self._seen.get(national_id)
+        if first is None:
+            self._seen[national_id] = (number, layout, False)
+            return
+        other, other_layout, told = first
+        if not told:
+            self._seen[national_id] = (other, other_layout, True)
+            self._repeated(other, other_layout, national_id, number)
+        self._repeated(number, layout, national_id, other)
+
+    def _repeated(self, number: int, layout: Layout, national_id: str, other: int) -> None:
+        self.fault(
+            number,
+            layout.headings["national_id"],
+            CellError(
+                "national_id_repeated",
+                f"與第 {other} 列的身分證字號相同，同一人只能列一次，請刪除重複的列或更正字號。",
+                f"The same national ID stands in row {other}: each man once. Remove one row or correct the ID.",
+            ),
+            masked_id(national_id),
+        )
+
+
+def _blank(column: Column) -> CellError:
+    return CellError(
+        "required",
+        f"必填欄位「{column.headings[0]}」空白，請填寫。",
+        f"{column.field} is required: fill it in.",
+    )
+
+
+def _missing(column: Column, kind: RosterKind) -> CellError:
+    combined = {"county_code": "戶籍所在縣市鄉鎮市區村", "department": "系科年級"}
+    combined |= {"township_code": combined["county_code"], "class_year": combined["department"]}
+    return CellError(
+        "column_missing",
+        f"缺少必要欄位「{column.headings[0]}」（{column.field}），請補上。",
+        f"The required column {column.field} ({column.headings[0]}) is missing from this {kind.value} roster: add it.",
+        combined.get(column.field),
+    )
+
+
+def _not_for(column: Column, kind: RosterKind) -> CellError:
+    kinds = "、".join(KIND_NAMES[one] for one in RosterKind if one in column.allowed)
+    return CellError(
+        "not_for_kind",
+        f"「{column.headings[0]}」只用於{kinds}，此名冊請留空。",
+        f"{column.field} does not belong in a roster of kind {kind.value}: leave it empty.",
+    )
+
+
+KIND_NAMES = {
+    RosterKind.APPLICATION: "申請緩徵名冊",
+    RosterKind.EXTENSION: "延長修業年限名冊",
+    RosterKind.REAPPLICATION: "重新辦理緩徵名冊",
+    RosterKind.CESSATION: "緩徵原因消滅名冊",
+}

@@ -1,0 +1,98 @@
+"""From CSV text to rows of cells (RFC 4180; LF, CRLF or CR), bounded in every direction.
+
+A row's number is what a spreadsheet program shows: the file's first row is 1, blank rows count, a line break inside
+quotes does not.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from roster.intake.columns import MAX_COLUMNS
+from roster.intake.faults import IntakeRejected, one_fault
+from shared.law import rule
+from shared.problems import Fault
+
+# A line with more commas than this is refused before it is cut into cells. It leaves room for a cell full of commas.
+_MAX_COMMAS = 5_000
+
+
+def check_nul(text: str) -> None:
+    """Raise for a NUL: the file is binary, or UTF-16 without a byte order mark."""
+    at = text.find("\0")
+    if at >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise _syntax(
+            "nul_character",
+            f"第 {line} 行含有 NUL 字元，檔案可能損壞、為二進位檔或 UTF-16 編碼；請另存為 UTF-8 的 CSV 後重新送出。",
+            f"Line {line} holds a NUL: the file is damaged, binary or UTF-16. Save it as CSV UTF-8 and send it again.",
+            line,
+        )
+
+
+def too_many_columns(row: int) -> IntakeRejected:
+    """The refusal of a file with more than `MAX_COLUMNS` columns."""
+    return one_fault(
+        "size",
+        Fault(
+            "too_many_columns",
+            f"第 {row} 列超過 {MAX_COLUMNS} 欄，請刪除多餘的欄位。",
+            f"Row {row} has more than {MAX_COLUMNS} columns: delete those that are not needed.",
+            row=row,
+        ),
+    )
+
+
+def _syntax(code: str, message: str, message_en: str, row: int) -> IntakeRejected:
+    return one_fault("syntax", Fault(code, message, message_en, row=row))
+
+
+class _Lines:
+    """The physical lines of a text; refuses one with too many commas. `row` is set by the reader."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.row = 1
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            if len(line) > _MAX_COMMAS and line.count(",") > _MAX_COMMAS:
+                raise too_many_columns(self.row)
+            yield line
+
+
+@rule("RO-06")
+def read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not blank, with its number. Raises `IntakeRejected` of kind syntax or size while reading."""
+    check_nul(text)
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _unreadable(str(error), lines.row) from None
+        if len(cells) > MAX_COLUMNS and any(map(str.strip, cells[MAX_COLUMNS:])):
+            raise too_many_columns(lines.row)
+        if any(map(str.strip, cells)):
+            yield lines.row, cells
+        lines.row += 1
+
+
+def _unreadable(reason: str, row: int) -> IntakeRejected:
+    if "field larger" in reason:
+        return _syntax(
+            "cell_too_long",
+            f"第 {row} 列有過長的儲存格，或雙引號未成對；請檢查該列。",
+            f"Row {row} holds a cell that is far too long, or a quotation mark without its pair. Check that row.",
+            row,
+        )
+    return _syntax(
+        "csv_quote",
+        f"第 {row} 列的雙引號未成對或位置不當；含逗號、換行的內容請前後加雙引號，內容中的雙引號請寫成兩個。",
+        f"In row {row} a quotation mark has no pair or stands in the wrong place. Quote the whole cell, and double the "
+        "quotation marks inside it.",
+        row,
+    )

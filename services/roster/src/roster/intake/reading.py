@@ -1,0 +1,233 @@
+"""A school's file, from bytes to checked rows or to the list of everything that is wrong with it (RO-06, RO-07)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from roster.intake.charset import decode
+from roster.intake.checker import Checker, Layout
+from roster.intake.columns import MAX_COLUMNS, Column, find_column
+from roster.intake.csv_reader import read_csv
+from roster.intake.faults import CellError, IntakeRejected, Note, one_fault
+from roster.intake.json_reader import read_json
+from roster.intake.rows import Row
+from roster.intake.rules import Reporter, RosterKind
+from shared.law import rule
+from shared.problems import Fault
+
+JSON = "application/json"
+CSV = "text/csv"
+MEDIA_TYPES = (JSON, CSV)
+MAX_ROWS = 20_000
+"""Rows of one interactive post; larger deliveries are the feed's."""
+_MAX_TITLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A file read without a fault: its rows, the charset it was in (utf-8 or cp950), what its sender should know."""
+
+    rows: tuple[Row, ...]
+    charset: str
+    notes: tuple[Note, ...]
+
+
+@rule("RO-06", "RO-07")
+def read_submission(
+    data: bytes,
+    media_type: str,
+    charset: str | None,
+    kind: RosterKind,
+    reporter: Reporter,
+    today: date,
+) -> Submission:
+    """Read and check a whole file; `charset` is the one declared in Content-Type, `reporter` the sender's org type.
+
+    Raises `IntakeRejected`, which names every faulty cell, not only the first. Nothing is half accepted.
+    """
+    media = media_type.partition(";")[0].strip().lower()
+    if media not in MEDIA_TYPES:
+        raise one_fault(
+            "type",
+            Fault(
+                "media_type_unsupported",
+                f"不支援此內容類型，請以 {'、'.join(MEDIA_TYPES)} 送出。",
+                f"This media type is not supported. Send {' or '.join(MEDIA_TYPES)}.",
+            ),
+        )
+    if not data.strip(b" \t\r\n\xef\xbb\xbf"):
+        raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
+    checker = Checker(kind, reporter, today, pointers=media == JSON)
+    if media == JSON:
+        used, notes = "utf-8", _check_json(data, charset, checker)
+    else:
+        used, notes = _check_csv(data, charset, checker)
+    checker.faults.raise_if_any()
+    return Submission(tuple(checker.rows), used, notes)
+
+
+def _too_many_rows() -> IntakeRejected:
+    return one_fault(
+        "size",
+        Fault(
+            "too_many_rows",
+            f"一次最多 {MAX_ROWS:,} 列，請分次送出。",
+            f"One file may hold at most {MAX_ROWS:,} rows: send it in parts.",
+        ),
+    )
+
+
+def _no_rows(pointer: str | None) -> IntakeRejected:
+    return one_fault(
+        "content",
+        Fault("no_rows", "檔案沒有任何學生資料列。", "The file holds no students.", pointer=pointer),
+    )
+
+
+def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str, tuple[Note, ...]]:
+    decoded = decode(data, charset)
+    rows = read_csv(decoded.text)
+    number, names, titles = _heading_row(rows)
+    layout = Layout.of(names, checker.kind)
+    if not layout.places:
+        raise _no_heading(number, names)
+    checker.headings(layout, number)
+    headed = {index for index, name in enumerate(names) if name.strip()}
+    count = 0
+    for count, (row, cells) in enumerate(rows, 1):
+        if count > MAX_ROWS:
+            raise _too_many_rows()
+        checker.row(row, layout, cells)
+        if len(cells) > len(headed):
+            _check_strays(checker, row, headed, cells)
+    if not count:
+        checker.faults.raise_if_any()
+        raise _no_rows(None)
+    return decoded.charset, (*decoded.notes, *titles)
+
+
+def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str], tuple[Note, ...]]:
+    """The first row that is no title line. A title (facts.md 3.2) stands alone in its row and is no column's name."""
+    for skipped, (number, cells) in enumerate(rows):
+        filled = [cell for cell in cells if cell.strip()]
+        separators = ("\t", ";", "|")
+        alone = len(filled) == 1 and not any(mark in filled[0].strip() for mark in separators)
+        if skipped < _MAX_TITLES and alone and find_column(filled[0]) is None:
+            continue
+        return number, cells, _title_note(skipped)
+    raise one_fault(
+        "content",
+        Fault(
+            "heading_missing",
+            "檔案沒有欄位名稱列，請於第一列填欄位名稱（如 身分證字號、姓名）。",
+            "There is no row of headings: put national_id, name and so on into the first row.",
+            row=1,
+        ),
+    )
+
+
+def _title_note(skipped: int) -> tuple[Note, ...]:
+    if not skipped:
+        return ()
+    return (
+        Note(
+            "title_skipped",
+            f"欄位名稱列之前的 {skipped} 列視為標題，未收錄。",
+            f"The {skipped} row(s) above the headings were taken for a title and not read.",
+        ),
+    )
+
+
+def _no_heading(row: int, names: list[str]) -> IntakeRejected:
+    """Nothing in the row is a heading. Its cells are not quoted: they may well be a student."""
+    if len(names) == 1:
+        return one_fault(
+            "content",
+            Fault(
+                "delimiter",
+                "欄位之間未以半形逗號分隔，請另存為「CSV（逗號分隔）」後重新送出。",
+                "The columns are not separated by commas. Save the file as comma-delimited CSV and send it again.",
+                row=row,
+            ),
+        )
+    return one_fault(
+        "content",
+        Fault(
+            "heading_missing",
+            "此列沒有任何可辨識的欄位名稱，請於第一列填欄位名稱（如 身分證字號、姓名），並確認檔案編碼。",
+            "No heading in this row is known: put national_id, name and so on into the first row, and check the "
+            "file's encoding.",
+            row=row,
+        ),
+    )
+
+
+def _check_strays(checker: Checker, row: int, headed: set[int], cells: list[str]) -> None:
+    for index, cell in enumerate(cells):
+        if index not in headed and cell.strip():
+            checker.fault(
+                row,
+                (index, None),
+                CellError(
+                    "cell_without_heading",
+                    f"第 {index + 1} 欄沒有欄位名稱卻有內容；內容含逗號時請以雙引號括住，或刪除該格。",
+                    f"Cell {index + 1} has no heading above it. Quote a cell that holds a comma, or clear it.",
+                ),
+            )
+
+
+def _check_json(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
+    rows, notes = read_json(data, charset)
+    if not rows:
+        raise _no_rows("/rows")
+    if len(rows) > MAX_ROWS:
+        raise _too_many_rows()
+    layouts: dict[tuple[str, ...], Layout] = {}
+    for number, row in rows:
+        names = tuple(row)
+        layout = layouts.get(names)
+        if layout is None:
+            if len(names) > MAX_COLUMNS:
+                raise _too_many_names(number)
+            layout = Layout.of(names, checker.kind)
+            # Rows that each invent new names would otherwise fill the memory with layouts.
+            if len(layouts) < 100:
+                layouts[names] = layout
+        if layout.unknown or layout.repeated or layout.missing:
+            checker.headings(layout, number)
+        values = list(row.values())
+        for index, column, _ in layout.places:
+            if type(values[index]) is not str:
+                values[index] = _as_text(values[index], column)
+        checker.row(number, layout, values)
+    return notes
+
+
+def _too_many_names(row: int) -> IntakeRejected:
+    return one_fault(
+        "size",
+        Fault(
+            "too_many_columns",
+            f"第 {row} 列超過 {MAX_COLUMNS} 欄，請刪除多餘的欄位。",
+            f"Row {row} has more than {MAX_COLUMNS} members: delete those that are not needed.",
+            row=row,
+            pointer=f"/rows/{row - 1}",
+        ),
+    )
+
+
+def _as_text(value: Any, column: Column) -> str | CellError:
+    """What a JSON value would be as a cell: numbers and booleans only where the column is one; null is blank."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        if column.written == "flag":
+            return "true" if value else "false"
+    elif isinstance(value, int) and column.written == "number":
+        return str(value)
+    return CellError(
+        "json_type",
+        "值的型別不符；除數字與是否欄位外，請一律以字串（加雙引號）填寫，以免遺失開頭的 0。",
+        "The wrong JSON type: apart from numbers and flags every value is a string, so that no leading zero is lost.",
+    )

@@ -1,0 +1,171 @@
+"""A checked row, and the checks that need more than one cell: its kind, today, its neighbours, who sends it."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from roster.intake.deadlines import may_report
+from roster.intake.rules import CessationReason, Division, Level, Reporter, past_conscription_age
+from shared.law import rule
+from shared.places import COUNTIES, TOWNSHIPS
+from shared.roc import roc
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One student as the school stated him. None: not stated. `number` is the row in the sender's file."""
+
+    number: int
+    national_id: str
+    name: str
+    birth_date: date
+    county_code: str
+    township_code: str
+    village: str | None
+    division: Division | None
+    level: Level | None
+    nominal_years: int | None
+    department: str | None
+    class_year: int | None
+    student_no: str | None
+    enrolled_on: date | None
+    expected_graduation_on: date | None
+    extended_until: date | None
+    extension_reason: str | None
+    cessation_reason: CessationReason | None
+    left_on: date | None
+    overseas_compatriot: bool | None
+    experimental_education: bool | None
+    status_recognised: bool | None
+    prior_graduated_level: Level | None
+    prior_graduated_on: date | None
+    moi_approval_no: str | None
+    remarks: str | None
+
+
+FIELDS = tuple(field.name for field in fields(Row) if field.name != "number")
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault of one row that concerns the cell of `field`."""
+
+    field: str
+    code: str
+    message: str
+    message_en: str
+    suggestion: str | None = None
+
+
+Names = Callable[[str], str]
+"""From a field to the heading under which the sender wrote it."""
+
+
+@rule("RO-04")
+def _reporter_findings(values: Values, reporter: Reporter) -> Iterable[Finding]:
+    reason = values["cessation_reason"]
+    if reason is not None and not may_report(reason, reporter):
+        yield Finding(
+            "cessation_reason",
+            "reason_not_yours",
+            "此消滅原因依規定由其他機關通報，貴單位不得填報；請更正原因或刪除此列。",
+            "This reason is for another authority to report. Correct the reason or remove the row.",
+        )
+
+
+@rule("RO-10")
+def _age_findings(values: Values, today: date) -> Iterable[Finding]:
+    birth = values["birth_date"]
+    if birth is None:
+        return
+    if birth > today:
+        yield Finding(
+            "birth_date",
+            "birth_in_future",
+            "出生日期晚於今日，請更正。",
+            "The birth date lies in the future. Correct it.",
+        )
+    elif past_conscription_age(birth, today):
+        yield Finding(
+            "birth_date",
+            "past_conscription_age",
+            "已逾 36 歲之年 12 月 31 日，非役齡男子（兵役法第 3 條）；請刪除此列，或更正出生日期。",
+            "He is past 31 December of the year he turned 36 and no longer liable (Military Service Act Art. 3). "
+            "Remove the row or correct the birth date.",
+        )
+
+
+@rule("RO-06")
+def _household_findings(values: Values) -> Iterable[Finding]:
+    county, township = values["county_code"], values["township_code"]
+    if county is None or township is None or TOWNSHIPS[township].county_code == county:
+        return
+    town = TOWNSHIPS[township]
+    yield Finding(
+        "township_code",
+        "township_not_in_county",
+        f"鄉鎮市區（{town.name}，屬{COUNTIES[town.county_code].name}）不在所填縣市（{COUNTIES[county].name}）內，"
+        "請更正其一。",
+        f"The township {township} lies in {COUNTIES[town.county_code].name_en}, not in {COUNTIES[county].name_en}. "
+        "Correct one of the two.",
+        None,
+    )
+
+
+# The first date may not be later than the second; the code is that of the fault. SOURCE: RO-33, last sentence, for the
+# first pair; the others contradict themselves in the same way.
+_ORDER = (
+    ("enrolled_on", "expected_graduation_on", "graduation_before_enrolment"),
+    ("birth_date", "enrolled_on", "enrolment_before_birth"),
+    ("enrolled_on", "extended_until", "extension_before_enrolment"),
+    ("enrolled_on", "left_on", "left_before_enrolment"),
+)
+
+
+@rule("RO-33")
+def _order_findings(values: Values, named: Names) -> Iterable[Finding]:
+    for earlier, later, code in _ORDER:
+        first, second = values[earlier], values[later]
+        if first is None or second is None or first <= second:
+            continue
+        one, other = named(earlier), named(later)
+        # The dates are quoted only where they tell nothing about his person.
+        quoted = "" if earlier == "birth_date" else f"（{roc(first)} 與 {roc(second)}）"
+        yield Finding(
+            earlier,
+            code,
+            f"「{one}」晚於「{other}」{quoted}，請更正其一。",
+            f"{one} is later than {other}. Correct one of the two.",
+        )
+
+
+def findings(values: Values, reporter: Reporter, today: date, named: Names) -> Iterable[Finding]:
+    """What is wrong with a row whose single cells were read; a cell that could not be read is None here."""
+    yield from _age_findings(values, today)
+    yield from _household_findings(values)
+    yield from _order_findings(values, named)
+    yield from _reporter_findings(values, reporter)
+
+
+@rule("RO-08")
+def canonical_digest(rows: Iterable[Row]) -> str:
+    """SHA-256 (hex) of what the rows say, for "the same content" of RO-08.
+
+    Row numbers, the order of rows and columns, charset, format and the way a date was written do not count: the same
+    students in another order are the same content. A field that is not stated is left out, so that a column added to
+    the table later leaves older digests as they are. Kind, year and term are the caller's to add.
+    """
+    encode = msgspec.json.encode
+    lines = sorted(
+        encode({name: value for name in FIELDS if (value := getattr(row, name)) is not None}) for row in rows
+    )
+    digest = hashlib.sha256(b"muster roster rows 1\n")
+    for line in lines:
+        digest.update(line)
+        digest.update(b"\n")
+    return digest.hexdigest()
