@@ -1,0 +1,89 @@
+"""One entry laid out for judging: the inputs and what several tests derive from them, computed once."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from roster.hints.hint import Finding, Hint, Severity, Values
+from roster.hints.limits import AgeLimit, age_limit, cite_on, experimental_age_limit, last_day_of
+from roster.hints.model import AgeRule, Filing, History, RegistryFacts, School, Student
+from roster.intake.rules import RosterKind
+from shared.law import DEFERMENT_REGULATION
+from shared.law import rule as decides
+
+BLOCKING = Severity.BLOCKING
+WARNING = Severity.WARNING
+INFO = Severity.INFO
+
+
+@dataclass(slots=True)
+class Case:
+    """What every test gets. `granting`: the entry asks for a deferment (all kinds but the cessation)."""
+
+    student: Student
+    school: School
+    history: History
+    facts: RegistryFacts | None
+    filing: Filing
+    today: date
+    age_rule: AgeRule
+    granting: bool
+    limit: AgeLimit | None
+    experimental_limit: AgeLimit | None
+    last_day: date | None
+
+    def hint(
+        self,
+        finding: Finding,
+        severity: Severity,
+        article: str,
+        values: Values,
+        *,
+        law: str = DEFERMENT_REGULATION,
+        visible_to_school: bool | None = None,
+    ) -> Hint:
+        """A hint of `finding` that cites `article` in the version in force today."""
+        return Hint(
+            finding,
+            severity,
+            (cite_on(law, article, self.today),),
+            values,
+            self.last_day,
+            finding.school_sees if visible_to_school is None else visible_to_school,
+        )
+
+
+def lay_out(
+    student: Student,
+    school: School,
+    history: History,
+    facts: RegistryFacts | None,
+    filing: Filing,
+    today: date,
+    age_rule: AgeRule,
+) -> Case:
+    """The case of one entry. Raises LookupError when `today` is before the oldest text of the regulation."""
+    if filing.kind == RosterKind.CESSATION:
+        return Case(student, school, history, facts, filing, today, age_rule, False, None, None, None)
+    limit = age_limit(school.kind, student.level, student.division, today)
+    experimental = experimental_age_limit(today) if student.experimental_education else None
+    last_day = deferment_limit(student.birth_date, limit, experimental, age_rule)
+    return Case(student, school, history, facts, filing, today, age_rule, True, limit, experimental, last_day)
+
+
+@decides("RO-26")
+def deferment_limit(
+    birth_date: date, limit: AgeLimit, experimental: AgeLimit | None, age_rule: AgeRule = AgeRule.YEAR_END
+) -> date:
+    """The last day a deferment may run to: the earliest of the limits that apply to the man."""
+    years = limit.years if experimental is None else min(limit.years, experimental.years)
+    return last_day_of(birth_date, years, age_rule)
+
+
+def asked_until(student: Student, kind: RosterKind) -> date | None:
+    """The last day of the deferment the roster asks for; None for a cessation or where it does not say.
+
+    An extension asks for `extended_until`, every other kind for `expected_graduation_on`.
+    """
+    if kind == RosterKind.CESSATION:
+        return None
+    return student.extended_until if kind == RosterKind.EXTENSION else student.expected_graduation_on

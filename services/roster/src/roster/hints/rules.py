@@ -1,0 +1,86 @@
+"""Judging an entry: which tests apply to which kind of roster, in which order, and all that they find."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Final
+
+from roster.hints import grounds, standing
+from roster.hints.case import Case, lay_out
+from roster.hints.hint import Hint
+from roster.hints.model import AgeRule, Filing, History, RegistryFacts, School, Student
+
+Test = Callable[[Case], Hint | Sequence[Hint] | None]
+
+# In the order in which hints are shown: the rule's number.
+GRANTING_TESTS: Final[tuple[Test, ...]] = (
+    standing.past_draftee_age,
+    standing.registry_answered,
+    grounds.school_registered,
+    grounds.enrolment_recognised,
+    grounds.level_repeated,
+    grounds.continuing_school_age,
+    grounds.continuing_division,
+    grounds.any_school_age,
+    grounds.experimental_age,
+    grounds.deferment_capped,
+    standing.deferment_active,
+    standing.on_other_rosters,
+    standing.submitted_late,
+    standing.household_county,
+    standing.liable_status,
+    standing.overseas_compatriot,
+    standing.induction_order,
+    standing.birth_date,
+    standing.study_period,
+    standing.extension_terms,
+    standing.not_yet_draftee,
+    standing.training_volunteer,
+)
+"""Application, extension, reapplication."""
+
+CESSATION_TESTS: Final[tuple[Test, ...]] = (
+    standing.past_draftee_age,
+    standing.registry_answered,
+    standing.deferment_active,
+    standing.on_other_rosters,
+    standing.submitted_late,
+    standing.household_county,
+    standing.liable_status,
+    standing.overseas_compatriot,
+    standing.birth_date,
+    standing.not_yet_draftee,
+)
+"""A cessation asks for nothing, so the grounds of refusal, the limits and the induction order say nothing of it."""
+
+
+def judge(
+    student: Student,
+    school: School,
+    history: History,
+    facts: RegistryFacts | None,
+    filing: Filing,
+    today: date,
+    *,
+    age_rule: AgeRule = AgeRule.YEAR_END,
+) -> tuple[Hint, ...]:
+    """Every hint about one entry, in the order of the rules; the same input always gives the same hints.
+
+    `facts` None means that the registry has not answered yet. A missing field makes its test silent, never an error.
+    Raises LookupError only when `today` is before 2018-06-28, the oldest text of the regulation known here.
+    """
+    case = lay_out(student, school, history, facts, filing, today, age_rule)
+    found: list[Hint] = []
+    for test in GRANTING_TESTS if case.granting else CESSATION_TESTS:
+        outcome = test(case)
+        if outcome is None:
+            continue
+        if isinstance(outcome, Hint):
+            found.append(outcome)
+        else:
+            found.extend(outcome)
+    return tuple(found)
+
+
+def for_school(hints: Sequence[Hint]) -> tuple[Hint, ...]:
+    """The hints a school may see (docs/adr/0041)."""
+    return tuple(hint for hint in hints if hint.visible_to_school)
