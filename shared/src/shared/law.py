@@ -14,8 +14,8 @@ written  means                          example
          that has one paragraph         so the law does not count it)
 ======== ============================== =======================================
 
-Sources that are not laws (`Law.kind` other than ``law``) name a place by a slug instead:
-``AgeRule.YEAR_END``, ``3-1``.
+The manual's places are its steps (``3``, ``3-1``), the items of its two lists of changes (``update-12``,
+``planned-1``) and its ``intro``. A design policy goes by its name: ``AgeRule.YEAR_END``.
 """
 
 import re
@@ -27,7 +27,14 @@ from functools import cached_property
 from typing import Final, Generic, Literal, TypeVar
 
 _ARTICLE: Final = re.compile(r"([1-9][0-9]*)(?:/([1-9][0-9]*))?(?:-(0(?=-)|[1-9][0-9]*))?(?:-([1-9][0-9]*))?")
-_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_MANUAL: Final = re.compile(r"intro|(?:(update|planned)-)?([1-9][0-9]*(?:-[1-9][0-9]*)?)")
+_POLICY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_FORMS: Final = {"law": _ARTICLE, "manual": _MANUAL, "design": _POLICY}
+_LISTS: Final = {
+    None: ("第{}點", "step {}"),
+    "update": ("已版更項目第{}項", "shipped change {}"),
+    "planned": ("未來預計更新項目第{}項", "planned change {}"),
+}
 _RULE_ID: Final = re.compile(r"[A-Z]{2}-[0-9]{2}")
 
 
@@ -106,8 +113,7 @@ class Citation:
         law = LAWS.get(self.law)
         if law is None:
             raise ValueError(f"unknown law {self.law!r}")
-        form = _ARTICLE if law.kind == "law" else _SLUG
-        if not form.fullmatch(self.article):
+        if not _FORMS[law.kind].fullmatch(self.article):
             raise ValueError(f"{self.law}: {self.article!r} is not an article")
         if self.version not in law.versions:
             raise ValueError(f"{self.law}: no version of {self.version.isoformat()}")
@@ -119,7 +125,7 @@ class Citation:
         if law.kind == "design":
             return f"{law.name}「{self.article}」"
         if law.kind == "manual":
-            return f"{law.name}第{self.article}點"
+            return law.name + self._manual_place[0]
         number, bis, paragraph, subparagraph = self._parts
         text = f"{law.name}第{number}條"
         if bis:
@@ -137,7 +143,7 @@ class Citation:
         if law.kind == "design":
             return f"{law.name_en}: {self.article}"
         if law.kind == "manual":
-            return f"{law.name_en}, item {self.article}"
+            return f"{law.name_en}, {self._manual_place[1]}"
         number, bis, paragraph, subparagraph = self._parts
         text = f"{law.name_en}, Article {number}"
         if bis:
@@ -157,6 +163,15 @@ class Citation:
             "text": self.text,
             "text_en": self.text_en,
         }
+
+    @property
+    def _manual_place(self) -> tuple[str, str]:
+        found = _MANUAL.fullmatch(self.article)
+        assert found is not None
+        if found[2] is None:
+            return "簡介", "introduction"
+        text, text_en = _LISTS[found[1]]
+        return text.format(found[2]), text_en.format(found[2])
 
     @property
     def _parts(self) -> tuple[str, str | None, str | None, str | None]:

@@ -45,7 +45,10 @@ REGULATION_2019 = date(2019, 7, 26)
         ),
         (ADMINISTRATIVE_PROCEDURE_ACT, "48-4", "行政程序法第48條第4項", "Article 48, paragraph 4"),
         (DESIGN_POLICY, "AgeRule.YEAR_END", "本系統設計政策「AgeRule.YEAR_END」", "AgeRule.YEAR_END"),
-        (SYSTEM_MANUAL, "3-1", "在學緩徵作業系統操作說明第3-1點", "item 3-1"),
+        (SYSTEM_MANUAL, "3-1", "在學緩徵作業系統操作說明第3-1點", "step 3-1"),
+        (SYSTEM_MANUAL, "update-12", "在學緩徵作業系統操作說明已版更項目第12項", "shipped change 12"),
+        (SYSTEM_MANUAL, "planned-1", "在學緩徵作業系統操作說明未來預計更新項目第1項", "planned change 1"),
+        (SYSTEM_MANUAL, "intro", "在學緩徵作業系統操作說明簡介", "introduction"),
     ],
 )
 def test_the_notation_reads_as_an_official_writes(law: str, article: str, text: str, text_en: str):
@@ -62,6 +65,15 @@ def test_the_notation_reads_as_an_official_writes(law: str, article: str, text: 
 def test_what_is_no_article_is_refused(article: str):
     with pytest.raises(ValueError, match="is not an article"):
         cite(DEFERMENT_REGULATION, article)
+
+
+@pytest.mark.parametrize(
+    ("law", "place"),
+    [(SYSTEM_MANUAL, "item-3"), (SYSTEM_MANUAL, "update"), (SYSTEM_MANUAL, "0"), (DESIGN_POLICY, "a b")],
+)
+def test_what_is_no_place_is_refused(law: str, place: str):
+    with pytest.raises(ValueError, match="is not an article"):
+        cite(law, place)
 
 
 def test_an_unknown_law_or_version_is_refused():
