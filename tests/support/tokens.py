@@ -7,7 +7,7 @@ from shared.tokens import KeySet, SigningKey, StaticKeys, mint
 
 ISSUER = "http://127.0.0.1:1/identity"
 KEY = SigningKey.generate("ES256", kid="test-1")
-KEYS = StaticKeys(KeySet([KEY.public]))
+KEYS = StaticKeys(KeySet([KEY.public()]))
 
 
 def claims(*roles: str, org: str = "county:63000", sub: str | None = None, client: bool = False, **changes):

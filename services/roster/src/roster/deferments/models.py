@@ -1,0 +1,53 @@
+"""The deferments that decisions made: one row per annotation in the registry, and every change of it."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.crypto import Encrypted
+from shared.db import Base
+
+
+class Deferment(Base):
+    """A deferment and its annotation. `decision_number` and `issued_on` are the first decision's, for ever (RO-49).
+
+    Active on a day: not revoked, and the day is within `deferred_from`–`deferred_until`, both counted.
+    """
+
+    __tablename__ = "deferment"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    national_id: Mapped[str] = mapped_column(Encrypted("deferment.national_id"))
+    national_id_index: Mapped[bytes] = mapped_column(LargeBinary)
+    school_code: Mapped[str] = mapped_column(Text)
+    county_code: Mapped[str] = mapped_column(Text)
+    township_code: Mapped[str] = mapped_column(Text)
+    level: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    decision_number: Mapped[str] = mapped_column(Text)
+    issued_on: Mapped[date]
+    deferred_from: Mapped[date]
+    deferred_until: Mapped[date]
+    summary: Mapped[str] = mapped_column(Text)
+    revoked_on: Mapped[date | None]
+    ended_reason: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class DefermentChange(Base):
+    """One decision's effect on a deferment: append-only history (RO-49, RO-55)."""
+
+    __tablename__ = "deferment_change"
+
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("decision.id"), primary_key=True)
+    deferment_id: Mapped[UUID] = mapped_column(ForeignKey("deferment.id"))
+    county_code: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    until_before: Mapped[date | None]
+    until_after: Mapped[date]
+    revoked_on: Mapped[date | None]
+    summary: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -1,0 +1,105 @@
+"""What schools hand in: submissions, the rosters they are split into, and the entries of those."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.crypto import Encrypted
+from shared.db import Base
+
+
+class Submission(Base):
+    """One file of one school; all of its rows were taken, or there is no submission (RO-07)."""
+
+    __tablename__ = "submission"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    school_code: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    academic_year: Mapped[int]
+    term: Mapped[int]
+    content_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    charset: Mapped[str] = mapped_column(Text)
+    row_count: Mapped[int]
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    received_by: Mapped[str] = mapped_column(Text)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Roster(Base):
+    """The entries of one submission whose households one county decides (Art. 11).
+
+    Its state is what its entries say and is stored nowhere. `revision` counts every change of the roster or any of
+    its entries; `proposed_number` is the decision number offered for its next batch (RO-41).
+    """
+
+    __tablename__ = "roster"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    school_code: Mapped[str] = mapped_column(ForeignKey("school.code"))
+    county_code: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    academic_year: Mapped[int]
+    term: Mapped[int]
+    version: Mapped[int] = mapped_column(default=1)
+    revision: Mapped[int] = mapped_column(default=1)
+    received_on: Mapped[date]
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    deadline: Mapped[date | None]
+    opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    opened_by: Mapped[str | None] = mapped_column(Text)
+    proposed_number: Mapped[str | None] = mapped_column(Text)
+
+
+class Entry(Base):
+    """One man on one roster, as the school stated him, and where his review stands.
+
+    `version` counts the changes of this row. `officer_draft` and `approver_draft` are what each has written so far
+    (`review.rules.Draft` as JSON); both are kept (RO-44).
+    """
+
+    __tablename__ = "entry"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
+    school_code: Mapped[str] = mapped_column(Text)
+    county_code: Mapped[str] = mapped_column(Text)
+    row_no: Mapped[int]
+    national_id: Mapped[str] = mapped_column(Encrypted("entry.national_id"))
+    national_id_index: Mapped[bytes] = mapped_column(LargeBinary)
+    name: Mapped[str] = mapped_column(Text)
+    birth_date: Mapped[date]
+    township_code: Mapped[str] = mapped_column(Text)
+    village: Mapped[str] = mapped_column(Text)
+    division: Mapped[str | None] = mapped_column(Text)
+    level: Mapped[str | None] = mapped_column(Text)
+    nominal_years: Mapped[int | None]
+    department: Mapped[str | None] = mapped_column(Text)
+    class_year: Mapped[int | None]
+    student_no: Mapped[str | None] = mapped_column(Text)
+    enrolled_on: Mapped[date | None]
+    expected_graduation_on: Mapped[date | None]
+    extended_until: Mapped[date | None]
+    extension_reason: Mapped[str | None] = mapped_column(Text)
+    cessation_reason: Mapped[str | None] = mapped_column(Text)
+    left_on: Mapped[date | None]
+    overseas_compatriot: Mapped[bool | None]
+    experimental_education: Mapped[bool | None]
+    status_recognised: Mapped[bool | None]
+    prior_graduated_level: Mapped[str | None] = mapped_column(Text)
+    prior_graduated_on: Mapped[date | None]
+    moi_approval_no: Mapped[str | None] = mapped_column(Text)
+    remarks: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, default="received")
+    version: Mapped[int] = mapped_column(default=1)
+    certificate_on: Mapped[date | None]
+    officer_draft: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    approver_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))
+    judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

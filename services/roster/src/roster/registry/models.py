@@ -1,0 +1,26 @@
+"""What the conscription registry said of a man on an entry, and when (RO-18)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+
+
+class RegistryFact(Base):
+    """The registry's answer for one entry as of an instant; `known` is false when it has no such man.
+
+    Seen by the deciding county only, never by schools.
+    """
+
+    __tablename__ = "registry_fact"
+
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("entry.id"), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Text)
+    as_of: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    known: Mapped[bool]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
