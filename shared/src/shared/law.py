@@ -164,6 +164,12 @@ class Citation:
             "text_en": self.text_en,
         }
 
+    @cached_property
+    def order(self) -> tuple[tuple[int, str], ...]:
+        """Sorts citations of one law as its text runs: Art. 2 before Art. 11, Art. 16 before Art. 16-1."""
+        words = re.findall(r"[0-9]+|[^0-9]+", self.article)
+        return tuple((int(word), "") if word.isdigit() else (0, word) for word in words)
+
     @property
     def _manual_place(self) -> tuple[str, str]:
         found = _MANUAL.fullmatch(self.article)
