@@ -1,0 +1,203 @@
+"""What a decision does to the man's deferment and to his annotation in the conscription registry (RO-49, 50, 30).
+
+SOURCE: 在學緩徵作業系統操作說明, step 15, 已版更項目 (1) and (16), 未來預計更新項目 (1);
+免役禁役緩徵緩召實施辦法 Art. 14, 16, 16-1.
+"""
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from roster.hints.labels import label
+from roster.hints.model import RegistryStatus
+from roster.intake.rules import CessationReason, RosterKind
+from roster.review.rules import Decision
+from shared.law import rule
+from shared.roc import roc_long
+
+
+class AnnotationAction(StrEnum):
+    """What the registry is told."""
+
+    CREATE = "create"
+    MODIFY = "modify"
+    NONE = "none"
+
+
+class DefermentAction(StrEnum):
+    """What happens to the deferment in our own books."""
+
+    GRANT = "grant"
+    EXTEND = "extend"
+    REVOKE = "revoke"
+    NONE = "none"
+
+
+class Why(StrEnum):
+    """Why the annotation is not what the kind of roster alone would make it; shown in the preview (RO-53)."""
+
+    REJECTED = "rejected"
+    NOT_LIABLE = "not_liable"
+    NOTHING_TO_REVOKE = "nothing_to_revoke"
+    NOTHING_TO_EXTEND = "nothing_to_extend"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """緩徵註記. `revoked_on` and `revoked_for` are both set or both None. `summary` grows and is never cut (RO-50)."""
+
+    decision_number: str
+    issued_on: date
+    deferment_from: date
+    deferment_until: date
+    summary: str
+    revoked_on: date | None = None
+    revoked_for: CessationReason | None = None
+
+
+_FIELDS: Final = tuple(item.name for item in fields(Annotation))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it was fixed. `deferment_until`: of an approval that grants; the last two: of a cessation.
+
+    `annotation_text` is the officer's own line for the summary; None or blank for `summary_line`'s.
+    """
+
+    decision: Decision
+    decided_on: date
+    issued_on: date
+    decision_number: str
+    deferment_until: date | None = None
+    cessation_reason: CessationReason | None = None
+    left_on: date | None = None
+    annotation_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All that a decision causes. `changed` and `kept` name the fields of `after`, for the preview (RO-53).
+
+    `supersedes`: the deferment granted takes the place of the one before it. `liable_for_induction`: the man can be
+    called from now on, and the event says so.
+    """
+
+    annotation: AnnotationAction
+    deferment: DefermentAction
+    before: Annotation | None
+    after: Annotation | None
+    changed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    supersedes: bool = False
+    liable_for_induction: bool = False
+    why: Why | None = None
+
+
+# Art. 16-1: he has been trained and is in the reserve or a replacement soldier; nothing is left to call him to.
+_TRAINED: Final = frozenset({CessationReason.TRAINED_TO_RESERVE, CessationReason.TRAINED_REPLACEMENT})
+
+
+@rule("RO-49", "RO-30")
+def effects(
+    kind: RosterKind,
+    decided: Decided,
+    latest: Annotation | None,
+    registry_status: RegistryStatus | None = None,
+) -> Effects:
+    """What a decision causes; docs/adr/0044 has the reasons for the corners.
+
+    `latest`: the annotation of the man's deferment at the filing school, else the one the registry holds of him, else
+    None. `registry_status` None: not known, treated as liable. Raises ValueError when `decided` lacks what its kind
+    needs: the end of a deferment granted, the reason and day of a cessation.
+    """
+    if decided.decision is Decision.REJECTED:
+        return Effects(
+            AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=Why.REJECTED
+        )
+    if kind is RosterKind.CESSATION:
+        return _cease(decided, latest, registry_status)
+    if decided.deferment_until is None:
+        raise ValueError("an approval that grants a deferment needs its end")
+    if kind is RosterKind.EXTENSION and latest is not None:
+        after = replace(
+            latest,
+            deferment_until=decided.deferment_until,
+            summary=append_summary(latest.summary, _line(kind, decided)),
+            # An extension approved after a cessation by mistake makes the deferment run again.
+            revoked_on=None,
+            revoked_for=None,
+        )
+        return _modified(DefermentAction.EXTEND, latest, after)
+    created = Annotation(
+        decision_number=decided.decision_number,
+        issued_on=decided.issued_on,
+        deferment_from=decided.decided_on,
+        deferment_until=decided.deferment_until,
+        summary=_line(kind, decided),
+    )
+    return Effects(
+        AnnotationAction.CREATE,
+        DefermentAction.GRANT,
+        latest,
+        created,
+        changed=_FIELDS,
+        supersedes=kind is RosterKind.REAPPLICATION and latest is not None,
+        why=Why.NOTHING_TO_EXTEND if kind is RosterKind.EXTENSION else None,
+    )
+
+
+def _cease(decided: Decided, latest: Annotation | None, status: RegistryStatus | None) -> Effects:
+    if decided.cessation_reason is None or decided.left_on is None:
+        raise ValueError("a cessation needs its reason and the day")
+    served = status is not None and status is not RegistryStatus.NONE
+    deferment = DefermentAction.NONE if latest is None else DefermentAction.REVOKE
+    if served:
+        return Effects(AnnotationAction.NONE, deferment, latest, latest, kept=_kept(latest), why=Why.NOT_LIABLE)
+    if latest is None:
+        return Effects(AnnotationAction.NONE, deferment, None, None, why=Why.NOTHING_TO_REVOKE)
+    after = replace(
+        latest,
+        deferment_until=min(latest.deferment_until, decided.left_on),
+        summary=append_summary(latest.summary, _line(RosterKind.CESSATION, decided)),
+        revoked_on=decided.left_on,
+        revoked_for=decided.cessation_reason,
+    )
+    liable = decided.cessation_reason not in _TRAINED
+    return _modified(DefermentAction.REVOKE, latest, after, liable=liable)
+
+
+def _modified(deferment: DefermentAction, before: Annotation, after: Annotation, *, liable: bool = False) -> Effects:
+    changed = tuple(name for name in _FIELDS if getattr(before, name) != getattr(after, name))
+    kept = tuple(name for name in _FIELDS if name not in changed)
+    return Effects(
+        AnnotationAction.MODIFY, deferment, before, after, changed=changed, kept=kept, liable_for_induction=liable
+    )
+
+
+def _kept(latest: Annotation | None) -> tuple[str, ...]:
+    return () if latest is None else _FIELDS
+
+
+def _line(kind: RosterKind, decided: Decided) -> str:
+    written = (decided.annotation_text or "").strip()
+    return written or summary_line(kind, decided)
+
+
+def summary_line(kind: RosterKind, decided: Decided) -> str:
+    """The line an approval adds to the summary when the officer wrote none: Chinese, ROC dates, its own number."""
+    act = f"{roc_long(decided.decided_on)}核准{label(kind)}"
+    if kind is RosterKind.CESSATION and decided.cessation_reason is not None and decided.left_on is not None:
+        act += f"（{label(decided.cessation_reason)}，{roc_long(decided.left_on)}），廢止緩徵"
+    elif decided.deferment_until is not None:
+        act += f"，緩徵至{roc_long(decided.deferment_until)}"
+    return f"{act}（{decided.decision_number}）"
+
+
+@rule("RO-50")
+def append_summary(summary: str, line: str) -> str:
+    """The summary with one more line. There is no limit: a man may be extended many times."""
+    if not line:
+        return summary
+    return f"{summary}\n{line}" if summary else line

@@ -1,0 +1,306 @@
+"""What a decision needs and what it fixes (RO-13, 41, 42, 48, 56, 57). `states.py` has the states, named here too.
+
+Pure: takes the state, the draft and the hints; says yes, or every reason why not.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import StrEnum
+from typing import Final, Protocol
+
+from roster.hints.hint import Severity
+from roster.intake.rules import RosterKind
+from roster.review.states import (
+    APPROVER,
+    BATCH_TRANSITIONS,
+    CASE_OFFICER,
+    EDITORS,
+    SCHOOL,
+    TRANSITIONS,
+    BatchAction,
+    BatchState,
+    Decision,
+    EntryAction,
+    EntryState,
+    RosterState,
+    Step,
+    roster_state,
+)
+from shared.law import rule
+
+__all__ = [
+    "APPROVER",
+    "BATCH_TRANSITIONS",
+    "CASE_OFFICER",
+    "EDITABLE_FIELDS",
+    "EDITORS",
+    "GROUND_OF_HINT",
+    "SCHOOL",
+    "TRANSITIONS",
+    "BatchAction",
+    "BatchState",
+    "Decision",
+    "Draft",
+    "EntryAction",
+    "EntryState",
+    "Fixed",
+    "Ground",
+    "HintRef",
+    "Refusal",
+    "RosterState",
+    "Step",
+    "StoredHint",
+    "check_draft",
+    "decision_defaults",
+    "deferment_cap",
+    "founded_grounds",
+    "is_clean",
+    "may_decide",
+    "needs_override",
+    "not_ready",
+    "roster_state",
+]
+
+
+class Ground(StrEnum):
+    """Why a deferment is refused: Art. 15's grounds, not a draftee, not this county, or one only people can see."""
+
+    SCHOOL_NOT_REGISTERED = "school_not_registered"
+    ENROLMENT_NOT_RECOGNISED = "enrolment_not_recognised"
+    REPEATED_LEVEL = "repeated_level"
+    CONTINUING_SCHOOL_AGE = "continuing_school_age"
+    AGE_LIMIT = "age_limit"
+    EXPERIMENTAL_AGE = "experimental_age"
+    NOT_CONSCRIPTABLE = "not_conscriptable"
+    WRONG_COUNTY = "wrong_county"
+    UNSEEN = "unseen"
+
+
+GROUND_OF_HINT: Final[dict[str, Ground]] = {
+    "school_not_registered": Ground.SCHOOL_NOT_REGISTERED,
+    "enrolment_not_recognised": Ground.ENROLMENT_NOT_RECOGNISED,
+    "repeated_level": Ground.REPEATED_LEVEL,
+    "continuing_school_age": Ground.CONTINUING_SCHOOL_AGE,
+    "age_limit": Ground.AGE_LIMIT,
+    "experimental_age": Ground.EXPERIMENTAL_AGE,
+    "past_draftee_age": Ground.NOT_CONSCRIPTABLE,
+    "not_yet_draftee": Ground.NOT_CONSCRIPTABLE,
+    "not_liable": Ground.NOT_CONSCRIPTABLE,
+    "household_elsewhere": Ground.WRONG_COUNTY,
+}
+"""The code of a hint → the ground it founds. No other hint founds one."""
+
+_AGE_GROUNDS: Final = frozenset({Ground.CONTINUING_SCHOOL_AGE, Ground.AGE_LIMIT, Ground.EXPERIMENTAL_AGE})
+
+
+class HintRef(Protocol):
+    """What deciding needs to know of a hint; `roster.hints.hint.Hint` is one, `StoredHint` another."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHint:
+    """A hint as far as it is read back from where it was stored."""
+
+    code: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What officer or approver wrote about an entry: RO-41's fields, and what RO-13 and RO-57 ask for in writing.
+
+    `deferment_until` and `issued_on` None mean "by default" (`decision_defaults`). `reason` is why it is rejected,
+    `override_reason` why it is approved in spite of a blocking hint.
+    """
+
+    decision: Decision | None = None
+    decision_number: str | None = None
+    issued_on: date | None = None
+    deferment_until: date | None = None
+    annotation_text: str | None = None
+    review_remarks: str | None = None
+    ground: Ground | None = None
+    reason: str | None = None
+    override_reason: str | None = None
+
+
+EDITABLE_FIELDS: Final = frozenset(item.name for item in fields(Draft))
+"""RO-41: what a review may change; the school's own data are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why a draft cannot stand, and the field to mend."""
+
+    code: str
+    field: str
+    message: str
+    message_en: str
+
+
+_DECISION_MISSING = Refusal("decision_missing", "decision", "尚未填寫准駁。", "No decision has been entered.")
+_NOT_IN_REVIEW = Refusal(
+    "not_in_review", "state", "非審查中之資料不得陳核。", "Only entries in review can be submitted for approval."
+)
+_GROUND_MISSING = Refusal(
+    "ground_missing",
+    "ground",
+    "不予核准應敘明法定事由；經查無實施辦法第15條所定情形者，應予核准（第13條）。",
+    "A rejection needs a legal ground; without one of Article 15 the deferment must be approved (Article 13).",
+)
+_REASON_MISSING = Refusal("reason_missing", "reason", "不予核准應敘明理由。", "A rejection needs a written reason.")
+_GROUND_UNFOUNDED = Refusal(
+    "ground_unfounded",
+    "ground",
+    "系統查無所選事由之情形；如屬系統無法查知者，請改選「系統未能查知之事由」並敘明理由。",
+    "No hint bears out this ground; if it is one the system cannot see, choose `unseen` and give the reason.",
+)
+_OVERRIDE_MISSING = Refusal(
+    "override_reason_missing",
+    "override_reason",
+    "具不得緩徵之提示仍予核准者，應敘明理由。",
+    "Approving in spite of a blocking hint needs a written reason.",
+)
+_PAST_LIMIT = Refusal(
+    "deferment_past_age_limit",
+    "deferment_until",
+    "緩徵期間不得逾年齡限制之當年12月31日。",
+    "A deferment never runs past the last day his age allows.",
+)
+_UNTIL_MISSING = Refusal(
+    "deferment_until_missing",
+    "deferment_until",
+    "名冊未載預訂畢業日期或延長期限，應填寫緩徵截止日期。",
+    "The roster states no expected graduation or extension: enter the end of the deferment.",
+)
+
+
+@rule("RO-56")
+def is_clean(hints: Iterable[HintRef]) -> bool:
+    """Whether "approve all clean" takes the entry: nothing blocking, no warning; `registry_pending` is a warning."""
+    return all(hint.severity == Severity.INFO for hint in hints)
+
+
+@rule("RO-13")
+def needs_override(hints: Iterable[HintRef]) -> bool:
+    """Whether approving needs a written reason."""
+    return any(hint.severity == Severity.BLOCKING for hint in hints)
+
+
+@rule("RO-57")
+def founded_grounds(hints: Iterable[HintRef]) -> frozenset[Ground]:
+    """The grounds the hints bear out; a hint of information founds none."""
+    return frozenset(
+        GROUND_OF_HINT[hint.code] for hint in hints if hint.severity != Severity.INFO and hint.code in GROUND_OF_HINT
+    )
+
+
+@rule("RO-26", "RO-48")
+def deferment_cap(draft: Draft, hints: Iterable[HintRef], last_day: date | None) -> date | None:
+    """The day the deferment may not pass. None when the age ground itself has been overridden in writing.
+
+    Then the officer holds the finding wrong, and the day that follows from it is wrong with it (docs/adr/0044).
+    """
+    if _written(draft.override_reason) and founded_grounds(hints) & _AGE_GROUNDS:
+        return None
+    return last_day
+
+
+@rule("RO-57", "RO-13", "RO-48")
+def check_draft(
+    draft: Draft,
+    hints: Sequence[HintRef],
+    *,
+    last_day: date | None = None,
+) -> tuple[Refusal, ...]:
+    """Every reason why the draft's decision cannot be recorded; none for a draft without a decision yet.
+
+    `last_day`: RO-26's (`Hint.last_day`, or `roster.hints.case.deferment_limit`); None for a cessation.
+    """
+    refusals: list[Refusal] = []
+    if draft.decision is Decision.REJECTED:
+        if draft.ground is None:
+            refusals.append(_GROUND_MISSING)
+        elif draft.ground is not Ground.UNSEEN and draft.ground not in founded_grounds(hints):
+            refusals.append(_GROUND_UNFOUNDED)
+        if not _written(draft.reason):
+            refusals.append(_REASON_MISSING)
+    if draft.decision is Decision.APPROVED and needs_override(hints) and not _written(draft.override_reason):
+        refusals.append(_OVERRIDE_MISSING)
+    if draft.decision is not Decision.REJECTED and draft.deferment_until is not None:
+        cap = deferment_cap(draft, hints, last_day)
+        if cap is not None and draft.deferment_until > cap:
+            refusals.append(_PAST_LIMIT)
+    return tuple(refusals)
+
+
+@rule("RO-42")
+def not_ready(
+    state: EntryState,
+    kind: RosterKind,
+    draft: Draft,
+    hints: Sequence[HintRef],
+    *,
+    asked_until: date | None,
+    last_day: date | None,
+) -> tuple[Refusal, ...]:
+    """Every reason why the entry cannot go up in a batch now; none means ready. One on hold stays behind, others go."""
+    if state is not EntryState.IN_REVIEW:
+        return (_NOT_IN_REVIEW,)
+    if draft.decision is None:
+        return (_DECISION_MISSING,)
+    refusals = check_draft(draft, hints, last_day=last_day)
+    granted = draft.decision is Decision.APPROVED and kind is not RosterKind.CESSATION
+    if granted and draft.deferment_until is None and asked_until is None:
+        refusals += (_UNTIL_MISSING,)
+    return refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What the decision fixes of dates. `deferment_until` None: a rejection or a cessation grants nothing."""
+
+    decided_on: date
+    issued_on: date
+    deferment_until: date | None
+
+
+@rule("RO-48")
+def decision_defaults(
+    kind: RosterKind,
+    draft: Draft,
+    hints: Iterable[HintRef],
+    *,
+    decided_on: date,
+    asked_until: date | None,
+    last_day: date | None,
+) -> Fixed:
+    """The dates of a decision made on `decided_on`: what the draft says, else the defaults.
+
+    `issued_on` defaults to `decided_on`; the end to `asked_until` (`expected_graduation_on` or `extended_until`),
+    never past RO-26's last day.
+    """
+    issued_on = draft.issued_on or decided_on
+    if draft.decision is not Decision.APPROVED or kind is RosterKind.CESSATION:
+        return Fixed(decided_on, issued_on, None)
+    until = draft.deferment_until or asked_until
+    cap = deferment_cap(draft, hints, last_day)
+    if until is not None and cap is not None and until > cap:
+        until = cap
+    return Fixed(decided_on, issued_on, until)
+
+
+@rule("RO-48")
+def may_decide(submitted_by: str, decider: str) -> bool:
+    """Nobody decides what he himself submitted. Both are token subjects."""
+    return submitted_by != decider
+
+
+def _written(text: str | None) -> bool:
+    return text is not None and bool(text.strip())
