@@ -31,6 +31,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     output: int | IO[bytes] | None = None,
+    stdin: int = subprocess.DEVNULL,
     death_signal: int = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in a process group of its own; on Linux it gets `death_signal` when the parent is killed.
@@ -42,12 +43,18 @@ def spawn(
         [os.fspath(part) for part in argv],
         env=None if env is None else dict(env),
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
         start_new_session=True,
         preexec_fn=_die_with_parent(os.getpid(), death_signal),
     )
+
+
+def die_with_parent(signum: int) -> None:
+    """Ask for `signum` when the process that started this one is killed (Linux; elsewhere nothing happens)."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
 def signal_group(pid: int, signum: int) -> None:
@@ -80,8 +87,6 @@ def command_of(pid: int) -> str:
     except OSError:
         pass
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        answer = subprocess.run(
-            ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, timeout=5, check=False
-        )
+        answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, timeout=5, check=False)
         return answer.stdout.decode(errors="replace").strip()
     return ""

@@ -132,16 +132,12 @@ async def _prepare_one(
         if not await admin.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
             # Only a member of a role may make it the owner of something.
             await admin.execute(f'GRANT "{owner}" TO CURRENT_USER')
-        await admin.execute(
-            f'CREATE DATABASE "{database}" OWNER "{owner}" TEMPLATE template0 ENCODING \'UTF8\''
-        )
+        await admin.execute(f'CREATE DATABASE "{database}" OWNER "{owner}" TEMPLATE template0 ENCODING \'UTF8\'')
     await admin.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
     return replace(urls, created=True)
 
 
-async def _ensure_role(
-    admin: asyncpg.Connection, role: str, secrets: MutableMapping[str, str], adopt: bool
-) -> None:
+async def _ensure_role(admin: asyncpg.Connection, role: str, secrets: MutableMapping[str, str], adopt: bool) -> None:
     exists = bool(await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role))
     known = role in secrets
     if exists and known:

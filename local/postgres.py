@@ -135,11 +135,10 @@ class Postgres:
         """Create the cluster if there is none, start the server and wait until it accepts connections."""
         if self.pid is not None:
             return
-        self._initialise()
-        self._clear_predecessor()
+        self.prepare()
         for _attempt in range(5):
-            self.port = self.wanted_port or self.port or free_port()
-            if self._launch(timeout):
+            self.launch()
+            if self._wait(timeout):
                 return
             if self.wanted_port:
                 break
@@ -148,6 +147,35 @@ class Postgres:
             f"PostgreSQL 無法啟動，原因請見 {self.log}。",
             f"PostgreSQL does not start; its log tells why: {self.log}",
         )
+
+    def prepare(self) -> None:
+        """Everything before the launch: the cluster is there, of our version, and nobody else runs it."""
+        self._initialise()
+        self._clear_predecessor()
+
+    def launch(self) -> None:
+        """Start the server's process and return at once; `is_ready` tells when it accepts connections."""
+        self.port = self.wanted_port or self.port or free_port()
+        options = [f"--{name}={value}" for name, value in self.settings.items()]
+        command: list[str | Path] = [
+            *self._run_as(self.data_dir), binaries() / "postgres", "-D", self.data_dir,
+            f"--port={self.port}", *options,
+        ]  # fmt: skip
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            os.fchmod(output.fileno(), 0o600)
+            # A fast shutdown, not SIGKILL: the postmaster must be able to end its own children.
+            self.process = spawn(command, env=_environment(), output=output, death_signal=signal.SIGINT)
+
+    def is_ready(self) -> bool:
+        """True once this process's server accepts connections."""
+        try:
+            lines = (self.data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        # Line 1 is the postmaster's id: `unshare -U` and `setpriv` exec in place, so it is our child's.
+        # Line 8 says "ready" once connections are accepted.
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def stop(self, timeout: float = 30.0) -> None:
         """Fast shutdown: clients are cut off, everything is written, the server ends."""
@@ -220,49 +248,20 @@ class Postgres:
         if done.returncode:
             shutil.rmtree(draft, ignore_errors=True)
             why = done.stderr.strip()[-800:]
-            raise StartError(
-                f"無法建立 PostgreSQL 資料夾 {folder}：{why}", f"initdb of {folder} failed: {why}"
-            )
+            raise StartError(f"無法建立 PostgreSQL 資料夾 {folder}：{why}", f"initdb of {folder} failed: {why}")
         _write_private(_password_file(folder), password)
         draft.rename(folder)
 
     # -- running it ----------------------------------------------------------------------------------------
 
-    def _launch(self, timeout: float) -> bool:
-        options = [f"--{name}={value}" for name, value in self.settings.items()]
-        command: list[str | Path] = [
-            *self._run_as(self.data_dir), binaries() / "postgres", "-D", self.data_dir,
-            f"--port={self.port}", *options,
-        ]  # fmt: skip
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
-            os.fchmod(output.fileno(), 0o600)
-            # A fast shutdown, not SIGKILL: the postmaster must be able to end its own children.
-            self.process = spawn(command, env=_environment(), output=output, death_signal=signal.SIGINT)
+    def _wait(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                self.process = None
-                return False
-            if self._ready():
+        while self.pid is not None and time.monotonic() < deadline:
+            if self.is_ready():
                 return True
             time.sleep(0.01)
         self.kill()
         return False
-
-    def _ready(self) -> bool:
-        # The file's eighth line says "ready" once connections are accepted; its first is the postmaster's id.
-        try:
-            lines = (self.data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return False
-        ours = self.process is not None and lines[:1] == [str(self._inner_pid())]
-        return ours and len(lines) > 7 and lines[7].strip() == "ready"
-
-    def _inner_pid(self) -> int:
-        # `unshare -U` and `setpriv` exec in place and a user namespace does not renumber processes.
-        assert self.process is not None
-        return self.process.pid
 
     def _clear_predecessor(self) -> None:
         """Deal with the `postmaster.pid` of a killed run: wait for that server to end, or drop the file."""
@@ -325,10 +324,7 @@ def _unprivileged_prefix(folder: Path) -> list[str]:
                     program,
                     str(folder.parent),
                 ]
-                if (
-                    subprocess.run([*prefix, *reach], capture_output=True, timeout=20, check=False).returncode
-                    == 0
-                ):
+                if subprocess.run([*prefix, *reach], capture_output=True, timeout=20, check=False).returncode == 0:
                     return prefix
     raise StartError(
         "PostgreSQL 不得以 root 身分執行，而此環境不允許使用者命名空間，其他使用者也無法進入本資料夾。"
@@ -353,9 +349,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-    ) as handle:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())

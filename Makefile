@@ -1,0 +1,52 @@
+# Muster: everything one machine needs. `make run`, then http://127.0.0.1:8080/docs
+PYTHON ?= python3
+PORT ?= 8080
+SEED ?=
+# Which tests: make test TESTS=tests/roster
+TESTS ?= tests
+WORKERS ?= 2
+
+.PHONY: help run demo test check law requirements clean venv
+PY := .venv/bin/python
+
+help:
+	@echo 'make run [PORT=8080]    啟動整套系統（Ctrl-C 停止）  the whole suite on this machine'
+	@echo 'make demo [SEED=n]      一次走完名冊審查流程  the main job, told step by step'
+	@echo 'make test [TESTS=path]  測試  the test-suite'
+	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'
+	@echo 'make law                重新產生 docs/law.md  regenerate it'
+	@echo 'make requirements       重新鎖定套件版本  recompile the pins'
+	@echo 'make clean              刪除 .local/ 與 .venv/  all data and the environment'
+
+venv:
+	@sh local/setup.sh '$(PYTHON)'
+
+run: venv
+	@exec $(PY) -m local.supervisor --port '$(PORT)' --with-parent
+
+demo: venv
+	@exec env PORT='$(PORT)' SEED='$(SEED)' $(PY) -m local.demo
+
+test: venv
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+check: venv
+	@$(PY) -m ruff format --check --quiet . || { echo 'Run: .venv/bin/ruff format .' >&2; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy local shared/src gateway/src services/*/src tests
+	@.venv/bin/lint-imports --no-logo
+	@$(PY) -m bandit --quiet --recursive --severity-level medium local shared gateway services
+	@$(PY) -m tests.support.law_doc --check
+	@$(PY) -m local.hosts
+
+law: venv
+	@$(PY) -m tests.support.law_doc
+
+requirements: venv
+	@for name in runtime dev; do \
+	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
+
+clean:
+	@$(PYTHON) local/clean.py
