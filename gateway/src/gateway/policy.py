@@ -1,0 +1,226 @@
+"""Who may call what: one row for each method and path behind the gateway. What has no row is closed.
+
+This is the first of three walls (the service's own dependency and row-level security are the others), so a row
+names roles only; whose thing is asked for, the service knows. The rows are held against every service's OpenAPI
+document by tests/contracts/test_policy_matches_openapi.py: a route of a service without a row, a row without a
+route, and differing roles all fail it.
+
+SOURCE: ../spec/identity.md ID-03, GW-01, GW-02; ../contract.md, paths behind the gateway.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.limits import KB
+from shared.law import rule
+from shared.tokens import ROLES
+
+MB = 1024 * KB
+
+RateClass = Literal["log_in", "read", "write", "search", "bulk"]
+Upstream = Literal["identity", "notify", "roster"]
+UPSTREAMS: tuple[Upstream, ...] = ("identity", "notify", "roster")
+
+ANYONE: frozenset[str] | None = None
+"""No token is asked for; the route itself checks credentials, or is public."""
+
+ANY_ROLE = ROLES
+"""Any valid token will do."""
+
+ADMIN = frozenset({"admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the gateway asks of a request for `template` by one of `methods` (written "GET PATCH").
+
+    - `roles`: holders of any one of them may pass; `ANYONE` needs no token.
+    - `scope`: this word must also stand in the token's scope; `acr`: how its holder must have proved who he is.
+    - `body`: bytes the request may carry; more is 413. Methods that carry none have 0.
+    - `timeout`: seconds the upstream may stay silent, before its answer and between two parts of it; then 504.
+    - `rate`: which allowance the request counts against; counted in the metrics.
+
+    The first segment of the template names the upstream. `{name}` stands for one segment.
+    """
+
+    methods: str
+    template: str
+    roles: frozenset[str] | None
+    scope: str | None = None
+    acr: frozenset[str] = frozenset({"pwd", "client"})
+    body: int = 1 * MB
+    timeout: float = 10.0
+    rate: RateClass = "read"
+
+    @property
+    def upstream(self) -> str:
+        return self.template.split("/", 2)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row as it applies to one method of one path."""
+
+    method: str
+    row: Row
+    body: int
+
+
+class NoRowError(LookupError):
+    """No row for the path."""
+
+
+class MethodClosedError(LookupError):
+    """The path has rows, but none for this method; `allowed` are the methods that have one."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(", ".join(self.allowed))
+
+
+_SEGMENT = re.compile(r"[A-Za-z0-9._~@:,-]+", re.ASCII)
+_PARAMETER = re.compile(r"\{[a-z_]+\}", re.ASCII)
+_LONGEST_PARAMETER = 128
+_BODILESS = frozenset({"GET", "DELETE"})
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(slots=True)
+class _Node:
+    """One segment of the tree of templates."""
+
+    words: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class Policy:
+    """The table, made searchable. Raises ValueError for rows that contradict each other or cannot be meant."""
+
+    def __init__(self, rows: Iterable[Row], upstreams: Iterable[str] = UPSTREAMS) -> None:
+        self.rows = tuple(rows)
+        self.operations: dict[tuple[str, str], Route] = {}
+        """Every (method, template) of the table."""
+        self._root = _Node()
+        known = frozenset(upstreams)
+        for row in self.rows:
+            _check(row, known)
+            for method in row.methods.split():
+                self._add(Route(method, row, 0 if method in _BODILESS else row.body))
+
+    @rule("GW-01")
+    def find(self, method: str, path: str) -> Route:
+        """The route for a path that `limits.public_path` has normalised.
+
+        A word in a template beats a parameter. Raises NoRowError or MethodClosedError.
+        """
+        node = _find(self._root, path.split("/"), 1)
+        if node is None:
+            raise NoRowError(path)
+        route = node.routes.get(method)
+        if route is None:
+            raise MethodClosedError(node.routes)
+        return route
+
+    def _add(self, route: Route) -> None:
+        template = route.row.template
+        if (route.method, template) in self.operations:
+            raise ValueError(f"two rows for {route.method} {template}")
+        self.operations[route.method, template] = route
+        node = self._root
+        for segment in template.split("/")[1:]:
+            if _PARAMETER.fullmatch(segment):
+                node.parameter = node = node.parameter or _Node()
+            else:
+                node = node.words.setdefault(segment, _Node())
+        if route.method in node.routes:
+            raise ValueError(f"two templates for the paths of {route.method} {template}")
+        node.routes[route.method] = route
+
+
+def _find(node: _Node, segments: list[str], at: int) -> _Node | None:
+    if at == len(segments):
+        return node if node.routes else None
+    segment = segments[at]
+    word = node.words.get(segment)
+    if word is not None:
+        found = _find(word, segments, at + 1)
+        if found is not None:
+            return found
+    if node.parameter is None or not 0 < len(segment) <= _LONGEST_PARAMETER:
+        return None
+    return _find(node.parameter, segments, at + 1)
+
+
+def _check(row: Row, upstreams: frozenset[str]) -> None:
+    segments = row.template.split("/")
+    if segments[0] or any(not (_SEGMENT.fullmatch(s) or _PARAMETER.fullmatch(s)) for s in segments[1:]):
+        raise ValueError(f"{row.template} is no template")
+    if row.upstream not in upstreams or segments[2] != "v1":
+        raise ValueError(f"{row.template} leads to no upstream")
+    methods = row.methods.split()
+    if not methods or not _METHODS.issuperset(methods):
+        raise ValueError(f"{row.template} has methods the gateway does not pass")
+    if row.roles is not None and (not row.roles or not ROLES.issuperset(row.roles)):
+        raise ValueError(f"{row.template} names no role, or one that does not exist")
+    if row.body < 0 or row.timeout <= 0:
+        raise ValueError(f"{row.template} has a limit below zero")
+
+
+def _roles(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_REVIEW = _roles("case_officer", "approver")
+_SCHOOL = _roles("school")
+_OFFICER = _roles("case_officer")
+_APPROVER = _roles("approver")
+
+# fmt: off
+ROWS: tuple[Row, ...] = (
+    # Identity: logging in, keys, the person himself, administration.
+    Row("POST", "/identity/v1/sessions", ANYONE, body=16 * KB, rate="log_in"),
+    Row("POST", "/identity/v1/token", ANYONE, body=16 * KB, rate="log_in"),
+    Row("GET", "/identity/v1/.well-known/jwks.json", ANYONE),
+    Row("GET PATCH", "/identity/v1/me", ANY_ROLE),
+    Row("GET POST", "/identity/v1/accounts", ADMIN),
+    Row("GET PATCH", "/identity/v1/accounts/{account_id}", ADMIN),
+    Row("GET POST", "/identity/v1/organisations", ADMIN),
+    Row("GET POST", "/identity/v1/clients", ADMIN),
+
+    # Roster: reference data.
+    Row("POST", "/roster/v1/schools/imports", ADMIN, body=8 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/roster/v1/schools", ANY_ROLE),
+    Row("PUT", "/roster/v1/terms/{academic_year}/{term}", _SCHOOL, rate="write"),
+
+    # Roster: the school posts, corrects, withdraws.
+    Row("POST", "/roster/v1/submissions", _SCHOOL, body=32 * MB, timeout=60, rate="bulk"),
+
+    # Roster: the case officer reviews, the approver decides.
+    Row("GET", "/roster/v1/rosters", _SCHOOL | _REVIEW),
+    Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _REVIEW),
+    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _REVIEW),
+    Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
+    Row("POST", "/roster/v1/reviews", _OFFICER, timeout=30, rate="write"),
+    Row("PATCH", "/roster/v1/entries/{entry_id}", _REVIEW, rate="write"),
+    Row("GET", "/roster/v1/entries/{entry_id}/contact", _REVIEW),
+    Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),
+    Row("GET", "/roster/v1/batches", _REVIEW),
+    Row("GET", "/roster/v1/batches/{batch_id}", _REVIEW),
+    Row("POST", "/roster/v1/batches/{batch_id}/recall", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/batches/{batch_id}/return", _APPROVER, rate="write"),
+    Row("POST", "/roster/v1/batches/{batch_id}/decide", _APPROVER, timeout=30, rate="write"),
+
+    # Roster: results.
+    Row("POST", "/roster/v1/result-searches", _SCHOOL | _REVIEW, rate="search"),
+    Row("GET", "/roster/v1/results", _SCHOOL | _REVIEW),
+    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _REVIEW),
+    Row("GET", "/roster/v1/deferments", _SCHOOL | _REVIEW),
+
+    # Notify.
+    Row("GET", "/notify/v1/messages", ADMIN),
+)
+# fmt: on

@@ -1,0 +1,38 @@
+"""What the gateway is told from outside: addresses, nothing secret. It has no database and no key of its own."""
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.policy import UPSTREAMS
+from shared.settings import SettingsError
+
+
+class GatewaySettings(BaseSettings):
+    """Read from `MUSTER_…`. `issuer` is what tokens must carry as `iss`; addresses have no trailing slash."""
+
+    model_config = SettingsConfigDict(env_prefix="MUSTER_", extra="ignore", frozen=True)
+
+    issuer: str
+    identity_url: str
+    notify_url: str
+    roster_url: str
+    log_level: str = "INFO"
+
+    @property
+    def upstreams(self) -> dict[str, str]:
+        """Upstream name → address."""
+        return {name: str(getattr(self, f"{name}_url")).rstrip("/") for name in UPSTREAMS}
+
+    @property
+    def jwks_url(self) -> str:
+        """Where identity publishes its keys."""
+        return f"{self.upstreams['identity']}/identity/v1/.well-known/jwks.json"
+
+
+def load() -> GatewaySettings:
+    """Read the environment; raises SettingsError naming what to set."""
+    try:
+        return GatewaySettings()
+    except ValidationError as error:
+        names = ", ".join(f"MUSTER_{'_'.join(map(str, e['loc'])).upper()}" for e in error.errors())
+        raise SettingsError(f"Missing or unusable settings: {names}.") from None
