@@ -17,6 +17,8 @@ from typing import Any, Literal, Protocol, cast
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from shared.law import rule
+
 Algorithm = Literal["RS256", "ES256"]
 ALGORITHMS: frozenset[str] = frozenset({"RS256", "ES256"})
 
@@ -103,6 +105,7 @@ class SigningKey:
         return {**_required_members(self.key.public_key()), "kid": self.kid, "alg": self.alg, "use": "sig"}
 
 
+@rule("ID-05")
 class KeySet:
     """Keys by `kid`, immutable. Made from a JWK set document or from keys at hand."""
 

@@ -25,6 +25,7 @@ from jose.exceptions import JOSEError
 from msgspec import Meta
 
 from shared.jwks import KID, HttpKeys, KeySet, KeySource, PublicKey, SigningKey, StaticKeys, as_jwks
+from shared.law import rule
 
 __all__ = [
     "AUDIENCE",
@@ -131,6 +132,7 @@ class OrgClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+\Z")]
 
 
+@rule("ID-03")
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a token of ours says, every name known. `iat`, `nbf`, `exp` are whole seconds of real time.
 
@@ -181,6 +183,7 @@ class Verifier:
         self._now = now
         self._passed: OrderedDict[bytes, tuple[PublicKey, Claims]] = OrderedDict()
 
+    @rule("GW-02")
     def verify(self, token: str) -> Claims:
         """The claims of a good token; never waits. Raises TokenError.
 
