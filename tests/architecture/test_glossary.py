@@ -117,10 +117,9 @@ def shown_names(tree: ast.AST, file: str) -> Iterator[Shown]:
 
 def _members(item: ast.stmt) -> Iterator[str]:
     """An annotated field, or a member (enum, ``__tablename__``) whose value is text."""
-    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-        yield item.target.id
-        return
     match item:
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
         case ast.Assign(targets=targets, value=ast.Constant(value=str(value))):
             yield from (target.id for target in targets if isinstance(target, ast.Name))
             if _NAME.fullmatch(value):
