@@ -108,6 +108,23 @@ def _undecodable(data: bytes, position: int, name: str) -> IntakeRejected:
     )
 
 
+def refuse_nul(data: bytes) -> None:
+    """Raise for a NUL: the file is binary, damaged, or UTF-16 without a byte order mark."""
+    at = data.find(0)
+    if at < 0:
+        return
+    line = _line_of(data, at)
+    raise one_fault(
+        "syntax",
+        Fault(
+            "nul_character",
+            f"第 {line} 行含有 NUL 字元，檔案可能損壞、為二進位檔或 UTF-16 編碼；請另存為 UTF-8 後重新送出。",
+            f"Line {line} holds a NUL: the file is damaged, binary or UTF-16. Save it as UTF-8 and send it again.",
+            row=line,
+        ),
+    )
+
+
 def _looks_like_broken_utf8(data: bytes) -> bool:
     """True if nearly all bytes beyond ASCII form UTF-8 characters: one damaged byte must not make it Big5."""
     high = len(_HIGH_BYTES.findall(data))
@@ -119,17 +136,19 @@ def _looks_like_broken_utf8(data: bytes) -> bool:
 def decode(data: bytes, declared: str | None) -> Decoded:
     """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950.
 
-    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset, and bytes that mean nothing.
+    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset, and bytes that mean nothing;
+    of kind syntax for a NUL.
     """
     notes: list[Note] = []
     if data.startswith(_WIDE_MARKS):
         raise _wide()
-    if data.startswith(codecs.BOM_UTF8):
-        data, charset = data[len(codecs.BOM_UTF8) :], UTF_8
-        text = _as_utf8(data)
-    elif declared is not None:
-        charset = _declared(declared)
-        text = _as_utf8(data) if charset == UTF_8 else _as_cp950(data)
+    marked = data.startswith(codecs.BOM_UTF8)
+    stated = UTF_8 if marked else None if declared is None else _declared(declared)
+    refuse_nul(data)
+    if stated is not None:
+        charset = stated
+        data = data.removeprefix(codecs.BOM_UTF8) if marked else data
+        text = _as_utf8(data) if stated == UTF_8 else _as_cp950(data)
     else:
         try:
             text, charset = data.decode(UTF_8), UTF_8

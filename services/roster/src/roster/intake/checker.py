@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from roster.intake.cells import refuse_formula
-from roster.intake.columns import Column, find_column, missing_columns, nearest_heading
+from roster.intake.columns import MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
 from roster.intake.json_reader import pointer_to
 from roster.intake.rows import FIELDS, Row, Values, findings
@@ -127,7 +127,7 @@ class Checker:
         english = bool(layout.places) and all(name.isascii() for _, _, name in layout.places)
         for column in layout.missing:
             name = column.field if english or self.pointers else column.headings[0]
-            self.fault(row, (len(layout.places), name), _missing(column, self.kind))
+            self.fault(row, (MAX_COLUMNS, name), _missing(column, self.kind))
 
     @rule("RO-07")
     def row(self, number: int, layout: Layout, cells: Sequence[str | CellError]) -> None:

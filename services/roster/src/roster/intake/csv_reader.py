@@ -17,19 +17,6 @@ from shared.problems import Fault
 _MAX_COMMAS = 5_000
 
 
-def check_nul(text: str) -> None:
-    """Raise for a NUL: the file is binary, or UTF-16 without a byte order mark."""
-    at = text.find("\0")
-    if at >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise _syntax(
-            "nul_character",
-            f"第 {line} 行含有 NUL 字元，檔案可能損壞、為二進位檔或 UTF-16 編碼；請另存為 UTF-8 的 CSV 後重新送出。",
-            f"Line {line} holds a NUL: the file is damaged, binary or UTF-16. Save it as CSV UTF-8 and send it again.",
-            line,
-        )
-
-
 def too_many_columns(row: int) -> IntakeRejected:
     """The refusal of a file with more than `MAX_COLUMNS` columns."""
     return one_fault(
@@ -64,7 +51,6 @@ class _Lines:
 @rule("RO-06")
 def read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank, with its number. Raises `IntakeRejected` of kind syntax or size while reading."""
-    check_nul(text)
     lines = _Lines(text)
     reader = csv.reader(lines, strict=True)
     while True:

@@ -8,8 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from roster.intake.charset import private_use_note
-from roster.intake.csv_reader import check_nul
+from roster.intake.charset import private_use_note, refuse_nul
 from roster.intake.faults import FaultList, IntakeRejected, Note, one_fault, shown_heading
 from shared.law import rule
 from shared.problems import MAX_LISTED, Fault
@@ -58,7 +57,7 @@ def _decoded(data: bytes, declared: str | None) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise refused from None
-    check_nul(text)
+    refuse_nul(data)
     return text
 
 
