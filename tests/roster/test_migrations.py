@@ -11,7 +11,7 @@ import roster.hints.models
 import roster.intake.models
 import roster.registry.models
 import roster.review.models
-import roster.schools.models  # noqa: F401 - the imports fill the metadata
+import roster.reference.models  # noqa: F401 - the imports fill the metadata
 from local.databases import plain
 from shared.db import Base
 

@@ -1,11 +1,13 @@
 """Structured logs, one JSON object a line on standard output, without personal data.
 
 Every text that passes is searched for national IDs and masks them (`shared.ids.mask_ids_in`): the last wall, for
-messages of libraries that we do not write ourselves. Tracebacks are logged without local variables.
+messages of libraries that we do not write ourselves. Tracebacks name classes and
+places only.
 """
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
@@ -26,43 +28,60 @@ def _masked(value: Any) -> Any:
     return mask_ids_in(str(value))
 
 
+def _frames(error: BaseException) -> list[str]:
+    lines: list[str] = []
+    seen: set[int] = set()
+    step: BaseException | None = error
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        kind = f"{type(step).__module__}.{type(step).__qualname__}"
+        state = getattr(step, "sqlstate", None)
+        lines.append(f"{kind} sqlstate={state}" if state else kind)
+        lines += [
+            f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(step.__traceback__)
+        ]
+        step = step.__cause__ or step.__context__
+    return lines
+
+
+def tell_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor for tracebacks: classes and places, never an exception's own words.
+
+    What libraries write into them (a database's DETAIL, a validator's `input`) may be a draftee's name or number.
+    """
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if isinstance(error, BaseException):
+        event["exception"] = _frames(error)
+    return event
+
+
 def mask_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The structlog processor that masks national IDs in every value of an event."""
     return {key: _masked(value) for key, value in event.items()}
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Formats the records of libraries as our own are formatted."""
-
-
 def configure(service: str, level: str = "INFO") -> None:
     """Send our logs and those of all libraries to standard output as JSON, masked, with `service` bound."""
-    processors: list[Any] = [
+    before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        lambda _l, _m, event: {"service": service, **event},
-        structlog.processors.format_exc_info,
-        mask_personal_data,
+        lambda _logger, _method, event: {"service": service, **event},
     ]
     structlog.configure(
-        processors=[
-            *processors[:2],
-            *processors[3:5],
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
-        _Formatter(
-            foreign_pre_chain=processors[:5],
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                tell_exception,
                 mask_personal_data,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],

@@ -78,6 +78,13 @@ Instant = Annotated[
 ]
 Text = Annotated[str, AfterValidator(_clean), Field(max_length=2_000)]
 Line = Annotated[str, AfterValidator(_clean), Field(min_length=1, max_length=200)]
+# One mailbox, ASCII, no display name, nothing that could end a header line. Whether it exists, the mail will tell.
+Email = Annotated[
+    str,
+    Field(
+        min_length=3, max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
+    ),
+]
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_.\-]+$")]
 
 T = TypeVar("T")

@@ -53,7 +53,7 @@ def _fault(error: Any) -> Fault:
     message, message_en = _TEXTS.get(error["type"], ("內容不符規定", "Not acceptable"))
     if error["type"] == "value_error":
         # Our own validators' words: they never quote the value (shared.schemas).
-        message_en = str(error["ctx"]["error"]) if "ctx" in error else message_en
+        message_en = str((error.get("ctx") or {}).get("error", message_en))
     suggestion = (error.get("ctx") or {}).get("expected") if error["type"] in ("enum", "literal_error") else None
     if place == "body":
         pointer = "".join(f"/{str(p).replace('~', '~0').replace('/', '~1')[:100]}" for p in path)

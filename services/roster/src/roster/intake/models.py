@@ -75,7 +75,7 @@ class Entry(Base):
     name: Mapped[str] = mapped_column(Text)
     birth_date: Mapped[date]
     township_code: Mapped[str] = mapped_column(Text)
-    village: Mapped[str] = mapped_column(Text)
+    village: Mapped[str | None] = mapped_column(Text)
     division: Mapped[str | None] = mapped_column(Text)
     level: Mapped[str | None] = mapped_column(Text)
     nominal_years: Mapped[int | None]

@@ -141,7 +141,7 @@ CREATE TABLE entry (
     name text NOT NULL,
     birth_date date NOT NULL,
     township_code text NOT NULL,
-    village text NOT NULL,
+    village text,
     division text,
     level text,
     nominal_years integer,

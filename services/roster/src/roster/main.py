@@ -1,0 +1,21 @@
+"""The web process of the roster service."""
+
+from fastapi import FastAPI
+
+from roster.reference.routes import router as reference
+from shared.app import create_service
+from shared.settings import Settings, load
+from shared.tokens import KeySource
+
+DESCRIPTION = "學生緩徵名冊：學校送冊、縣市審查、核定、通知。 Rosters of students whose conscription is to be deferred."
+
+
+def create_app(settings: Settings | None = None, *, keys: KeySource | None = None) -> FastAPI:
+    """The application; settings come from the environment unless given."""
+    return create_service(
+        settings or load("roster"),
+        [reference],
+        title="Muster roster",
+        description=DESCRIPTION,
+        keys=keys,
+    )
