@@ -1,0 +1,1 @@
+"""Who can be written to: what identity tells of each account."""

@@ -1,0 +1,118 @@
+"""What this service takes from the others, and what it then does (NO-01).
+
+The senders' event types are theirs; here stands what this service reads of them. A test holds both together.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notify.directory import service as directory
+from notify.directory.schemas import AccountChanged
+from notify.messages import service as messages
+from notify.reading import Reading, Told, ToldLine
+from notify.subscriptions import SUBSCRIPTIONS, Subscription
+from shared.events import Receive
+from shared.places import county_by_code
+from shared.roc import roc_long
+from shared.schemas import Bool, Code, In, Int, LocalDate
+
+Count = Annotated[Int, Field(ge=0, le=1_000_000)]
+KINDS: Mapping[str, tuple[str, str]] = {
+    "application": ("申請緩徵名冊", "application for deferment"),
+    "extension": ("延長修業年限名冊", "extension of the study period"),
+    "reapplication": ("重新辦理緩徵名冊", "renewed application for deferment"),
+    "cessation": ("緩徵原因消滅名冊", "cessation of deferment"),
+}
+
+
+class BatchFacts(Reading):
+    """What every event about a batch tells."""
+
+    batch_id: UUID
+    roster_id: UUID
+    county_code: Code
+    school_code: Code
+    school_name: ToldLine
+    kind: Code
+    academic_year: Int
+    term: Int
+
+    def variables(self) -> dict[str, Any]:
+        """What the templates may speak of."""
+        county = county_by_code(self.county_code)
+        kind, kind_en = KINDS.get(self.kind, (self.kind, self.kind))
+        return self.model_dump() | {
+            "kind": kind,
+            "kind_code": self.kind,
+            "kind_en": kind_en,
+            "county": f"{county.name}政府" if county else self.county_code,
+            "county_en": f"{county.name_en} Government" if county else self.county_code,
+        }
+
+
+class BatchSubmitted(BatchFacts):
+    """A batch waits for the approvers."""
+
+    headcount: Count
+
+
+class BatchRecalled(BatchFacts):
+    """A batch no longer waits."""
+
+    headcount: Count
+
+
+class BatchReturned(BatchFacts):
+    """Entries came back to the case officers."""
+
+    entry_count: Count
+    whole: Bool
+    reason: Told | None = None
+
+
+class BatchDecided(BatchFacts):
+    """The school's results."""
+
+    approved: Count
+    rejected: Count
+    decided_on: LocalDate
+
+    def variables(self) -> dict[str, Any]:
+        """With the day as officials write it."""
+        return super().variables() | {"decided_on_roc": f"民國{roc_long(self.decided_on)}"}
+
+
+class Tell:
+    """Takes events of one subscription: a message to each account that is to be told."""
+
+    ORG_CODE: ClassVar[Mapping[str, str]] = {"county": "county_code", "school": "school_code"}
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+
+    async def __call__(self, session: AsyncSession, at: datetime, data: BatchFacts) -> None:
+        """Make the messages about `data`, which happened at `at`."""
+        org_code: str = getattr(data, self.ORG_CODE[self.subscription.org_type])
+        variables = data.variables() | {
+            "basis": self.subscription.basis.text,
+            "basis_en": self.subscription.basis.text_en,
+        }
+        await messages.write(session, self.subscription, messages.Occasion(at, data.batch_id, org_code, variables))
+
+
+_BATCHES: Mapping[str, type[BatchFacts]] = {
+    "muster.roster.batch.submitted.v1": BatchSubmitted,
+    "muster.roster.batch.recalled.v1": BatchRecalled,
+    "muster.roster.batch.returned.v1": BatchReturned,
+    "muster.roster.batch.decided.v1": BatchDecided,
+}
+
+HANDLERS: Mapping[str, tuple[type[In], Receive]] = {
+    "muster.identity.account.changed.v1": (AccountChanged, directory.remember_account),
+    **{name: (schema, Tell(SUBSCRIPTIONS[name])) for name, schema in _BATCHES.items()},
+}

@@ -1,0 +1,21 @@
+"""The web process: `uvicorn --factory notify.main:create_app`."""
+
+from fastapi import FastAPI
+
+from notify.events import HANDLERS
+from notify.messages.routes import router as messages
+from shared.app import create_service
+from shared.events import receiver
+from shared.settings import Settings, load
+from shared.tokens import KeySource
+
+
+def create_app(settings: Settings | None = None, *, keys: KeySource | None = None) -> FastAPI:
+    """The notify service; `settings` and `keys` are given by tests."""
+    return create_service(
+        settings or load("notify"),
+        [receiver(HANDLERS), messages],
+        title="通知服務 Notifications",
+        description="Takes the other services' events and turns them into messages to people.",
+        keys=keys,
+    )

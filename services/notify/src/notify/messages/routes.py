@@ -1,0 +1,52 @@
+"""`/notify/v1/messages`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from notify.messages import service
+from notify.messages.rules import State
+from notify.messages.schemas import MessageDetail, MessageOut
+from shared.auth import Principal, Requires
+from shared.db import Session
+from shared.guard import GuardedRoute
+from shared.idempotency import Once
+from shared.schemas import Page
+
+router = APIRouter(prefix="/notify/v1", route_class=GuardedRoute, tags=["messages"])
+
+Anyone = Annotated[Principal, Depends(Requires())]
+Admin = Annotated[Principal, Depends(Requires("admin"))]
+Cursor = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+@router.get("/messages", operation_id="list_messages", summary="訊息清單 Messages, newest first")
+async def list_messages(
+    session: Session,
+    caller: Anyone,
+    state: Annotated[State | None, Query(description="`failed` is the dead-letter list")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[MessageOut]:
+    """One's own messages; all of them for the administrator and the auditor."""
+    return await service.list_messages(session, caller, state=state, cursor=cursor, limit=limit)
+
+
+@router.get("/messages/{message_id}", operation_id="get_message", summary="訊息明細 One message and its attempts")
+async def get_message(message_id: UUID, session: Session, caller: Anyone) -> MessageDetail:
+    """One's own message; any of them for the administrator and the auditor, without its text."""
+    return await service.get_message(session, caller, message_id)
+
+
+@router.post(
+    "/messages/{message_id}/replay",
+    operation_id="replay_message",
+    summary="重新寄送 Send a failed message again",
+    response_model=MessageDetail,
+    status_code=202,
+)
+async def replay_message(message_id: UUID, once: Once, session: Session, admin: Admin) -> Response:
+    """Queue a message again that failed or is no longer tried; it keeps its Message-ID."""
+    return await once.run(lambda: service.replay_message(session, admin, message_id), status=202)
