@@ -59,7 +59,9 @@ class Roster(Base):
 class Entry(Base):
     """One man on one roster, as the school stated him, and where his review stands.
 
-    `version` counts the changes of this row. `officer_draft` and `approver_draft` are what each has written so far
+    `version` counts the changes of this row. `certificate_on` (the school certificate of Art. 12) and
+    `enrolment_recognised` (RO-21) are the officer's findings, which the legal tests read; `last_day` is theirs: the
+    day a deferment may run to (RO-26). `officer_draft` and `approver_draft` are what each has written so far
     (`review.rules.Draft` as JSON); both are kept (RO-44).
     """
 
@@ -98,6 +100,8 @@ class Entry(Base):
     state: Mapped[str] = mapped_column(Text, default="received")
     version: Mapped[int] = mapped_column(default=1)
     certificate_on: Mapped[date | None]
+    enrolment_recognised: Mapped[bool | None]
+    last_day: Mapped[date | None]
     officer_draft: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     approver_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))

@@ -164,6 +164,8 @@ CREATE TABLE entry (
     state text NOT NULL,
     version integer NOT NULL,
     certificate_on date,
+    enrolment_recognised boolean,
+    last_day date,
     officer_draft jsonb NOT NULL,
     approver_draft jsonb,
     batch_id uuid CONSTRAINT fk_entry_batch_id REFERENCES batch (id),
@@ -246,8 +248,8 @@ CREATE TABLE deferment (
     ended_reason text,
     version integer NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- Only these two create an annotation (RO-49).
-    CONSTRAINT ck_deferment_kind CHECK (kind IN ('application', 'reapplication')),
+    -- A cessation never creates an annotation; an extension does when none is known (docs/adr/0044).
+    CONSTRAINT ck_deferment_kind CHECK (kind IN ('application', 'reapplication', 'extension')),
     CONSTRAINT ck_deferment_revoked CHECK ((revoked_on IS NULL) = (ended_reason IS NULL))
 );
 CREATE INDEX ix_deferment_national_id_index ON deferment (national_id_index, created_at);
