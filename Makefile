@@ -35,7 +35,7 @@ check: venv
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy local shared/src gateway/src services/*/src tests
 	@.venv/bin/lint-imports --no-logo
-	@$(PY) -m bandit --quiet --recursive --severity-level medium local shared gateway services
+	@$(PY) -m bandit --quiet --recursive --severity-level medium --confidence-level medium local shared gateway services
 	@$(PY) -m tests.support.law_doc --check
 	@$(PY) -m local.hosts
 

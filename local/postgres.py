@@ -212,6 +212,12 @@ class Postgres:
                     f"{self.data_dir} was made by PostgreSQL {found}; this version runs PostgreSQL {MAJOR}. "
                     f"Export it with pg_dumpall of {found} and load it again, or move the folder away.",
                 )
+            if not self.password_file.exists():
+                raise StartError(
+                    f"找不到資料庫管理者密碼檔 {self.password_file}，請還原該檔；若資料可捨棄，請執行 make clean。",
+                    f"The administrator's password {self.password_file} is missing: restore that file, or run make "
+                    "clean if the data may go.",
+                )
             return
         if self.template is None:
             self._initdb(self.data_dir)

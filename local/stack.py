@@ -29,11 +29,15 @@ class Stack:
 
     `environment` is added to the caller's for the supervisor and so reaches every process (`MUSTER_…`). Start it
     from a thread that lives as long as the suite should: when that thread ends, so does the suite (Linux).
+    `checkout` is the folder whose code is run.
     """
 
-    def __init__(self, root: Path, port: int = 0, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, port: int = 0, *, environment: Mapping[str, str] | None = None, checkout: Path = REPO
+    ) -> None:
         self.root = root.absolute()
         self.port = port
+        self.checkout = checkout
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,7 +73,7 @@ class Stack:
             self._process = spawn(
                 [*map(str, command), "--with-parent"],
                 env=os.environ | self.environment | {"PYTHONUNBUFFERED": "1"},
-                cwd=REPO,
+                cwd=self.checkout,
                 output=file,
                 death_signal=signal.SIGTERM,
             )
