@@ -1,9 +1,9 @@
 """CSV as RFC 4180 has it and as spreadsheet programs write it; rows are numbered as such a program shows them."""
 
 import pytest
+
 from roster.intake.columns import BY_FIELD, COLUMNS
 from roster.intake.rows import FIELDS
-
 from tests.roster.intake_corpus.files import refusal, student, take, to_csv
 
 HEADINGS = {

@@ -194,7 +194,7 @@ def read_township(text: str) -> str:
         "township_unknown",
         "鄉鎮市區代碼不存在，請填戶役政資訊系統 8 碼代碼（如 63000010 臺北市松山區）。",
         "There is no such township. Write the eight-digit household-registration code (63000010 is Songshan, Taipei).",
-        _nearest_township(value),
+        lambda: _nearest_township(value),
     )
 
 

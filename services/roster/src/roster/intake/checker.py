@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from roster.intake.cells import refuse_formula
-from roster.intake.columns import MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
+from roster.intake.columns import BY_FIELD, MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
 from roster.intake.json_reader import pointer_to
 from roster.intake.rows import FIELDS, Row, Values, findings
@@ -13,6 +14,9 @@ from roster.intake.rules import Reporter, RosterKind
 from shared.law import rule
 from shared.problems import Fault
 
+# Departments, levels and dates repeat from row to row; a column in which nothing does must not fill the memory.
+_REMEMBERED = 1_000
+_UNSEEN = object()
 _EMPTY: Values = dict.fromkeys(FIELDS)
 
 
@@ -68,7 +72,7 @@ class Checker:
     pointers: bool
     faults: FaultList = field(default_factory=FaultList)
     rows: list[Row] = field(default_factory=list)
-    _outcomes: dict[str, dict[str, object]] = field(default_factory=dict)
+    _outcomes: dict[str, dict[str | CellError, object]] = field(default_factory=lambda: {name: {} for name in BY_FIELD})
     _seen: dict[str, tuple[int, Layout, bool]] = field(default_factory=dict)
 
     def fault(
@@ -96,7 +100,7 @@ class Checker:
                 column=heading,
                 pointer=pointer,
                 value=None if value is None else printable(value),
-                suggestion=error.suggestion,
+                suggestion=error.suggestion() if callable(error.suggestion) else error.suggestion,
             ),
         )
 
@@ -107,7 +111,7 @@ class Checker:
                 "column_unknown",
                 "沒有這個欄位，請更正欄位名稱或刪除此欄。",
                 "There is no such column: correct its heading or delete it.",
-                nearest_heading(name),
+                partial(nearest_heading, name),
             )
             # A name nobody knows may be a man's: it is shown masked, and never becomes part of a pointer.
             if self.pointers:
@@ -134,16 +138,26 @@ class Checker:
         """Check one row; a cell beyond the end of `cells` is blank."""
         values = _EMPTY.copy()
         width = len(cells)
+        outcomes = self._outcomes
         for index, column, heading in layout.places:
             text = cells[index] if index < width else ""
-            outcome = text if isinstance(text, CellError) else self._outcome(column, text)
-            if isinstance(outcome, CellError):
-                value = None if isinstance(text, CellError) or not text.strip() else column.shown(text)
+            known = outcomes[column.field]
+            outcome = known.get(text, _UNSEEN)
+            if outcome is _UNSEEN:
+                outcome = self._judge(column, text)
+                if len(known) < _REMEMBERED:
+                    known[text] = outcome
+            if outcome is None:
+                continue
+            if type(outcome) is CellError:
+                value = None
+                if isinstance(text, str) and text.strip() and not self.faults.full:
+                    value = column.shown(text)
                 self.fault(number, (index, heading), outcome, value)
-            elif not column.combined:
-                values[column.field] = outcome
-            elif isinstance(outcome, tuple):
+            elif type(outcome) is tuple:
                 values.update(zip(column.writes, outcome, strict=True))
+            else:
+                values[column.field] = outcome
         for found in findings(values, self.reporter, self.today, layout.named):
             place = layout.headings[found.field]
             self.fault(number, place, CellError(found.code, found.message, found.message_en, found.suggestion))
@@ -151,14 +165,10 @@ class Checker:
         if not self.faults.total:
             self.rows.append(Row(number=number, **values))
 
-    def _outcome(self, column: Column, text: str) -> object:
-        known = self._outcomes.setdefault(column.field, {})
-        if text not in known:
-            known[text] = self._judge(column, text)
-        return known[text]
-
-    def _judge(self, column: Column, text: str) -> object:
-        """The value of a cell, None for a blank one, or the `CellError` it earns."""
+    def _judge(self, column: Column, text: str | CellError) -> object:
+        """The value of a cell (a tuple for a combined one), None for a blank one, or the `CellError` it earns."""
+        if isinstance(text, CellError):
+            return text
         if not text.strip():
             return _blank(column) if self.kind in column.required else None
         try:
@@ -173,7 +183,8 @@ class Checker:
                 )
             return column.read(text)
         except CellError as error:
-            return error
+            # The traceback would keep every frame alive for as long as the outcome is remembered.
+            return error.with_traceback(None)
 
     def _once(self, number: int, layout: Layout, national_id: str | None) -> None:
         """Each man once: every row of a repeated ID is faulty, and names the other."""

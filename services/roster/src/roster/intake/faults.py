@@ -5,6 +5,7 @@ a fault have passed through the masks of this module.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,14 +36,21 @@ class IntakeRejected(Exception):
         return f"{self.kind}: {self.code}"
 
 
-@dataclass(slots=True)
+Suggestion = str | Callable[[], str | None] | None
+
+
+@dataclass(slots=True, eq=False)
 class CellError(Exception):
-    """One cell cannot be accepted; whoever catches it knows where the cell is."""
+    """One cell cannot be accepted; whoever catches it knows where the cell is.
+
+    A suggestion that costs a search is given as a callable: of a file full of nonsense only the faults that are
+    listed are thought about.
+    """
 
     code: str
     message: str
     message_en: str
-    suggestion: str | None = None
+    suggestion: Suggestion = None
 
     def __str__(self) -> str:
         return self.code

@@ -86,20 +86,23 @@ def _reader(labels: Mapping[EnumT, tuple[str, ...]], code: str, name: str, name_
     choices = "、".join(f"{member.value}（{words[0]}）" for member, words in labels.items())
     choices_en = ", ".join(member.value for member in labels)
 
+    def meant(key: str) -> str | None:
+        word = _MEANT.get(key)
+        if type(word) in kinds:
+            return word
+        near = difflib.get_close_matches(key[:40], known, n=1, cutoff=0.6)
+        return known[near[0]].value if near else None
+
     def read(text: str) -> EnumT:
         key = folded(text)
         found = known.get(key)
         if found is not None:
             return found
-        meant: StrEnum | None = _MEANT.get(key)
-        if type(meant) not in kinds:
-            near = difflib.get_close_matches(key[:40], known, n=1, cutoff=0.6)
-            meant = known[near[0]] if near else None
         raise CellError(
             code,
             f"{name}不在代碼表內，請填下列之一：{choices}。",
             f"Unknown {name_en}. Write one of: {choices_en}.",
-            None if meant is None else meant.value,
+            lambda: meant(key),
         )
 
     return read
