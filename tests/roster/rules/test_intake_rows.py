@@ -6,7 +6,13 @@ from datetime import date
 import pytest
 
 from roster.intake.rows import Row, canonical_digest
-from roster.intake.rules import CessationReason, Reporter, RosterKind
+from roster.intake.rules import (
+    CessationReason,
+    Reporter,
+    RosterKind,
+    not_yet_draftee,
+    past_conscription_age,
+)
 from tests.roster.intake_corpus.files import (
     cessation,
     extension,
@@ -176,3 +182,20 @@ def test_a_row_is_typed_frozen_and_knows_its_number() -> None:
         row.name = "x"  # type: ignore[misc]
     assert not hasattr(row, "__dict__")
     assert isinstance(row, Row)
+
+
+@pytest.mark.rule("RO-10", "RO-14")
+@pytest.mark.parametrize(
+    ("day", "not_yet", "past"),
+    [
+        # born 2008: Military Service Act Art. 3, from 1 January of the year after he turns 18 …
+        (date(2026, 12, 31), True, False),
+        (date(2027, 1, 1), False, False),
+        # … to 31 December of the year he turns 36
+        (date(2044, 12, 31), False, False),
+        (date(2045, 1, 1), False, True),
+    ],
+)
+def test_the_ages_of_a_draftee(day: date, not_yet: bool, past: bool) -> None:
+    for born in (date(2008, 1, 1), date(2008, 12, 31)):
+        assert (not_yet_draftee(born, day), past_conscription_age(born, day)) == (not_yet, past)

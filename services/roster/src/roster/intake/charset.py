@@ -36,7 +36,7 @@ _USER_DEFINED = (
 _PER_LEAD_BYTE = 157
 
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
-_UTF8_HANZI = re.compile(rb"[\xe3-\xe9\xef][\x80-\xbf]{2}|\xf0[\xa0-\xbf][\x80-\xbf]{2}")
+_UTF8_HANZI = re.compile(rb"[\xe2-\xe9\xef][\x80-\xbf]{2}|\xf0[\xa0-\xbf][\x80-\xbf]{2}")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]")
 
 
