@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from roster.hints.labels import label, label_en
 from shared.law import Citation
@@ -18,6 +19,8 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFO = "info"
 
+
+_FIRST_ROC_YEAR: Final = 1912
 
 Value = str | int | bool | date | None
 Values = dict[str, Value]
@@ -97,7 +100,8 @@ def _chinese(name: str, value: Value) -> str:
     if value is None:
         return "未載"
     if isinstance(value, date):
-        return roc_long(value)
+        # A day before the Republic can only be a slip of the pen, and is shown as it was written.
+        return roc_long(value) if value.year >= _FIRST_ROC_YEAR else value.isoformat()
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, StrEnum):

@@ -1,0 +1,200 @@
+"""RO-49, RO-50, RO-30: what a decision does to the deferment and its annotation."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import product
+
+import pytest
+
+from roster.deferments.rules import (
+    Annotation,
+    AnnotationAction,
+    Decided,
+    DefermentAction,
+    Why,
+    append_summary,
+    effects,
+    summary_line,
+)
+from roster.hints.model import RegistryStatus
+from roster.intake.rules import CessationReason, RosterKind
+from roster.review.rules import Decision
+
+APPLICATION, EXTENSION = RosterKind.APPLICATION, RosterKind.EXTENSION
+REAPPLICATION, CESSATION = RosterKind.REAPPLICATION, RosterKind.CESSATION
+CREATE, MODIFY, NONE = AnnotationAction.CREATE, AnnotationAction.MODIFY, AnnotationAction.NONE
+
+BEFORE = Annotation(
+    decision_number="府兵徵字第1110000001號",
+    issued_on=date(2022, 10, 20),
+    deferment_from=date(2022, 10, 19),
+    deferment_until=date(2026, 6, 30),
+    summary="111年10月19日核准申請緩徵",
+)
+GRANTED = Decided(
+    Decision.APPROVED,
+    decided_on=date(2026, 10, 20),
+    issued_on=date(2026, 10, 21),
+    decision_number="府兵徵字第1150000009號",
+    deferment_until=date(2027, 1, 31),
+)
+CEASED = replace(GRANTED, deferment_until=None, cessation_reason=CessationReason.WITHDREW, left_on=date(2026, 3, 15))
+SERVED = [status for status in RegistryStatus if status is not RegistryStatus.NONE]
+
+
+def decided(kind):
+    return CEASED if kind is CESSATION else GRANTED
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize("kind", list(RosterKind))
+@pytest.mark.parametrize("latest", [None, BEFORE])
+@pytest.mark.parametrize("status", [None, *RegistryStatus])
+def test_a_rejected_entry_touches_no_annotation(kind, latest, status):
+    found = effects(kind, replace(decided(kind), decision=Decision.REJECTED), latest, status)
+    assert (found.annotation, found.deferment, found.changed) == (NONE, DefermentAction.NONE, ())
+    assert found.after is latest
+    assert not found.liable_for_induction
+    assert found.why is Why.REJECTED
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize("kind", [APPLICATION, REAPPLICATION])
+@pytest.mark.parametrize("latest", [None, BEFORE])
+def test_an_application_creates_an_annotation_with_its_own_number_and_date(kind, latest):
+    found = effects(kind, GRANTED, latest)
+    assert (found.annotation, found.deferment) == (CREATE, DefermentAction.GRANT)
+    assert found.after.decision_number == GRANTED.decision_number
+    assert found.after.issued_on == GRANTED.issued_on
+    assert found.after.deferment_from == GRANTED.decided_on
+    assert found.after.deferment_until == GRANTED.deferment_until
+    assert found.supersedes is (kind is REAPPLICATION and latest is not None)
+    assert found.why is None
+
+
+@pytest.mark.rule("RO-49")
+def test_an_extension_modifies_and_keeps_the_first_number_and_date():
+    """已版更項目(1): 系統於修改緩徵註記時，不再同步修正原註記之「發文日期」及「核定文號」."""
+    found = effects(EXTENSION, GRANTED, BEFORE)
+    assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.EXTEND)
+    assert found.changed == ("deferment_until", "summary")
+    assert {"issued_on", "decision_number", "deferment_from"} <= set(found.kept)
+    assert found.after.issued_on == BEFORE.issued_on
+    assert found.after.decision_number == BEFORE.decision_number
+    assert found.after.deferment_until == date(2027, 1, 31)
+    assert GRANTED.decision_number in found.after.summary
+    assert not found.liable_for_induction
+
+
+@pytest.mark.rule("RO-49")
+def test_a_cessation_modifies_keeps_the_first_number_and_revokes_as_of_leaving():
+    found = effects(CESSATION, CEASED, BEFORE, RegistryStatus.NONE)
+    assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.REVOKE)
+    assert found.changed == ("deferment_until", "summary", "revoked_on", "revoked_for")
+    assert found.after.issued_on == BEFORE.issued_on
+    assert found.after.decision_number == BEFORE.decision_number
+    assert (found.after.revoked_on, found.after.revoked_for) == (date(2026, 3, 15), CessationReason.WITHDREW)
+    assert found.after.deferment_until == date(2026, 3, 15)
+    assert found.liable_for_induction
+
+
+@pytest.mark.rule("RO-49")
+def test_leaving_after_the_deferment_ran_out_does_not_lengthen_it():
+    found = effects(CESSATION, replace(CEASED, left_on=date(2026, 7, 31)), BEFORE)
+    assert found.after.deferment_until == BEFORE.deferment_until
+    assert found.after.revoked_on == date(2026, 7, 31)
+
+
+@pytest.mark.rule("RO-30", "RO-49")
+@pytest.mark.parametrize("status", SERVED)
+@pytest.mark.parametrize("latest", [None, BEFORE])
+def test_a_cessation_of_one_who_served_changes_no_annotation(status, latest):
+    """未來預計更新項目(1): 可勾選核准(惟系統不會修改註記)."""
+    found = effects(CESSATION, CEASED, latest, status)
+    assert (found.annotation, found.after, found.changed) == (NONE, latest, ())
+    assert found.deferment is (DefermentAction.REVOKE if latest else DefermentAction.NONE)
+    assert not found.liable_for_induction
+    assert found.why is Why.NOT_LIABLE
+
+
+@pytest.mark.rule("RO-49")
+def test_an_extension_without_an_annotation_creates_one():
+    """The approver saw RO-27's warning; an approval without effect would leave the man to be called."""
+    found = effects(EXTENSION, GRANTED, None)
+    assert (found.annotation, found.deferment, found.why) == (CREATE, DefermentAction.GRANT, Why.NOTHING_TO_EXTEND)
+    assert found.after.decision_number == GRANTED.decision_number
+
+
+@pytest.mark.rule("RO-49")
+def test_a_cessation_without_an_annotation_changes_nothing():
+    found = effects(CESSATION, CEASED, None)
+    assert (found.annotation, found.deferment, found.why) == (NONE, DefermentAction.NONE, Why.NOTHING_TO_REVOKE)
+    assert not found.liable_for_induction
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize("reason", list(CessationReason))
+def test_who_was_trained_in_the_vacation_is_not_called_again(reason):
+    """Art. 16-1: 後備役 or 已訓補充兵; Art. 16: 依法徵集服役."""
+    found = effects(CESSATION, replace(CEASED, cessation_reason=reason), BEFORE)
+    assert found.deferment is DefermentAction.REVOKE
+    assert found.liable_for_induction is not reason.startswith("trained")
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(
+    ("kind", "incomplete"),
+    [
+        (APPLICATION, replace(GRANTED, deferment_until=None)),
+        (EXTENSION, replace(GRANTED, deferment_until=None)),
+        (CESSATION, replace(CEASED, left_on=None)),
+        (CESSATION, replace(CEASED, cessation_reason=None)),
+    ],
+)
+def test_a_decision_that_lacks_what_its_kind_needs_is_a_fault_of_the_caller(kind, incomplete):
+    with pytest.raises(ValueError, match="needs"):
+        effects(kind, incomplete, BEFORE)
+
+
+@pytest.mark.rule("RO-49")
+def test_changed_and_kept_are_together_every_field():
+    for kind, latest in product(RosterKind, (None, BEFORE)):
+        found = effects(kind, decided(kind), latest)
+        if found.after is not None:
+            assert sorted(found.changed + found.kept) == sorted(Annotation.__dataclass_fields__)
+            if found.before is not None and found.annotation is MODIFY:
+                for name in Annotation.__dataclass_fields__:
+                    assert (getattr(found.before, name) == getattr(found.after, name)) is (name in found.kept)
+
+
+@pytest.mark.rule("RO-50")
+def test_twenty_extensions_in_a_row_fit():
+    """已版更項目(16): 擴增役政註記內容摘要欄位最大字數，避免…無法將核定時之資訊寫入多次延修者之註記內."""
+    annotation = BEFORE
+    for number in range(1, 21):
+        until = BEFORE.deferment_until + timedelta(days=184 * number)
+        text = "延長修業年限，" * 200
+        annotation = effects(EXTENSION, replace(GRANTED, deferment_until=until, annotation_text=text), annotation).after
+    assert annotation.summary.count("\n") == 20
+    assert annotation.summary.startswith(BEFORE.summary)
+    assert len(annotation.summary) > 20 * 1400
+    assert (annotation.decision_number, annotation.issued_on) == (BEFORE.decision_number, BEFORE.issued_on)
+
+
+@pytest.mark.rule("RO-50")
+@pytest.mark.parametrize(
+    ("old", "line", "new"), [("", "甲", "甲"), ("甲", "乙", "甲\n乙"), ("甲", "", "甲"), ("", "", "")]
+)
+def test_a_summary_grows_line_by_line(old, line, new):
+    assert append_summary(old, line) == new
+
+
+def test_the_line_an_approval_writes_by_itself():
+    assert summary_line(APPLICATION, GRANTED) == (
+        "115年10月20日核准申請緩徵，緩徵至116年1月31日（府兵徵字第1150000009號）"
+    )
+    assert summary_line(CESSATION, CEASED) == (
+        "115年10月20日核准緩徵原因消滅（退學，115年3月15日），廢止緩徵（府兵徵字第1150000009號）"
+    )
+    assert effects(APPLICATION, replace(GRANTED, annotation_text="自行填寫"), None).after.summary == "自行填寫"
+    assert effects(APPLICATION, replace(GRANTED, annotation_text=" "), None).after.summary.startswith("115年")

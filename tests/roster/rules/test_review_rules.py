@@ -1,0 +1,305 @@
+"""Who moves an entry, and what a decision needs: RO-13, 40 to 48, 56, 57."""
+
+from dataclasses import fields
+from datetime import date
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roster.hints.findings import FINDINGS
+from roster.hints.hint import Severity
+from roster.hints.model import RegistryStatus
+from roster.intake.rules import RosterKind
+from roster.review.rules import (
+    BATCH_TRANSITIONS,
+    EDITABLE_FIELDS,
+    EDITORS,
+    GROUND_OF_HINT,
+    TRANSITIONS,
+    BatchAction,
+    BatchState,
+    Decision,
+    Draft,
+    EntryAction,
+    EntryState,
+    Ground,
+    RosterState,
+    StoredHint,
+    check_draft,
+    decision_defaults,
+    is_clean,
+    may_decide,
+    needs_override,
+    not_ready,
+    roster_state,
+)
+from tests.roster.rules.hint_cases import facts, find, student
+
+BLOCKED = StoredHint("age_limit", Severity.BLOCKING)
+WARNED = StoredHint("late", Severity.WARNING)
+PENDING = StoredHint("registry_pending", Severity.WARNING)
+TOLD = StoredHint("overseas_compatriot", Severity.INFO)
+APPROVED, REJECTED = Decision.APPROVED, Decision.REJECTED
+S, A = EntryState, EntryAction
+
+# The whole workflow of roster.md: state, action, next state, role.
+STEPS = [
+    (S.RECEIVED, A.OPEN, S.IN_REVIEW, "case_officer"),
+    (S.IN_REVIEW, A.HOLD, S.ON_HOLD, "case_officer"),
+    (S.ON_HOLD, A.RELEASE, S.IN_REVIEW, "case_officer"),
+    (S.IN_REVIEW, A.SUBMIT, S.FOR_APPROVAL, "case_officer"),
+    (S.FOR_APPROVAL, A.RECALL, S.IN_REVIEW, "case_officer"),
+    (S.FOR_APPROVAL, A.RETURN, S.IN_REVIEW, "approver"),
+    (S.FOR_APPROVAL, A.DECIDE, S.DECIDED, "approver"),
+    (S.RECEIVED, A.WITHDRAW, S.WITHDRAWN, "school"),
+    (S.IN_REVIEW, A.WITHDRAW, S.WITHDRAWN, "school"),
+    (S.ON_HOLD, A.WITHDRAW, S.WITHDRAWN, "school"),
+    (S.RECEIVED, A.SUPERSEDE, S.SUPERSEDED, "school"),
+    (S.IN_REVIEW, A.SUPERSEDE, S.SUPERSEDED, "school"),
+    (S.ON_HOLD, A.SUPERSEDE, S.SUPERSEDED, "school"),
+]
+
+
+@pytest.mark.rule("RO-40", "RO-42", "RO-45", "RO-46", "RO-48")
+def test_the_workflow_of_an_entry_has_these_steps_and_no_others():
+    told = {(state, action): (to, role) for state, action, to, role in STEPS}
+    for move in product(EntryState, EntryAction):
+        step = TRANSITIONS.get(move)
+        assert (None if step is None else (step.to, step.role)) == told.get(move), move
+
+
+@pytest.mark.rule("RO-48")
+def test_what_is_decided_stays_decided():
+    """核定 is final; withdrawn and superseded too."""
+    for end in (S.DECIDED, S.WITHDRAWN, S.SUPERSEDED):
+        assert not [move for move in TRANSITIONS if move[0] is end]
+        assert end not in EDITORS
+
+
+@pytest.mark.rule("RO-46", "RO-45", "RO-48")
+def test_a_batch_is_recalled_returned_or_decided_once():
+    assert {(state, action): (step.to, step.role) for (state, action), step in BATCH_TRANSITIONS.items()} == {
+        (BatchState.FOR_APPROVAL, BatchAction.RECALL): (BatchState.RECALLED, "case_officer"),
+        (BatchState.FOR_APPROVAL, BatchAction.RETURN): (BatchState.RETURNED, "approver"),
+        (BatchState.FOR_APPROVAL, BatchAction.DECIDE): (BatchState.DECIDED, "approver"),
+    }
+
+
+@pytest.mark.rule("RO-41", "RO-44")
+def test_who_writes_the_draft():
+    """Manual, steps 3 and 12: the officer in review, then the approver, who may change any of it."""
+    assert EDITORS == {S.IN_REVIEW: "case_officer", S.ON_HOLD: "case_officer", S.FOR_APPROVAL: "approver"}
+    seed = {"decision", "decision_number", "issued_on", "deferment_until", "annotation_text", "review_remarks"}
+    assert seed | {"ground", "reason", "override_reason"} == EDITABLE_FIELDS
+    assert {field.name for field in fields(Draft)} == EDITABLE_FIELDS
+
+
+ROSTERS = [
+    ((), RosterState.WITHDRAWN),
+    ((S.RECEIVED,), RosterState.PENDING),
+    ((S.DECIDED, S.IN_REVIEW), RosterState.PENDING),
+    ((S.DECIDED, S.ON_HOLD), RosterState.PENDING),
+    ((S.DECIDED, S.FOR_APPROVAL), RosterState.PENDING),
+    ((S.DECIDED, S.DECIDED), RosterState.DECIDED),
+    ((S.DECIDED, S.WITHDRAWN, S.SUPERSEDED), RosterState.DECIDED),
+    ((S.WITHDRAWN, S.SUPERSEDED), RosterState.WITHDRAWN),
+    ((S.WITHDRAWN, S.RECEIVED), RosterState.PENDING),
+]
+
+
+@pytest.mark.rule("RO-40", "RO-42")
+@pytest.mark.parametrize(("states", "expected"), ROSTERS)
+def test_the_rosters_state_is_derived(states, expected):
+    assert roster_state(iter(states)) is expected
+
+
+@pytest.mark.rule("RO-56")
+@pytest.mark.parametrize(
+    ("hints", "clean"),
+    [
+        ((), True),
+        ((TOLD,), True),
+        ((WARNED,), False),
+        ((PENDING,), False),
+        ((BLOCKED,), False),
+        ((TOLD, PENDING), False),
+    ],
+)
+def test_clean_is_without_a_block_and_without_a_warning(hints, clean):
+    assert is_clean(hints) is clean
+
+
+@pytest.mark.rule("RO-18", "RO-56")
+def test_who_is_not_checked_yet_is_not_clean():
+    assert is_clean(find())
+    assert not is_clean(find(registry=None))
+    assert not is_clean(find(registry=facts(known=False)))
+
+
+def refused(draft, hints=(), last_day=None):
+    return [refusal.code for refusal in check_draft(draft, hints, last_day=last_day)]
+
+
+@pytest.mark.rule("RO-57")
+@pytest.mark.parametrize(
+    ("ground", "reason", "hints", "expected"),
+    [
+        (None, None, (), ["ground_missing", "reason_missing"]),
+        (None, "年齡已逾", (BLOCKED,), ["ground_missing"]),
+        (Ground.AGE_LIMIT, None, (BLOCKED,), ["reason_missing"]),
+        (Ground.AGE_LIMIT, "  ", (BLOCKED,), ["reason_missing"]),
+        (Ground.AGE_LIMIT, "年齡已逾", (BLOCKED,), []),
+        (Ground.AGE_LIMIT, "年齡已逾", (), ["ground_unfounded"]),
+        (Ground.REPEATED_LEVEL, "再就讀", (BLOCKED,), ["ground_unfounded"]),
+        (Ground.UNSEEN, "學籍經查不實", (), []),
+        (Ground.UNSEEN, "", (), ["reason_missing"]),
+        (Ground.NOT_CONSCRIPTABLE, "尚未及齡", (StoredHint("not_yet_draftee", Severity.WARNING),), []),
+        (Ground.WRONG_COUNTY, "已遷出", (StoredHint("household_elsewhere", Severity.BLOCKING),), []),
+        (Ground.NOT_CONSCRIPTABLE, "已除役", (StoredHint("past_draftee_age", Severity.INFO),), ["ground_unfounded"]),
+    ],
+)
+def test_rejecting_needs_a_legal_ground_and_a_reason(ground, reason, hints, expected):
+    """Art. 13: 經查無第十五條所定情形，應予核准."""
+    assert refused(Draft(REJECTED, ground=ground, reason=reason), hints) == expected
+
+
+@pytest.mark.rule("RO-57")
+def test_every_ground_of_article_15_is_borne_out_by_its_hint_and_by_no_other():
+    assert set(GROUND_OF_HINT) <= set(FINDINGS)
+    by_ground = {}
+    for code, ground in GROUND_OF_HINT.items():
+        by_ground.setdefault(ground, set()).add(FINDINGS[code].rule)
+    assert by_ground == {
+        Ground.SCHOOL_NOT_REGISTERED: {"RO-20"},
+        Ground.ENROLMENT_NOT_RECOGNISED: {"RO-21"},
+        Ground.REPEATED_LEVEL: {"RO-22"},
+        Ground.CONTINUING_SCHOOL_AGE: {"RO-23"},
+        Ground.AGE_LIMIT: {"RO-24"},
+        Ground.EXPERIMENTAL_AGE: {"RO-25"},
+        Ground.NOT_CONSCRIPTABLE: {"RO-14", "RO-30", "RO-33"},
+        Ground.WRONG_COUNTY: {"RO-29"},
+    }
+
+
+@pytest.mark.rule("RO-57")
+def test_the_real_hints_found_the_grounds():
+    hints = find(student(birth_date=date(1990, 1, 1)), registry=facts(status=RegistryStatus.RESERVIST))
+    for ground in (Ground.AGE_LIMIT, Ground.NOT_CONSCRIPTABLE):
+        assert refused(Draft(REJECTED, ground=ground, reason="如提示"), hints) == []
+
+
+@pytest.mark.rule("RO-13")
+@pytest.mark.parametrize(
+    ("hints", "reason", "expected"),
+    [
+        ((), None, []),
+        ((WARNED, TOLD), None, []),
+        ((BLOCKED,), None, ["override_reason_missing"]),
+        ((BLOCKED,), " \n", ["override_reason_missing"]),
+        ((BLOCKED,), "戶籍已更正", []),
+    ],
+)
+def test_approving_in_spite_of_a_block_needs_a_written_reason(hints, reason, expected):
+    assert refused(Draft(APPROVED, override_reason=reason), hints) == expected
+    assert needs_override(hints) is (BLOCKED in hints)
+
+
+def test_a_draft_without_a_decision_is_not_refused_but_not_ready():
+    assert refused(Draft(review_remarks="待查"), (BLOCKED,)) == []
+    assert [r.code for r in ready(Draft())] == ["decision_missing"]
+
+
+def ready(draft, state=S.IN_REVIEW, kind=RosterKind.APPLICATION, hints=(), asked=date(2029, 6, 30), last=None):
+    return not_ready(state, kind, draft, hints, asked_until=asked, last_day=last)
+
+
+@pytest.mark.rule("RO-42")
+@pytest.mark.parametrize("state", list(EntryState))
+def test_only_what_is_in_review_goes_up(state):
+    """Manual, step 3-1: 其中一筆有待查明，仍可先點「陳核」將其他筆資料傳送."""
+    refusals = ready(Draft(APPROVED), state=state)
+    assert [refusal.code for refusal in refusals] == ([] if state is S.IN_REVIEW else ["not_in_review"])
+
+
+@pytest.mark.rule("RO-42")
+def test_a_grant_without_an_end_is_not_ready():
+    assert [r.code for r in ready(Draft(APPROVED), asked=None)] == ["deferment_until_missing"]
+    assert ready(Draft(APPROVED, deferment_until=date(2029, 6, 30)), asked=None) == ()
+    assert ready(Draft(APPROVED), asked=None, kind=RosterKind.CESSATION) == ()
+    assert ready(Draft(REJECTED, ground=Ground.UNSEEN, reason="學籍不實"), asked=None) == ()
+
+
+def test_all_that_is_wrong_is_said_in_two_languages():
+    refusals = check_draft(Draft(REJECTED), (), last_day=None)
+    assert [refusal.field for refusal in refusals] == ["ground", "reason"]
+    assert all(refusal.message_en.isascii() and not refusal.message.isascii() for refusal in refusals)
+
+
+LAST = date(2029, 12, 31)
+
+
+@pytest.mark.rule("RO-26", "RO-48")
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [(date(2029, 12, 30), []), (LAST, []), (date(2030, 1, 1), ["deferment_past_age_limit"])],
+)
+def test_no_one_types_an_end_past_the_age_limit(until, expected):
+    assert refused(Draft(APPROVED, deferment_until=until), last_day=LAST) == expected
+    assert refused(Draft(deferment_until=until), last_day=LAST) == expected
+    assert refused(Draft(APPROVED, deferment_until=until), last_day=None) == []
+
+
+@pytest.mark.rule("RO-26", "RO-48", "RO-13")
+def test_overriding_the_age_ground_itself_lifts_its_cap_and_overriding_another_does_not():
+    past, asked = date(2025, 12, 31), date(2029, 6, 30)
+    draft = Draft(APPROVED, override_reason="出生日期登載有誤，已更正")
+    elsewhere = StoredHint("household_elsewhere", Severity.BLOCKING)
+    for hints, until in (((BLOCKED,), asked), ((elsewhere,), past), ((), past)):
+        found = decision_defaults(
+            RosterKind.APPLICATION, draft, hints, decided_on=date(2026, 10, 20), asked_until=asked, last_day=past
+        )
+        assert found.deferment_until == until
+
+
+DECIDED_ON = date(2026, 10, 20)
+
+
+@pytest.mark.rule("RO-48")
+@pytest.mark.parametrize(
+    ("kind", "draft", "issued", "until"),
+    [
+        (RosterKind.APPLICATION, Draft(APPROVED), DECIDED_ON, date(2029, 6, 30)),
+        (RosterKind.EXTENSION, Draft(APPROVED), DECIDED_ON, date(2029, 6, 30)),
+        (RosterKind.APPLICATION, Draft(APPROVED, issued_on=date(2026, 10, 21)), date(2026, 10, 21), date(2029, 6, 30)),
+        (RosterKind.APPLICATION, Draft(APPROVED, deferment_until=date(2028, 1, 31)), DECIDED_ON, date(2028, 1, 31)),
+        (RosterKind.APPLICATION, Draft(REJECTED), DECIDED_ON, None),
+        (RosterKind.CESSATION, Draft(APPROVED), DECIDED_ON, None),
+    ],
+)
+def test_what_the_decision_fixes(kind, draft, issued, until):
+    found = decision_defaults(
+        kind, draft, (), decided_on=DECIDED_ON, asked_until=date(2029, 6, 30), last_day=date(2040, 12, 31)
+    )
+    assert (found.decided_on, found.issued_on, found.deferment_until) == (DECIDED_ON, issued, until)
+
+
+@pytest.mark.rule("RO-48", "RO-26")
+@given(st.none() | st.dates(), st.none() | st.dates(), st.dates())
+def test_no_end_ever_passes_the_last_day(typed, asked, last):
+    found = decision_defaults(
+        RosterKind.APPLICATION,
+        Draft(APPROVED, deferment_until=typed),
+        (),
+        decided_on=DECIDED_ON,
+        asked_until=asked,
+        last_day=last,
+    )
+    assert found.deferment_until is None or found.deferment_until <= last
+
+
+@pytest.mark.rule("RO-48")
+def test_nobody_decides_what_he_submitted():
+    assert may_decide("u-1", "u-2")
+    assert not may_decide("u-1", "u-1")
