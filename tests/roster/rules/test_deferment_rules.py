@@ -11,6 +11,7 @@ from roster.deferments.rules import (
     AnnotationAction,
     Decided,
     DefermentAction,
+    Effects,
     Why,
     append_summary,
     effects,
@@ -42,8 +43,13 @@ CEASED = replace(GRANTED, deferment_until=None, cessation_reason=CessationReason
 SERVED = [status for status in RegistryStatus if status is not RegistryStatus.NONE]
 
 
-def decided(kind):
+def decided(kind: RosterKind) -> Decided:
     return CEASED if kind is CESSATION else GRANTED
+
+
+def after(found: Effects) -> Annotation:
+    assert found.after is not None
+    return found.after
 
 
 @pytest.mark.rule("RO-49")
@@ -64,10 +70,10 @@ def test_a_rejected_entry_touches_no_annotation(kind, latest, status):
 def test_an_application_creates_an_annotation_with_its_own_number_and_date(kind, latest):
     found = effects(kind, GRANTED, latest)
     assert (found.annotation, found.deferment) == (CREATE, DefermentAction.GRANT)
-    assert found.after.decision_number == GRANTED.decision_number
-    assert found.after.issued_on == GRANTED.issued_on
-    assert found.after.deferment_from == GRANTED.decided_on
-    assert found.after.deferment_until == GRANTED.deferment_until
+    assert after(found).decision_number == GRANTED.decision_number
+    assert after(found).issued_on == GRANTED.issued_on
+    assert after(found).deferment_from == GRANTED.decided_on
+    assert after(found).deferment_until == GRANTED.deferment_until
     assert found.supersedes is (kind is REAPPLICATION and latest is not None)
     assert found.why is None
 
@@ -79,10 +85,10 @@ def test_an_extension_modifies_and_keeps_the_first_number_and_date():
     assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.EXTEND)
     assert found.changed == ("deferment_until", "summary")
     assert {"issued_on", "decision_number", "deferment_from"} <= set(found.kept)
-    assert found.after.issued_on == BEFORE.issued_on
-    assert found.after.decision_number == BEFORE.decision_number
-    assert found.after.deferment_until == date(2027, 1, 31)
-    assert GRANTED.decision_number in found.after.summary
+    assert after(found).issued_on == BEFORE.issued_on
+    assert after(found).decision_number == BEFORE.decision_number
+    assert after(found).deferment_until == date(2027, 1, 31)
+    assert GRANTED.decision_number in after(found).summary
     assert not found.liable_for_induction
 
 
@@ -91,18 +97,18 @@ def test_a_cessation_modifies_keeps_the_first_number_and_revokes_as_of_leaving()
     found = effects(CESSATION, CEASED, BEFORE, RegistryStatus.NONE)
     assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.REVOKE)
     assert found.changed == ("deferment_until", "summary", "revoked_on", "revoked_for")
-    assert found.after.issued_on == BEFORE.issued_on
-    assert found.after.decision_number == BEFORE.decision_number
-    assert (found.after.revoked_on, found.after.revoked_for) == (date(2026, 3, 15), CessationReason.WITHDREW)
-    assert found.after.deferment_until == date(2026, 3, 15)
+    assert after(found).issued_on == BEFORE.issued_on
+    assert after(found).decision_number == BEFORE.decision_number
+    assert (after(found).revoked_on, after(found).revoked_for) == (date(2026, 3, 15), CessationReason.WITHDREW)
+    assert after(found).deferment_until == date(2026, 3, 15)
     assert found.liable_for_induction
 
 
 @pytest.mark.rule("RO-49")
 def test_leaving_after_the_deferment_ran_out_does_not_lengthen_it():
     found = effects(CESSATION, replace(CEASED, left_on=date(2026, 7, 31)), BEFORE)
-    assert found.after.deferment_until == BEFORE.deferment_until
-    assert found.after.revoked_on == date(2026, 7, 31)
+    assert after(found).deferment_until == BEFORE.deferment_until
+    assert after(found).revoked_on == date(2026, 7, 31)
 
 
 @pytest.mark.rule("RO-30", "RO-49")
@@ -122,7 +128,7 @@ def test_an_extension_without_an_annotation_creates_one():
     """The approver saw RO-27's warning; an approval without effect would leave the man to be called."""
     found = effects(EXTENSION, GRANTED, None)
     assert (found.annotation, found.deferment, found.why) == (CREATE, DefermentAction.GRANT, Why.NOTHING_TO_EXTEND)
-    assert found.after.decision_number == GRANTED.decision_number
+    assert after(found).decision_number == GRANTED.decision_number
 
 
 @pytest.mark.rule("RO-49")
@@ -174,7 +180,8 @@ def test_twenty_extensions_in_a_row_fit():
     for number in range(1, 21):
         until = BEFORE.deferment_until + timedelta(days=184 * number)
         text = "延長修業年限，" * 200
-        annotation = effects(EXTENSION, replace(GRANTED, deferment_until=until, annotation_text=text), annotation).after
+        extended = replace(GRANTED, deferment_until=until, annotation_text=text)
+        annotation = after(effects(EXTENSION, extended, annotation))
     assert annotation.summary.count("\n") == 20
     assert annotation.summary.startswith(BEFORE.summary)
     assert len(annotation.summary) > 20 * 1400
@@ -196,5 +203,5 @@ def test_the_line_an_approval_writes_by_itself():
     assert summary_line(CESSATION, CEASED) == (
         "115年10月20日核准緩徵原因消滅（退學，115年3月15日），廢止緩徵（府兵徵字第1150000009號）"
     )
-    assert effects(APPLICATION, replace(GRANTED, annotation_text="自行填寫"), None).after.summary == "自行填寫"
-    assert effects(APPLICATION, replace(GRANTED, annotation_text=" "), None).after.summary.startswith("115年")
+    assert after(effects(APPLICATION, replace(GRANTED, annotation_text="自行填寫"), None)).summary == "自行填寫"
+    assert after(effects(APPLICATION, replace(GRANTED, annotation_text=" "), None)).summary.startswith("115年")

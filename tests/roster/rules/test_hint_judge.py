@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from roster.hints import findings, grounds, standing
 from roster.hints.explain import WORDING, explain
 from roster.hints.findings import FINDINGS
-from roster.hints.hint import Severity
+from roster.hints.hint import Finding, Severity
 from roster.hints.labels import label, label_en
 from roster.hints.limits import AGE_LIMITS, EXPERIMENTAL_AGE_LIMIT, age_limit, end_of_study, end_of_term, last_day_of
 from roster.hints.model import (
@@ -205,7 +205,7 @@ def test_every_finding_is_two_languages_over_the_same_values():
         named_en = {name.removesuffix("_en") for _, name, _, _ in string.Formatter().parse(finding.text_en) if name}
         assert named == named_en, finding.code
         assert not finding.text.isascii()
-    assert len(FINDINGS) == len([value for value in vars(findings).values() if isinstance(value, findings.Finding)])
+    assert len(FINDINGS) == len([value for value in vars(findings).values() if isinstance(value, Finding)])
 
 
 def test_every_code_has_words():
@@ -294,7 +294,7 @@ def test_hints_are_values():
     hint = find(registry=None)[0]
     assert hash(hint) == hash(find(registry=None)[0])
     with pytest.raises(AttributeError):
-        hint.severity = Severity.INFO
+        hint.severity = Severity.INFO  # type: ignore[misc]
     assert MappingProxyType(dict(hint.values)) == hint.values
 
 

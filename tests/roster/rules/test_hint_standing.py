@@ -284,7 +284,7 @@ STUDIES = [
 @pytest.mark.rule("RO-33")
 @pytest.mark.parametrize(("level", "years", "enrolled", "last"), STUDIES)
 def test_study_longer_than_normal_years_and_extension(level, years, enrolled, last):
-    def judged(until):
+    def judged(until: date) -> list[str]:
         who = student(level=level, nominal_years=years, enrolled_on=enrolled, expected_graduation_on=until)
         return codes(find(who))
 

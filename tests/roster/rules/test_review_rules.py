@@ -1,5 +1,6 @@
 """Who moves an entry, and what a decision needs: RO-13, 40 to 48, 56, 57."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
 from itertools import product
@@ -25,6 +26,8 @@ from roster.review.rules import (
     EntryAction,
     EntryState,
     Ground,
+    HintRef,
+    Refusal,
     RosterState,
     StoredHint,
     check_draft,
@@ -138,7 +141,7 @@ def test_who_is_not_checked_yet_is_not_clean():
     assert not is_clean(find(registry=facts(known=False)))
 
 
-def refused(draft, hints=(), last_day=None):
+def refused(draft: Draft, hints: Sequence[HintRef] = (), last_day: date | None = None) -> list[str]:
     return [refusal.code for refusal in check_draft(draft, hints, last_day=last_day)]
 
 
@@ -168,7 +171,7 @@ def test_rejecting_needs_a_legal_ground_and_a_reason(ground, reason, hints, expe
 @pytest.mark.rule("RO-57")
 def test_every_ground_of_article_15_is_borne_out_by_its_hint_and_by_no_other():
     assert set(GROUND_OF_HINT) <= set(FINDINGS)
-    by_ground = {}
+    by_ground: dict[Ground, set[str]] = {}
     for code, ground in GROUND_OF_HINT.items():
         by_ground.setdefault(ground, set()).add(FINDINGS[code].rule)
     assert by_ground == {
@@ -211,8 +214,13 @@ def test_a_draft_without_a_decision_is_not_refused_but_not_ready():
     assert [r.code for r in ready(Draft())] == ["decision_missing"]
 
 
-def ready(draft, state=S.IN_REVIEW, kind=RosterKind.APPLICATION, hints=(), asked=date(2029, 6, 30), last=None):
-    return not_ready(state, kind, draft, hints, asked_until=asked, last_day=last)
+def ready(
+    draft: Draft,
+    state: EntryState = EntryState.IN_REVIEW,
+    kind: RosterKind = RosterKind.APPLICATION,
+    asked: date | None = date(2029, 6, 30),
+) -> tuple[Refusal, ...]:
+    return not_ready(state, kind, draft, (), asked_until=asked, last_day=None)
 
 
 @pytest.mark.rule("RO-42")

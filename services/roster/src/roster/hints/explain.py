@@ -1,7 +1,7 @@
 """The long answer to "why this hint?" (RO-35): rule, article and its words, law version, values seen, last day."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from roster.hints.hint import Hint
 from shared.law import DEFERMENT_REGULATION, DESIGN_POLICY, MILITARY_SERVICE_ACT, SYSTEM_MANUAL, rule
@@ -58,17 +58,16 @@ WORDING: Final[dict[tuple[str, str], str]] = {
 
 
 @rule("RO-35")
-def explain(hint: Hint | Mapping[str, object]) -> dict[str, object]:
+def explain(hint: Hint | Mapping[str, object]) -> dict[str, Any]:
     """The explanation of a hint, or of one stored in the form of `Hint.as_dict`: that form, with each citation's words.
 
     Keys: code, rule, severity, message, message_en, values, last_day, law_version, visible_to_school, citations
     (law, article, version, text, text_en, wording). A stored hint keeps the version it was judged under.
     """
-    told = dict(hint.as_dict() if isinstance(hint, Hint) else hint)
-    cited = told.get("citations")
-    citations: list[dict[str, object]] = []
-    for citation in cited if isinstance(cited, list) else []:
-        wording = WORDING.get((str(citation.get("law")), str(citation.get("article"))))
+    told: dict[str, Any] = dict(hint.as_dict() if isinstance(hint, Hint) else hint)
+    citations: list[dict[str, Any]] = []
+    for citation in told["citations"]:
+        wording = WORDING.get((citation["law"], citation["article"]))
         citations.append({**citation, "wording": wording})
     told["citations"] = citations
     return told
