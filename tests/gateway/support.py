@@ -171,8 +171,8 @@ class World:
             "scope": "",
             "acr": "pwd",
             "jti": "j1",
-            "iat": now,
-            "nbf": now,
+            "iat": now - 60,
+            "nbf": now - 60,
             "exp": now + 600,
         }
         return mint({**plain, **claims}, key or self.key)
@@ -215,7 +215,7 @@ async def world(rows: tuple[Row, ...] = ROWS, **given: Any) -> AsyncIterator[Wor
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait for a condition; fails after `seconds`."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in other servers
             await asyncio.sleep(0.01)
 
 

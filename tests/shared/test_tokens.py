@@ -46,8 +46,10 @@ def test_hostile_tokens_are_refused_for_their_own_reason(token: str, reason: str
 @pytest.mark.parametrize("key", [KEY, CURVE], ids=["RS256", "ES256"])
 def test_a_good_token_is_read(key: SigningKey) -> None:
     read = verifier().verify(mint(claims(scope="a b"), key))
-    assert (read.sub, read.roles, read.acr) == (claims()["sub"], {"case_officer", "approver"}, "pwd")
-    assert (read.org.type, read.org.code, read.scopes) == ("county", "63000", {"a", "b"})
+    assert read.sub == claims()["sub"]
+    assert sorted(read.roles) == ["approver", "case_officer"]
+    assert [read.acr, read.org.type, read.org.code] == ["pwd", "county", "63000"]
+    assert sorted(read.scopes) == ["a", "b"]
     assert (read.exp, read.client_id) == (NOW + 600, None)
 
 
@@ -70,7 +72,7 @@ def test_the_last_second_and_the_first() -> None:
 
 def naive(token: str, key: Any, algorithms: Any) -> dict[str, Any]:
     """As tutorials have it."""
-    return jwt.decode(token, key, algorithms=algorithms, audience="muster", issuer=ISSUER)
+    return dict(jwt.decode(token, key, algorithms=algorithms, audience="muster", issuer=ISSUER))
 
 
 @pytest.mark.rule("GW-02")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.law import rule
 from shared.problems import BAD_SYNTAX, TOO_LARGE, ProblemError, ProblemType
 
 KB = 1024
@@ -44,6 +45,7 @@ class Framing:
         return self.length == 0
 
 
+@rule("GW-04")
 def check_sizes(raw_path: bytes, query: bytes, headers: Headers) -> None:
     """Raises 414 or 431."""
     if len(raw_path) + len(query) > LONGEST_TARGET:
@@ -56,6 +58,7 @@ def check_sizes(raw_path: bytes, query: bytes, headers: Headers) -> None:
         raise HEADERS_TOO_LARGE(headers=_CLOSE)
 
 
+@rule("GW-08")
 def framing(headers: Headers, http_version: str) -> Framing:
     """How long the body is. Raises 400 when the headers allow two answers.
 
@@ -75,6 +78,7 @@ def framing(headers: Headers, http_version: str) -> Framing:
     return Framing(int(lengths[0]))
 
 
+@rule("GW-08")
 def public_path(raw_path: bytes) -> str:
     """The path, percent-decoded once. What it returns is what policy judges and what the service is sent.
 
@@ -111,6 +115,7 @@ def too_large(limit: int) -> ProblemError:
     )
 
 
+@rule("GW-04")
 def check_body(length: int | None, limit: int) -> None:
     """Raises 413 when the declared length is over `limit`; an undeclared one is counted while it passes."""
     if length is not None and length > limit:

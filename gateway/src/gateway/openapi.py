@@ -28,10 +28,8 @@ def check(document: object) -> Mapping[str, Any]:
     """The document if it has the shape that `merge` relies on; raises ValueError otherwise."""
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3.1"):
         raise ValueError("not an OpenAPI 3.1 document")
-    sections = document.get("components", {})
-    paths = document.get("paths", {})
-    for part in (sections, paths, *sections.values(), *paths.values()):
-        if not isinstance(part, dict):
+    for whole in (document.get("components", {}), document.get("paths", {})):
+        if not isinstance(whole, dict) or not all(isinstance(part, dict) for part in whole.values()):
             raise ValueError("not an OpenAPI document")
     return document
 

@@ -1,0 +1,122 @@
+"""The gateway's table and the services' own OpenAPI documents say the same: neither has a route the other lacks.
+
+Each service describes itself in a process of its own, as it would start, so that nothing of it stays in this one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.openapi import template_key
+from gateway.policy import ANY_ROLE, ANYONE, ROWS, UPSTREAMS, Policy, Route
+from shared.guard import DEFAULT_LIMIT, LIMIT_KEY
+
+SERVICES = Path(__file__).parents[2] / "services"
+METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
+
+DESCRIBE = (
+    "import json, sys; from {package}.main import create_app; sys.stderr.write(json.dumps(create_app().openapi()))"
+)
+# Enough to be made, not to run: nothing is connected to before a service starts.
+ENVIRONMENT = {
+    "MUSTER_ENV": "local",
+    "MUSTER_ISSUER": "http://127.0.0.1:1/identity",
+    "MUSTER_IDENTITY_URL": "http://127.0.0.1:1",
+    "MUSTER_ROSTER_URL": "http://127.0.0.1:1",
+    "MUSTER_NOTIFY_URL": "http://127.0.0.1:1",
+    "MUSTER_GATEWAY_URL": "http://127.0.0.1:1",
+    "MUSTER_REGISTRY_URL": "http://127.0.0.1:1",
+    "MUSTER_SMTP_URL": "smtp://127.0.0.1:1",
+    "MUSTER_CLIENT_ID": "contract",
+    "MUSTER_CLIENT_SECRET": "contract",
+    "MUSTER_LOG_LEVEL": "ERROR",
+    "MUSTER_FIELD_KEYS": json.dumps({"active": "k1", "keys": {"k1": "A" * 43 + "="}, "index": "B" * 42 + "A="}),
+}
+
+
+@cache
+def document(service: str) -> dict[str, Any]:
+    own = {f"MUSTER_{service.upper()}_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+    made = subprocess.run(
+        [sys.executable, "-c", DESCRIBE.format(package=service.replace("-", "_"))],
+        env={**kept, **ENVIRONMENT, **own},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    found: dict[str, Any] = json.loads(made.stderr[made.stderr.index('{"openapi"') :])
+    return found
+
+
+def operations(service: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """(method, template without parameter names) → operation, of every path the service describes."""
+    return {
+        (method.upper(), template_key(path)): operation
+        for path, item in document(service)["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+def rows(service: str) -> dict[tuple[str, str], Route]:
+    return {
+        (method, template_key(template)): route
+        for (method, template), route in Policy(ROWS).operations.items()
+        if route.row.upstream == service
+    }
+
+
+def test_every_service_has_rows() -> None:
+    folders = {path.name for path in SERVICES.iterdir() if (path / "src").is_dir()}
+    assert folders == set(UPSTREAMS)
+
+
+@pytest.mark.rule("GW-01")
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_no_route_without_a_row_and_no_row_without_a_route(service: str) -> None:
+    described = set(operations(service))
+    outside = {key for key in described if not key[1].startswith(f"/{service}/v1/")}
+    assert {key for key in outside if not key[1].startswith("/internal/")} == set(), "neither public nor internal"
+    assert described - outside == set(rows(service))
+
+
+@pytest.mark.rule("GW-01")
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_the_roles_are_the_same(service: str) -> None:
+    described, table = operations(service), rows(service)
+    differing = {}
+    for key in described.keys() & table.keys():
+        said = described[key]["x-roles"]
+        asked = ANYONE if said is None else frozenset(said) or ANY_ROLE
+        if asked != table[key].row.roles:
+            differing[key] = (sorted(asked or ()), sorted(table[key].row.roles or ()))
+    assert differing == {}, "(service, gateway)"
+
+
+@pytest.mark.rule("GW-01")
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_the_body_limits_are_the_same(service: str) -> None:
+    described, table = operations(service), rows(service)
+    differing = {
+        key: (said, table[key].body)
+        for key in described.keys() & table.keys()
+        if table[key].body and (said := described[key].get(LIMIT_KEY, DEFAULT_LIMIT)) != table[key].body
+    }
+    assert differing == {}, "(service, gateway)"
+
+
+def test_a_missing_row_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: a made-up service with one route too many, and one too few, fails."""
+    routes = {"/identity/v1/me": {"get": {"x-roles": []}}, "/identity/v1/back-door": {"get": {"x-roles": None}}}
+    monkeypatch.setattr(f"{__name__}.document", lambda _service: {"paths": routes})
+    with pytest.raises(AssertionError):
+        test_no_route_without_a_row_and_no_row_without_a_route("identity")
