@@ -1,0 +1,1 @@
+"""Accounts, organisations, machine clients, and the tokens they are known by (ID-01 to ID-05)."""

@@ -1,0 +1,54 @@
+"""Who may call what, as parameters of route handlers, and what the process keeps for all of them."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from identity.passwords import Hasher
+from identity.tokens.minter import Minter
+from shared.auth import Principal, Requires
+from shared.db import Database
+from shared.problems import FORBIDDEN
+
+Admin = Annotated[Principal, Depends(Requires("admin"))]
+Overseer = Annotated[Principal, Depends(Requires("admin", "auditor"))]
+
+
+def _person(principal: Principal) -> Principal:
+    if principal.client:
+        raise FORBIDDEN(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+    return principal
+
+
+def person(principal: Annotated[Principal, Depends(Requires())]) -> Principal:
+    """Somebody with an account; systems have none, and are refused with 403."""
+    return _person(principal)
+
+
+def newcomer(principal: Annotated[Principal, Depends(Requires(before_password_change=True))]) -> Principal:
+    """Somebody with an account, whose first password may still wait to be changed."""
+    return _person(principal)
+
+
+Person = Annotated[Principal, Depends(person)]
+Newcomer = Annotated[Principal, Depends(newcomer)]
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def _hasher(request: Request) -> Hasher:
+    hasher: Hasher = request.app.state.hasher
+    return hasher
+
+
+def _minter(request: Request) -> Minter:
+    minter: Minter = request.app.state.minter
+    return minter
+
+
+OwnDatabase = Annotated[Database, Depends(_database)]
+Passwords = Annotated[Hasher, Depends(_hasher)]
+Mint = Annotated[Minter, Depends(_minter)]

@@ -1,0 +1,30 @@
+"""What identity tells the other services."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events import EventType
+from shared.schemas import Bool, In
+
+
+class AccountChanged(In):
+    """An account as it now stands; `display_name` and `email` are an official's, for writing to him or her."""
+
+    sub: UUID = Field(description="the account's id, the `sub` of its tokens")
+    roles: Annotated[list[str], Field(max_length=20)]
+    org_type: Annotated[str, Field(max_length=40)]
+    org_code: Annotated[str, Field(max_length=64)]
+    email: Annotated[str, Field(max_length=254)]
+    display_name: Annotated[str, Field(max_length=200)]
+    system_mail: Bool = Field(description="the master switch for mail")
+    active: Bool
+
+
+ACCOUNT_CHANGED = EventType(
+    "muster.identity.account.changed.v1",
+    AccountChanged,
+    ("notify",),
+    "An account was created, or its holder, address, roles, mail switch or state changed.",
+)

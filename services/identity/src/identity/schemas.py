@@ -1,0 +1,65 @@
+"""Shapes that several modules of identity share: an organisation's key, roles, members that may be left out."""
+
+import unicodedata
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from shared.schemas import In, Line, Out
+from shared.tokens import OrgType, Role
+
+
+def _one_line(value: str) -> str:
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in value) or value != value.strip():
+        raise ValueError("one line is needed, without blanks around it")
+    return value
+
+
+OneLine = Annotated[Line, AfterValidator(_one_line)]
+OrgCode = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["63000"])]
+Roles = Annotated[list[Role], Field(min_length=1, max_length=20, examples=[["case_officer"]])]
+# What mail can be sent to as it stands: the form of HTML 5, ASCII only.
+Email = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+        r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$",
+        examples=["chen.ml@taipei.example"],
+    ),
+]
+Phone = Annotated[
+    str, Field(min_length=5, max_length=40, pattern=r"^[0-9+(][0-9+() #*-]+$", examples=["(02)2720-8889#8520"])
+]
+
+
+class OrgKeyIn(In):
+    """An organisation by its key."""
+
+    type: OrgType = Field(description="機關單位類別", examples=["county"])
+    code: OrgCode = Field(description="機關單位代碼")
+
+
+class OrgKey(Out):
+    """An organisation by its key, in answers."""
+
+    type: str = Field(max_length=40)
+    code: str = Field(max_length=64)
+
+
+class Change(In):
+    """A PATCH: members left out stay as they are; null is a value only for those in `nullable`."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_null(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None and info.field_name not in cls.nullable:
+            raise ValueError("null cannot stand here: leave the member out")
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """The members that were sent."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
