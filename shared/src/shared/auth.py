@@ -11,8 +11,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from shared.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from shared.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, ProblemType
 from shared.tokens import ROLES, Claims, TokenError, Verifier, bearer_token
+
+# The scope of a token given for a password that must be changed first (ID-01): it opens nothing else.
+PASSWORD_CHANGE = "password_change"  # noqa: S105 - a scope
+PASSWORD_CHANGE_REQUIRED = ProblemType(
+    "password_change_required", 403, "請先變更初始密碼", "Change the password you were handed first"
+)
+_INSUFFICIENT = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,22 @@ async def current_principal(request: Request) -> Principal:
 
 
 class Requires:
-    """A dependency that lets callers pass who hold one of `roles`; 403 otherwise. No roles: any valid token."""
+    """A dependency that lets callers pass who hold one of `roles`; 403 otherwise. No roles: any valid token.
 
-    def __init__(self, *roles: str) -> None:
+    Who still has to change a first password passes only where `before_password_change` says so.
+    """
+
+    def __init__(self, *roles: str, before_password_change: bool = False) -> None:
         unknown = set(roles) - ROLES
         if unknown:
             raise ValueError(f"Unknown roles: {sorted(unknown)}")
         self.roles = tuple(roles)
+        self.before_password_change = before_password_change
 
     async def __call__(self, principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
         """The caller, if the role suffices."""
+        if PASSWORD_CHANGE in principal.scope and not self.before_password_change:
+            raise PASSWORD_CHANGE_REQUIRED(headers=_INSUFFICIENT)
         if self.roles and principal.roles.isdisjoint(self.roles):
-            raise FORBIDDEN(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+            raise FORBIDDEN(headers=_INSUFFICIENT)
         return principal
