@@ -123,7 +123,8 @@ def _part(message: EmailMessage, kind: str) -> str | None:
     if part is None:
         return None
     try:
-        return str(part.get_content())
+        # Mail travels with CRLF; a reader compares lines.
+        return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, UnicodeError):
         payload = part.get_payload(decode=True)
         return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""

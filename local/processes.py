@@ -148,9 +148,11 @@ class Keeper:
     def keep(self, child: Child) -> None:
         """Launch a child and keep it running until `stop`."""
         kept = _Kept(child)
+        child.launch()
+        kept.launched_at = time.monotonic()
         self._kept[child.name] = kept
-        self._launch(kept)
         self._tasks[child.name] = asyncio.create_task(self._watch(kept), name=f"keep {child.name}")
+        self._changed()
 
     async def ready(self, *names: str, timeout: float = 120.0) -> None:
         """Wait until all of `names` have been ready once; `StartError` names the one that is not."""
@@ -199,11 +201,6 @@ class Keeper:
         while child.pid is not None:
             await asyncio.sleep(POLL)
 
-    def _launch(self, kept: _Kept) -> None:
-        kept.launched_at = time.monotonic()
-        kept.child.launch()
-        self._changed()
-
     async def _watch(self, kept: _Kept) -> None:
         child, reported_ready = kept.child, False
         while True:
@@ -230,7 +227,9 @@ class Keeper:
             child.signal(signal.SIGKILL)
             await asyncio.sleep(delay)
             try:
-                self._launch(kept)
+                kept.launched_at = time.monotonic()
+                child.launch()
+                self._changed()
             except (OSError, StartError) as error:
                 self._report(child.name, f"cannot be started: {type(error).__name__}")
 

@@ -1,13 +1,19 @@
 """A small checkout of its own: the real `local/`, with services that do next to nothing and start at once."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 from local.layout import REPO
 from local.stack import Stack
+
+T = TypeVar("T")
 
 WEB = """
 import os
@@ -48,6 +54,12 @@ import json, pathlib, sys
 content = json.load(sys.stdin)
 pathlib.Path(__file__).with_name("seeded.json").write_text(json.dumps(content, ensure_ascii=False))
 """
+
+
+def apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a loop of its own, from a test that is not one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 class Checkout:
