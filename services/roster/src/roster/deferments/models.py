@@ -13,7 +13,8 @@ from shared.db import Base
 class Deferment(Base):
     """A deferment and its annotation. `decision_number` and `issued_on` are the first decision's, for ever (RO-49).
 
-    Active on a day: not revoked, and the day is within `deferred_from`–`deferred_until`, both counted.
+    In force on a day: not revoked, and the day is within `deferred_from`–`deferred_until`, both counted. For the legal
+    tests one that nothing has ended stays "active" after its last day: the extension comes in the next term (Art. 14).
     """
 
     __tablename__ = "deferment"
@@ -38,16 +39,22 @@ class Deferment(Base):
 
 
 class DefermentChange(Base):
-    """One decision's effect on a deferment: append-only history (RO-49, RO-55)."""
+    """One decision's effect on a deferment: append-only history (RO-49, RO-55).
+
+    The registry is told this row, not the deferment as it stands at delivery: `deferment_version` lets it put two
+    changes of one deferment in order, whichever arrives first.
+    """
 
     __tablename__ = "deferment_change"
 
     decision_id: Mapped[UUID] = mapped_column(ForeignKey("decision.id"), primary_key=True)
     deferment_id: Mapped[UUID] = mapped_column(ForeignKey("deferment.id"))
     county_code: Mapped[str] = mapped_column(Text)
-    action: Mapped[str] = mapped_column(Text)
+    deferment_version: Mapped[int]
+    annotation_action: Mapped[str] = mapped_column(Text)
     until_before: Mapped[date | None]
     until_after: Mapped[date]
     revoked_on: Mapped[date | None]
     summary: Mapped[str] = mapped_column(Text)
+    liable_for_induction: Mapped[bool]
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

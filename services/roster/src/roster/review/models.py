@@ -69,6 +69,7 @@ class DecisionRecord(Base):
     review_remarks: Mapped[str | None] = mapped_column(Text)
     ground: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
+    override_reason: Mapped[str | None] = mapped_column(Text)
     annotation_action: Mapped[str] = mapped_column(Text)
     deferment_id: Mapped[UUID | None] = mapped_column(ForeignKey("deferment.id"))
     law_version: Mapped[date]

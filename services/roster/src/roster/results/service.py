@@ -1,0 +1,232 @@
+"""Looking results up (RO-60; seed items 4 to 10): rosters, then men; searches never carry an ID in an address."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster import lists
+from roster.intake.models import Entry, Roster
+from roster.results.schemas import (
+    ResultEntryOut,
+    ResultEntryPage,
+    ResultOut,
+    ResultPage,
+    ResultSearch,
+    ResultSearchOut,
+)
+from roster.review import queries
+from roster.review.models import DecisionRecord
+from roster.review.rules import Decision
+from roster.review.service.common import own, own_entries, roster_out
+from shared import clock, crypto, cursors
+from shared.auth import Principal
+from shared.ids import IdKind, read_id
+from shared.law import rule
+from shared.places import COUNTIES
+from shared.problems import INVALID_CONTENT, Fault
+
+SORTS = (
+    "submitted_at",
+    "submitted_on",
+    "kind",
+    "school_code",
+    "school_name",
+    "county_code",
+    "academic_year",
+    "term",
+    "headcount",
+    "state",
+    "for_approval",
+    "decided",
+    "approved",
+    "rejected",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """A search as it is sealed: the man by his blind index, dates as text."""
+
+    man: str | None = None
+    school_name: str | None = None
+    decision_number: str | None = None
+    kind: str | None = None
+    decision: str | None = None
+    from_on: str | None = None
+    to_on: str | None = None
+
+
+def _bound(principal: Principal) -> str:
+    return cursors.bound_to("result-search", principal.org.type, principal.org.code)
+
+
+@rule("RO-60")
+async def search_results(session: AsyncSession, principal: Principal, search: ResultSearch) -> ResultSearchOut:
+    """The first page of a search; raises 422 for a national ID that is none."""
+    man: str | None = None
+    if search.national_id is not None:
+        reading = read_id(search.national_id)
+        if not reading.valid or reading.kind is not IdKind.national_id:
+            raise INVALID_CONTENT(
+                errors=[
+                    Fault(
+                        "national_id_invalid",
+                        "身分證字號格式或檢查碼錯誤",
+                        "This is not a national ID",
+                        pointer="/national_id",
+                    )
+                ]
+            )
+        man = crypto.ring().blind_index(reading.value).hex()
+    criteria = Criteria(
+        man=man,
+        school_name=search.school_name,
+        decision_number=search.decision_number,
+        kind=search.kind,
+        decision=search.decision,
+        from_on=search.from_on.isoformat() if search.from_on else None,
+        to_on=search.to_on.isoformat() if search.to_on else None,
+    )
+    sealed = cursors.seal({k: v for k, v in asdict(criteria).items() if v is not None}, _bound(principal))
+    page = await _page(session, principal, criteria, search.sort, None, search.limit)
+    return ResultSearchOut(items=page.items, next_cursor=page.next_cursor, search=sealed)
+
+
+@rule("RO-60")
+async def list_results(
+    session: AsyncSession, principal: Principal, *, search: str | None, sort: str, cursor: str | None, limit: int
+) -> ResultPage:
+    """A page of results, newest first by default; `search` is a sealed search of the same organisation."""
+    criteria = Criteria(**cursors.unseal(search, _bound(principal))) if search else Criteria()
+    return await _page(session, principal, criteria, sort, cursor, limit)
+
+
+async def _page(
+    session: AsyncSession, principal: Principal, criteria: Criteria, sort: str, cursor: str | None, limit: int
+) -> ResultPage:
+    rows = _results(principal, criteria)
+    found, next_cursor = await lists.page(
+        session,
+        rows,
+        sort=sort,
+        sortable=SORTS,
+        cursor=cursor,
+        limit=limit,
+        bound=cursors.bound_to("results", *asdict(criteria).values()),
+    )
+    items = [
+        ResultOut(**{n: row[n] for n in ResultOut.model_fields if n in row}, county_name=_county(row["county_code"]))
+        for row in found
+    ]
+    return ResultPage(items=items, next_cursor=next_cursor)
+
+
+def _county(code: str) -> str:
+    return COUNTIES[code].name
+
+
+def _results(principal: Principal, criteria: Criteria) -> Subquery:
+    rosters = queries.rosters(clock.today(), *own(principal), *_men(principal, criteria))
+    sums = (
+        select(
+            func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
+            func.count().filter(DecisionRecord.decision == Decision.REJECTED).label("rejected"),
+            func.max(DecisionRecord.decided_on).label("last_decided_on"),
+        )
+        .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.corrects.is_(None))
+        .lateral()
+    )
+    wanted: list[ColumnElement[bool]] = [rosters.c.n_for_approval + rosters.c.n_decided > 0]
+    if criteria.school_name:
+        wanted.append(rosters.c.school_name.contains(criteria.school_name, autoescape=True))
+    if criteria.kind:
+        wanted.append(rosters.c.kind == criteria.kind)
+    return (
+        select(
+            rosters,
+            rosters.c.id.label("roster_id"),
+            rosters.c.received_on.label("submitted_on"),
+            rosters.c.received_at.label("submitted_at"),
+            rosters.c.n_for_approval.label("for_approval"),
+            rosters.c.n_decided.label("decided"),
+            sums,
+        )
+        .join(sums, true())
+        .where(*wanted)
+        .subquery("results")
+    )
+
+
+def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
+    """Conditions that men of the roster meet: one and the same man meets all of them."""
+    about: list[ColumnElement[bool]] = []
+    if criteria.man:
+        about.append(Entry.national_id_index == bytes.fromhex(criteria.man))
+    if criteria.decision_number:
+        about.append(DecisionRecord.decision_number == criteria.decision_number)
+    if criteria.decision:
+        about.append(DecisionRecord.decision == criteria.decision)
+    for text, column_is in ((criteria.from_on, "__ge__"), (criteria.to_on, "__le__")):
+        if text:
+            day = date.fromisoformat(text)
+            about.append(
+                or_(
+                    getattr(DecisionRecord.decided_on, column_is)(day),
+                    and_(DecisionRecord.decided_on.is_(None), getattr(Roster.received_on, column_is)(day)),
+                )
+            )
+    if not about:
+        return []
+    men = (
+        select(1)
+        .select_from(Entry)
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .where(Entry.roster_id == Roster.id, *own_entries(principal), *about)
+        .correlate(Roster)
+    )
+    return [men.exists()]
+
+
+async def list_result_entries(
+    session: AsyncSession, principal: Principal, roster_id: UUID, *, cursor: str | None, limit: int
+) -> ResultEntryPage:
+    """The men of a roster with what was decided on each (seed item 9). Raises 404."""
+    await roster_out(session, principal, roster_id)
+    columns: list[Any] = [
+        Entry.id,
+        Entry.row_no,
+        Entry.national_id,
+        Entry.name,
+        Entry.student_no,
+        Entry.state,
+        DecisionRecord.decision,
+        DecisionRecord.decided_on,
+        DecisionRecord.decision_number,
+        DecisionRecord.issued_on,
+        DecisionRecord.deferment_until,
+        DecisionRecord.reason,
+    ]
+    rows = (
+        select(*columns)
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .where(Entry.roster_id == roster_id, *own_entries(principal))
+        .subquery("men")
+    )
+    found, next_cursor = await lists.page(
+        session,
+        rows,
+        sort="row_no",
+        sortable=("row_no",),
+        cursor=cursor,
+        limit=limit,
+        bound=cursors.bound_to("result-entries", roster_id),
+    )
+    items = [
+        ResultEntryOut(entry_id=row["id"], **{n: row[n] for n in ResultEntryOut.model_fields if n in row})
+        for row in found
+    ]
+    return ResultEntryPage(items=items, next_cursor=next_cursor)

@@ -1,0 +1,179 @@
+"""Named selects of the review: rosters with their counts, entries with what stands beside them, batches."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    RowMapping,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.deferments.models import Deferment
+from roster.hints.models import EntryHint
+from roster.intake.models import Entry, Roster
+from roster.reference.models import School
+from roster.registry.models import RegistryFact
+from roster.review.models import Batch, BatchEntry, DecisionRecord
+from roster.review.rules import EntryState, RosterState
+
+ROSTER_SORTS = (
+    "received_on",
+    "school_code",
+    "school_name",
+    "county_code",
+    "kind",
+    "academic_year",
+    "term",
+    "headcount",
+    "days_waiting",
+    "deadline",
+    "state",
+)
+BATCH_SORTS = ("submitted_at", "school_name", "kind", "headcount", "state")
+_GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
+_PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
+# A roster without a deadline sorts behind all that have one.
+_NO_DEADLINE = date(9999, 12, 31)
+
+
+def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
+    """Rosters with school, headcount, entries by state, the derived state and the days they have waited.
+
+    The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
+    together.
+    """
+    counts = {state: func.count().filter(Entry.state == state).label(f"n_{state}") for state in EntryState}
+    sums = (
+        select(
+            func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(_GONE)).label("headcount"),
+            func.count().filter(Entry.state.in_(_PENDING)).label("pending"),
+            *counts.values(),
+        )
+        .where(Entry.roster_id == Roster.id)
+        .lateral()
+    )
+    state = case(
+        (sums.c.pending > 0, literal(RosterState.PENDING.value)),
+        (sums.c.n_decided > 0, literal(RosterState.DECIDED.value)),
+        else_=literal(RosterState.WITHDRAWN.value),
+    )
+    return (
+        select(
+            *(c for c in Roster.__table__.c if c.name != "deadline"),
+            School.name.label("school_name"),
+            func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
+            (literal(today) - Roster.received_on).cast(Integer).label("days_waiting"),
+            sums,
+            state.label("state"),
+        )
+        .join(School, School.code == Roster.school_code)
+        .join(sums, true())
+        .where(*where)
+        .subquery("rosters")
+    )
+
+
+def deadline_of(row: Mapping[Any, Any]) -> date | None:
+    """The deadline of a row of `rosters`."""
+    deadline: date = row["deadline"]
+    return None if deadline == _NO_DEADLINE else deadline
+
+
+def batches(*where: ColumnElement[bool]) -> Subquery:
+    """Batches with their roster's school, kind and term, and how many entries they hold."""
+    held = (
+        select(func.count().label("headcount"))
+        .where(
+            BatchEntry.batch_id == Batch.id,
+            (BatchEntry.left_as.is_(None)) | (BatchEntry.left_as == Batch.state),
+        )
+        .lateral()
+    )
+    return (
+        select(
+            *Batch.__table__.c,
+            School.name.label("school_name"),
+            Roster.kind,
+            Roster.academic_year,
+            Roster.term,
+            held,
+        )
+        .join(Roster, Roster.id == Batch.roster_id)
+        .join(School, School.code == Batch.school_code)
+        .join(held, true())
+        .where(*where)
+        .subquery("batches")
+    )
+
+
+def entries(*where: ColumnElement[bool]) -> Select[Any]:
+    """Whole entries as rows (national IDs opened)."""
+    return select(*Entry.__table__.c).where(*where)
+
+
+def with_hint(code: str) -> ColumnElement[bool]:
+    """The condition: the entry has this hint (among those the caller may see)."""
+    return select(1).where(EntryHint.entry_id == Entry.id, EntryHint.code == code).exists()
+
+
+def clean() -> ColumnElement[bool]:
+    """The condition: judged, with neither a blocking hint nor a warning (`rules.is_clean` in SQL)."""
+    found = select(1).where(EntryHint.entry_id == Entry.id, EntryHint.severity.in_(("blocking", "warning")))
+    return and_(Entry.judged_at.is_not(None), ~found.exists())
+
+
+async def hints(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """The stored hints of entries, in their order, as far as the caller may see them."""
+    rows = await session.execute(
+        select(EntryHint.entry_id, EntryHint.body)
+        .where(EntryHint.entry_id.in_(entry_ids))
+        .order_by(EntryHint.entry_id, EntryHint.position)
+    )
+    found: dict[UUID, list[dict[str, Any]]] = {entry_id: [] for entry_id in entry_ids}
+    for row in rows:
+        found[row.entry_id].append(row.body)
+    return found
+
+
+async def latest_deferments(session: AsyncSession, indexes: Iterable[bytes]) -> dict[bytes, RowMapping]:
+    """The newest deferment of each man, without his ID, as far as the caller may see it (RO-40)."""
+    columns = [c for c in Deferment.__table__.c if c.name != "national_id"]
+    query = (
+        select(*columns)
+        .ext(distinct_on(Deferment.national_id_index))
+        .where(Deferment.national_id_index.in_(list(indexes)))
+        .order_by(Deferment.national_id_index, Deferment.created_at.desc(), Deferment.id)
+    )
+    return {row["national_id_index"]: row for row in (await session.execute(query)).mappings()}
+
+
+async def registry_facts(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, RegistryFact]:
+    """What the registry said of the men on entries; counties only."""
+    found = await session.scalars(select(RegistryFact).where(RegistryFact.entry_id.in_(entry_ids)))
+    return {fact.entry_id: fact for fact in found}
+
+
+async def decisions(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, DecisionRecord]:
+    """The final decisions of entries."""
+    found = await session.scalars(
+        select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), DecisionRecord.corrects.is_(None))
+    )
+    return {decision.entry_id: decision for decision in found}
+
+
+def counts_of(row: Mapping[Any, Any]) -> dict[EntryState, int]:
+    """Entries by state, of a row of `rosters`; states without entries left out."""
+    return {state: row[f"n_{state}"] for state in EntryState if row[f"n_{state}"]}

@@ -1,0 +1,227 @@
+"""Routes of the review: work lists, entries, batches, a county's numbering."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
+from roster.intake.rules import RosterKind
+from roster.reference.schemas import ContactOut
+from roster.review.rules import BatchState, EntryState, RosterState
+from roster.review.schemas import (
+    BatchOut,
+    BatchPage,
+    BulkResult,
+    BulkReview,
+    CountySettings,
+    CountySettingsIn,
+    DecidedBatch,
+    EntryOut,
+    EntryPage,
+    EntryPatch,
+    HintExplanation,
+    ReturnBatch,
+    RosterOut,
+    RosterPage,
+    SubmitBatch,
+    TransferEntry,
+    Transferred,
+)
+from roster.review.service import (
+    close_batch,
+    common,
+    decide_batch,
+    numbers,
+    open_roster,
+    read,
+    review_entries,
+    submit_batch,
+    transfer_entry,
+)
+from shared.db import Session
+from shared.guard import GuardedRoute
+from shared.idempotency import Once
+from shared.preconditions import IfMatch, etag
+from shared.schemas import Page
+
+router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
+
+Cursor = Annotated[str | None, Query(max_length=2_000)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
+HintCode = Annotated[str | None, Query(pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
+
+
+@router.get("/rosters", operation_id="list_rosters")
+async def list_rosters(
+    session: Session,
+    caller: SchoolOrCounty,
+    state: RosterState | None = None,
+    kind: RosterKind | None = None,
+    school_code: Annotated[str | None, Query(max_length=6)] = None,
+    school_name: Annotated[str | None, Query(max_length=100, description="Part of the name")] = None,
+    academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
+    term: Annotated[int | None, Query(ge=1, le=2)] = None,
+    sort: Sort = "received_on",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> RosterPage:
+    """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
+    return await read.list_rosters(
+        session,
+        caller,
+        state=state,
+        kind=kind,
+        school_code=school_code,
+        school_name=school_name,
+        academic_year=academic_year,
+        term=term,
+        sort=sort,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+@router.get("/rosters/{roster_id}", operation_id="get_roster")
+async def get_roster(roster_id: UUID, session: Session, caller: SchoolOrCounty, response: Response) -> RosterOut:
+    """One roster."""
+    roster = await common.roster_out(session, caller, roster_id)
+    response.headers.update(etag(roster.revision))
+    return roster
+
+
+@router.get("/rosters/{roster_id}/entries", operation_id="list_entries")
+async def list_entries(
+    roster_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    state: EntryState | None = None,
+    hint: HintCode = None,
+    batch_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> EntryPage:
+    """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts."""
+    return await read.list_entries(
+        session, caller, roster_id, state=state, hint=hint, batch_id=batch_id, cursor=cursor, limit=limit
+    )
+
+
+@router.post("/rosters/{roster_id}/open", operation_id="open_roster", response_model=RosterOut)
+async def open_(roster_id: UUID, once: Once, session: Session, officer: CaseOfficer) -> Response:
+    """The officer takes a roster in hand: received entries come into review, a decision number is proposed."""
+    return await once.run(lambda: open_roster.open_roster(session, officer, roster_id))
+
+
+@router.post("/rosters/{roster_id}/reviews", operation_id="review_entries", response_model=BulkResult)
+async def review_many(
+    roster_id: UUID, body: BulkReview, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """One draft for all entries in review that match; a result for each."""
+    return await once.run(lambda: review_entries.review_many(session, officer, roster_id, seen, body))
+
+
+@router.post("/rosters/{roster_id}/batches", operation_id="submit_batch", response_model=BatchOut, status_code=201)
+async def submit(
+    roster_id: UUID, body: SubmitBatch, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Submit for approval (陳核): the named entries, or all that are ready."""
+    return await once.run(lambda: submit_batch.submit_batch(session, officer, roster_id, seen, body), status=201)
+
+
+@router.get("/entries/{entry_id}", operation_id="get_entry")
+async def get_entry(entry_id: UUID, session: Session, caller: SchoolOrCounty, response: Response) -> EntryOut:
+    """One entry."""
+    entry = await read.get_entry(session, caller, entry_id)
+    response.headers.update(etag(entry.version))
+    return entry
+
+
+@router.patch("/entries/{entry_id}", operation_id="review_entry")
+async def patch_entry(
+    entry_id: UUID, patch: EntryPatch, seen: IfMatch, session: Session, reviewer: County, response: Response
+) -> EntryOut:
+    """Write the review of one entry: the officer while it is in review or on hold, the approver while it is up."""
+    entry = await review_entries.patch_entry(session, reviewer, entry_id, seen, patch)
+    response.headers.update(etag(entry.version))
+    return entry
+
+
+@router.get("/entries/{entry_id}/contact", operation_id="get_entry_contact")
+async def get_contact(entry_id: UUID, session: Session, reviewer: County) -> ContactOut:
+    """Who answers for the school that filed the entry."""
+    return await read.contact_of(session, reviewer, entry_id)
+
+
+@router.get("/entries/{entry_id}/hints", operation_id="explain_entry_hints")
+async def explain_hints(entry_id: UUID, session: Session, caller: SchoolOrCounty) -> Page[HintExplanation]:
+    """Every hint of an entry at length, with the words of its articles."""
+    return Page(items=await read.explain_hints(session, caller, entry_id))
+
+
+@router.post("/entries/{entry_id}/transfer", operation_id="transfer_entry", response_model=Transferred)
+async def transfer(
+    entry_id: UUID, body: TransferEntry, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Hand an entry to the county of the man's household; its day of arrival is kept (RO-29)."""
+    return await once.run(lambda: transfer_entry.transfer_entry(session, officer, entry_id, seen, body))
+
+
+@router.get("/batches", operation_id="list_batches")
+async def list_batches(
+    session: Session,
+    caller: County,
+    state: BatchState | None = None,
+    sort: Sort = "submitted_at",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> BatchPage:
+    """The county's batches; `state=for_approval` is the approver's work list."""
+    return await read.list_batches(session, caller, state=state, sort=sort, cursor=cursor, limit=limit)
+
+
+@router.get("/batches/{batch_id}", operation_id="get_batch")
+async def get_batch(batch_id: UUID, session: Session, _caller: County, response: Response) -> BatchOut:
+    """One batch."""
+    batch = await common.batch_out(session, batch_id)
+    response.headers.update(etag(batch.version))
+    return batch
+
+
+@router.post("/batches/{batch_id}/recall", operation_id="recall_batch", response_model=BatchOut)
+async def recall(batch_id: UUID, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer) -> Response:
+    """Take a batch back (撤回) until it is decided; any case officer of the county may."""
+    return await once.run(lambda: close_batch.recall_batch(session, officer, batch_id, seen))
+
+
+@router.post("/batches/{batch_id}/return", operation_id="return_batch", response_model=BatchOut)
+async def return_(
+    batch_id: UUID, body: ReturnBatch, seen: IfMatch, once: Once, session: Session, approver: Approver
+) -> Response:
+    """Send a batch, or single entries of it, back (退回) with a reason."""
+    return await once.run(lambda: close_batch.return_batch(session, approver, batch_id, seen, body))
+
+
+@router.post("/batches/{batch_id}/decide", operation_id="decide_batch", response_model=DecidedBatch)
+async def decide(batch_id: UUID, seen: IfMatch, once: Once, session: Session, approver: Approver) -> Response:
+    """Decide a batch (核定); final. Nobody decides what he himself submitted."""
+    return await once.run(lambda: decide_batch.decide_batch(session, approver, batch_id, seen))
+
+
+@router.get("/county-settings", operation_id="get_county_settings")
+async def get_settings(session: Session, caller: County, response: Response) -> CountySettings:
+    """How the county numbers its decisions."""
+    settings = await numbers.get_settings(session, caller.org.code)
+    response.headers.update(etag(settings.version))
+    return settings
+
+
+@router.put("/county-settings", operation_id="set_county_settings")
+async def set_settings(
+    body: CountySettingsIn, seen: IfMatch, session: Session, caller: Approver, response: Response
+) -> CountySettings:
+    """Choose the form of the county's decision numbers."""
+    settings = await numbers.set_format(session, caller.org.code, seen, body.decision_number_format)
+    response.headers.update(etag(settings.version))
+    return settings

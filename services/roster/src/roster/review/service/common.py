@@ -1,0 +1,127 @@
+"""What the use cases of the review share: locking in one order, deriving answers, recording changes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints.hint import Severity
+from roster.hints.service import judge_entries
+from roster.intake.models import Entry, Roster
+from roster.intake.rules import RosterKind
+from roster.review import queries
+from roster.review.models import Batch
+from roster.review.rules import Refusal, StoredHint
+from roster.review.schemas import BatchOut, RosterOut
+from shared import clock
+from shared.auth import Principal
+from shared.ids import mask_ids_in
+from shared.places import COUNTIES
+from shared.problems import NOT_FOUND, Fault, ProblemType
+
+ENTRY_NOT_YOURS_NOW = ProblemType(
+    "entry_state", 409, "此筆資料目前的狀態不允許此作業", "The entry's state does not allow this now"
+)
+BATCH_CLOSED = ProblemType("batch_closed", 409, "此陳核案已結案，無法再變更", "This batch is closed already")
+NOT_READY = ProblemType("not_ready", 422, "有資料尚不能陳核或核定", "Some entries are not ready")
+DRAFT_REFUSED = ProblemType("draft_refused", 422, "審查內容不符規定", "The draft cannot stand")
+
+
+# The columns of a selected row by name.
+Cells = Mapping[Any, Any]
+
+
+async def lock_roster(session: AsyncSession, roster_id: UUID) -> Roster:
+    """The roster, held to the end of the transaction; 404 for another county's.
+
+    Every change of a roster takes this lock first, then batches, then entries: one order, so no deadlock.
+    """
+    roster = await session.scalar(select(Roster).where(Roster.id == roster_id).with_for_update())
+    if roster is None:
+        raise NOT_FOUND()
+    return roster
+
+
+def stored_hints(bodies: list[dict[str, Any]]) -> list[StoredHint]:
+    """What deciding needs to know of stored hints."""
+    return [StoredHint(body["code"], Severity(body["severity"])) for body in bodies]
+
+
+def asked_until(kind: str, row: Cells) -> date | None:
+    """The end that the roster asks for, by its kind; None for a cessation."""
+    if kind == RosterKind.CESSATION:
+        return None
+    found: date | None = row["extended_until" if kind == RosterKind.EXTENSION else "expected_graduation_on"]
+    return found
+
+
+def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:
+    """Refusals of a draft as faults of a problem; `row_no` names the entry among many."""
+    return [Fault(r.code, r.message, r.message_en, row=row_no, column=r.field) for r in refusals]
+
+
+def told(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes as they go into the audit: nothing of the shape of a national ID in what people wrote."""
+    return {k: mask_ids_in(v) if isinstance(v, str) else v for k, v in changes.items()}
+
+
+async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> None:
+    """Bring hints up to today: what was judged on an earlier day may read otherwise now (ages, other rosters)."""
+    today = clock.today()
+    stale = [
+        row["id"]
+        for row in rows
+        if row["judged_at"] is None or row["judged_at"].astimezone(clock.TAIPEI).date() != today
+    ]
+    if stale:
+        await judge_entries(session, stale, today=today)
+
+
+async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUID) -> RosterOut:
+    """One roster as it stands now; raises 404."""
+    found = await session.execute(select(queries.rosters(clock.today(), Roster.id == roster_id, *own(principal))))
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise NOT_FOUND()
+    return as_roster(principal, row)
+
+
+def own(principal: Principal) -> tuple[Any, ...]:
+    """The organisation's own rosters: the first filter, with row-level security behind it."""
+    column = Roster.school_code if principal.org.type == "school" else Roster.county_code
+    return (column == principal.org.code,)
+
+
+def own_entries(principal: Principal) -> tuple[Any, ...]:
+    """The organisation's own entries."""
+    column = Entry.school_code if principal.org.type == "school" else Entry.county_code
+    return (column == principal.org.code,)
+
+
+def as_roster(principal: Principal, row: Cells) -> RosterOut:
+    """A row of `queries.rosters` as JSON; the proposed number is the county's business."""
+    deadline = queries.deadline_of(row)
+    late = 0 if deadline is None else max((row["received_on"] - deadline).days, 0)
+    named = {name: row[name] for name in RosterOut.model_fields if name in row}
+    return RosterOut(
+        **named
+        | {
+            "deadline": deadline,
+            "days_late": late,
+            "county_name": COUNTIES[row["county_code"]].name,
+            "counts": queries.counts_of(row),
+            "proposed_number": row["proposed_number"] if principal.org.type == "county" else None,
+        }
+    )
+
+
+async def batch_out(session: AsyncSession, batch_id: UUID) -> BatchOut:
+    """One batch as it stands now; raises 404."""
+    found = await session.execute(select(queries.batches(Batch.id == batch_id)))
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise NOT_FOUND()
+    return BatchOut(**{name: row[name] for name in BatchOut.model_fields})

@@ -1,0 +1,170 @@
+"""Writing the review: one entry (RO-41, 42, 44), or every entry of a roster that matches (RO-56)."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints.service import judge_entries
+from roster.intake.models import Entry, Roster
+from roster.review import drafts, queries
+from roster.review.rules import CASE_OFFICER, EDITORS, EntryState, Refusal, check_draft
+from roster.review.schemas import BulkItem, BulkResult, BulkReview, EntryOut, EntryPatch, Match, Refused
+from roster.review.service import common, read
+from roster.review.states import TRANSITIONS, EntryAction
+from shared import audit, clock, preconditions
+from shared.auth import Principal
+from shared.law import rule
+from shared.problems import NOT_FOUND
+
+_FINDINGS = ("certificate_on", "enrolment_recognised")
+
+
+@rule("RO-41", "RO-44", "RO-47", "RO-57")
+async def patch_entry(
+    session: AsyncSession, reviewer: Principal, entry_id: UUID, seen: int, patch: EntryPatch
+) -> EntryOut:
+    """Change what is written of one entry; the officer's draft and the approver's are kept apart.
+
+    Raises 404, 412 when somebody changed it since, 409 when its state does not let this role write, 422 naming every
+    reason why the draft cannot stand.
+    """
+    roster_id = await session.scalar(select(Entry.roster_id).where(Entry.id == entry_id))
+    if roster_id is None:
+        raise NOT_FOUND()
+    roster = await common.lock_roster(session, roster_id)
+    row = await _locked(session, entry_id)
+    preconditions.require(seen, row["version"])
+    sent = patch.model_fields_set
+    changes = patch.changes()
+    officer = CASE_OFFICER in reviewer.roles and EDITORS.get(EntryState(row["state"])) == CASE_OFFICER
+    if not officer:
+        _approver_may(reviewer, row, sent)
+    values: dict[str, Any] = {"version": row["version"] + 1, "changed_at": func.now()}
+    if changes:
+        values |= await _draft_values(session, roster, row, changes, officer)
+    if "on_hold" in sent and patch.on_hold is not None:
+        values["state"] = _held(EntryState(row["state"]), patch.on_hold)
+    values |= {name: getattr(patch, name) for name in _FINDINGS if name in sent}
+    await session.execute(update(Entry).where(Entry.id == entry_id).values(**values))
+    roster.revision += 1
+    await session.flush()
+    await audit.record(
+        session,
+        "entry.reviewed",
+        "entry",
+        entry_id,
+        common.told(patch.model_dump(mode="json", exclude_unset=True)) | {"as": "officer" if officer else "approver"},
+    )
+    if sent & set(_FINDINGS):
+        await judge_entries(session, [entry_id], today=clock.today())
+    return await read.get_entry(session, reviewer, entry_id)
+
+
+async def _locked(session: AsyncSession, entry_id: UUID) -> RowMapping:
+    found = await session.execute(queries.entries(Entry.id == entry_id).with_for_update())
+    row: RowMapping = found.mappings().one()
+    return row
+
+
+def _approver_may(reviewer: Principal, row: RowMapping, sent: set[str]) -> None:
+    editor = EDITORS.get(EntryState(row["state"]))
+    if editor is None or editor not in reviewer.roles or sent & {"on_hold", *_FINDINGS}:
+        raise common.ENTRY_NOT_YOURS_NOW(
+            detail=f"此筆資料為「{row['state']}」狀態，您的角色目前不得變更所送欄位。",
+            detail_en=f"The entry is {row['state']}: your role may not change these fields now.",
+            state=row["state"],
+        )
+
+
+async def _draft_values(
+    session: AsyncSession, roster: Roster, row: RowMapping, changes: dict[str, Any], officer: bool
+) -> dict[str, Any]:
+    before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
+    merged = drafts.merge(before, changes)
+    hints = (await queries.hints(session, [row["id"]]))[row["id"]]
+    refusals = check_draft(drafts.read(merged), common.stored_hints(hints), last_day=row["last_day"])
+    if refusals:
+        raise common.DRAFT_REFUSED(errors=common.faults(refusals))
+    return {"officer_draft" if officer else "approver_draft": merged}
+
+
+def _held(state: EntryState, wanted: bool) -> EntryState:
+    if wanted == (state is EntryState.ON_HOLD):
+        return state
+    return TRANSITIONS[state, EntryAction.HOLD if wanted else EntryAction.RELEASE].to
+
+
+@rule("RO-56")
+async def review_many(
+    session: AsyncSession, officer: Principal, roster_id: UUID, seen: int, review: BulkReview
+) -> BulkResult:
+    """Write one draft for every entry in review that matches; each gets its own result, a refused one is left alone.
+
+    `seen` is the roster's revision. Raises 404, 412; 404 too when an entry named is not of this roster.
+    """
+    roster = await common.lock_roster(session, roster_id)
+    preconditions.require(seen, roster.revision)
+    rows = await _matching(session, roster_id, review.match)
+    hints = await queries.hints(session, [row["id"] for row in rows])
+    changes = review.set.changes()
+    items: list[BulkItem] = []
+    updates: list[dict[str, Any]] = []
+    audits: list[dict[str, Any]] = []
+    for row in rows:
+        merged = drafts.merge(row["officer_draft"], changes)
+        refusals: tuple[Refusal, ...] = check_draft(
+            drafts.read(merged), common.stored_hints(hints[row["id"]]), last_day=row["last_day"]
+        )
+        if row["state"] != EntryState.IN_REVIEW:
+            refusals = (_NOT_IN_REVIEW,)
+        version = row["version"] if refusals else row["version"] + 1
+        items.append(
+            BulkItem(
+                entry_id=row["id"],
+                row_no=row["row_no"],
+                outcome="refused" if refusals else "changed",
+                version=version,
+                refusals=[
+                    Refused(code=r.code, field=r.field, message=r.message, message_en=r.message_en) for r in refusals
+                ],
+            )
+        )
+        if not refusals:
+            updates.append({"entry": row["id"], "draft": merged})
+            audits.append(
+                audit.row(session, "entry.reviewed", "entry", row["id"], {**common.told(changes), "as": "officer"})
+            )
+    if updates:
+        statement = (
+            update(Entry.__table__)  # type: ignore[arg-type]
+            .where(Entry.__table__.c.id == bindparam("entry"))
+            .values(officer_draft=bindparam("draft"), version=Entry.__table__.c.version + 1, changed_at=func.now())
+        )
+        await session.execute(statement, updates)
+        roster.revision += 1
+        await session.flush()
+        await audit.record_many(session, audits)
+    changed = len(updates)
+    return BulkResult(revision=roster.revision, changed=changed, refused=len(items) - changed, items=items)
+
+
+_NOT_IN_REVIEW = Refusal(
+    "not_in_review", "state", "非審查中之資料不得變更。", "Only entries in review can be changed so."
+)
+
+
+async def _matching(session: AsyncSession, roster_id: UUID, match: Match) -> list[RowMapping]:
+    wanted = [Entry.roster_id == roster_id]
+    if match.entry_ids is not None:
+        wanted.append(Entry.id.in_(match.entry_ids))
+    else:
+        wanted.append(Entry.state == EntryState.IN_REVIEW)
+        wanted.append(queries.clean() if match.clean else queries.with_hint(match.hint or ""))
+    columns = (Entry.id, Entry.row_no, Entry.state, Entry.version, Entry.officer_draft, Entry.last_day)
+    found = await session.execute(select(*columns).where(*wanted).order_by(Entry.row_no).with_for_update())
+    rows = list(found.mappings())
+    if match.entry_ids is not None and len(rows) != len(set(match.entry_ids)):
+        raise NOT_FOUND()
+    return rows
