@@ -53,7 +53,7 @@ class ResultEntryOut(Out):
 
 
 class ResultSearch(In):
-    """What to look for; every member narrows. `national_id` and `decision_number` match men, whose rosters are given."""
+    """What to look for; every member narrows. An ID or a number matches men, whose rosters are given."""
 
     national_id: Annotated[str, Field(min_length=10, max_length=20)] | None = None
     school_name: Annotated[Text, Field(min_length=1, max_length=100)] | None = Field(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster import event_types
 from roster.deferments import service as deferments
 from roster.deferments.rules import Decided
+from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
 from roster.intake.rules import CessationReason, RosterKind
 from roster.review import drafts, queries
@@ -61,6 +62,8 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     await session.execute(insert(DecisionRecord), records)
     await deferments.record(session, batch.county_code, outcomes)
     await _close_entries(session, batch)
+    # A man decided here may stand undecided on another roster, whose officer is to see it (RO-27).
+    await announce(session, [man.entry["id"] for man in men])
     close(batch, state, approver)
     roster.revision += 1
     await session.flush()

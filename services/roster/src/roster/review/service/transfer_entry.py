@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.hints.service import judge_entries
+from roster.hints.service import announce, judge_entries
 from roster.intake.models import Entry, Roster
 from roster.review import queries
 from roster.review.rules import TRANSITIONS, EntryAction, EntryState
@@ -73,7 +73,8 @@ async def transfer_entry(
     )
     await purposes.drop(session)
     await jobs.enqueue(session, REGISTRY_LOOKUP, {"entry_ids": [str(new_id)]})
-    await judge_entries(session, [new_id], today=clock.today())
+    judged = await judge_entries(session, [new_id], today=clock.today())
+    await announce(session, judged.elsewhere)
     await audit.record(
         session,
         "entry.transferred",
