@@ -14,7 +14,7 @@ import uvicorn
 from gateway.main import Gateway
 from gateway.policy import ADMIN, ANY_ROLE, ANYONE, Policy, Row
 from gateway.settings import GatewaySettings
-from shared.tokens import SigningKey, StaticKeys, as_jwks, mint
+from shared.tokens import SigningKey, as_jwks, mint
 
 ISSUER = "http://127.0.0.1/identity"
 MB = 1024 * 1024
@@ -237,4 +237,25 @@ async def raw(port: int, data: bytes, seconds: float = 3.0) -> bytes:
         writer.close()
 
 
-__all__ = ["ISSUER", "ROWS", "Seen", "StaticKeys", "Upstream", "World", "answer", "raw", "served", "until", "world"]
+CHUNK = bytes(64 * 1024)
+BIG = 64 * MB
+
+
+async def chunks(size: int, pause: float = 0.0) -> AsyncIterator[bytes]:
+    for _ in range(size // len(CHUNK)):
+        yield CHUNK
+        if pause:
+            await asyncio.sleep(pause)
+
+
+async def count(_upstream: Upstream, seen: Seen, receive: Any, send: Any) -> None:
+    size = 0
+    async for part in parts(seen, receive):
+        size += len(part)
+    if seen.complete:
+        await answer(send, 200, str(size).encode())
+
+
+async def post(here: World, path: str, data: Any, headers: dict[str, str]) -> tuple[int, str]:
+    async with here.client.post(here.url + path, data=data, headers=headers) as response:
+        return response.status, await response.text()

@@ -12,8 +12,9 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from gateway import docs, headers, limits, metrics, openapi
+from gateway.exchange import Exchange, Receive, Send
 from gateway.policy import ROWS, MethodClosedError, NoRowError, Policy, Route
-from gateway.proxy import Exchange, Proxy, Receive, Send
+from gateway.proxy import Proxy
 from gateway.settings import GatewaySettings, load
 from gateway.upstreams import Upstreams, fetch
 from shared import logs, problems

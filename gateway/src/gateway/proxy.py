@@ -6,32 +6,25 @@ away (the upstream's connection is closed at once), the body passes its limit, o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import aiohttp
 from yarl import URL
 
 from gateway import headers, limits
+from gateway.exchange import SMALL_BODY, Exchange, Receive
 from gateway.metrics import FAILURES
 from gateway.policy import Route
 from shared.law import rule
 from shared.problems import UNAVAILABLE, UPSTREAM_FAILED, UPSTREAM_TIMEOUT, ProblemError, ProblemType
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 # Seconds. Uvicorn closes idle connections after 5: ours go before, so that none is reused while it is being closed.
 KEEP_ALIVE = 3.0
 CONNECT = 1.5
 CLIENT_SILENCE = 30.0
-LINGER = 2.0
+WATCH_AFTER = 0.02
 RETRY_AFTER = {"Retry-After": "2"}
-# Bodies up to this size are read whole before the upstream is troubled: a slow client then holds no connection.
-SMALL_BODY = 64 * limits.KB
 POOL = 1_000
 
 REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "請求內容傳送逾時", "The request body came too slowly")
@@ -39,98 +32,73 @@ REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "請求內容傳送逾時"
 Ending = Literal["client_gone", "client_slow", "too_large", "upstream_slow", "upstream_down", "upstream_failed"]
 
 
-@dataclass(slots=True)
-class Exchange:
-    """A request under way: the ASGI triple, what was found out about it, and how far its answer is."""
-
-    scope: MutableMapping[str, Any]
-    receive: Receive
-    _send: Send
-    trace: headers.Trace
-    framing: limits.Framing = field(default_factory=lambda: limits.Framing(0))
-    path: str = "/"
-    template: str = "unmatched"
-    route: Route | None = None
-    status: int = 0
-    ending: str | None = None
-    body_read: bool = False
-
-    async def start(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
-        """The answer's head. A client that still has much to send is told that the connection ends with it."""
-        self.status = status
-        rest = 0 if self.body_read else self.framing.length
-        if (rest is None or rest > SMALL_BODY) and all(name != b"connection" for name, _ in head):
-            head = [*head, (b"connection", b"close")]
-        await self._send({"type": "http.response.start", "status": status, "headers": head})
-
-    async def part(self, body: bytes) -> None:
-        """A part of the answer's body; waits while the client does not take more."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
-
-    async def end(self) -> None:
-        """The end of the answer.
-
-        What the client is still sending is read and dropped first, for a moment: closing on unread data would
-        destroy the answer on its way (RFC 9112 9.6).
-        """
-        if not self.body_read and not self.framing.empty:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER):
-                    await self._drop_body()
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def answer(self, status: int, head: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """A whole answer of the gateway's own."""
-        head = [
-            *head,
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", self.trace.request_id.encode()),
-        ]
-        await self.start(status, head)
-        await self.part(body)
-        await self.end()
-
-    async def _drop_body(self) -> None:
-        # A client that asked "100-continue" has sent nothing and, having its answer, will not.
-        if any(name == b"expect" for name, _ in self.scope["headers"]):
-            return
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
-                return
-
-
 class _Patience:
-    """One timer for an exchange, and the reason it went off. Also the way other tasks end the exchange."""
+    """One timer for an exchange, the look-out for a client that leaves, and the reason the exchange was ended.
+
+    Both are lazy, for most exchanges end within milliseconds: the timer is set anew only when it rings too early,
+    and the look-out begins after `WATCH_AFTER`.
+    """
 
     def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
+        self.ended: Ending | None = None
         self._timeout = timeout
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
+        self._waiting_for: Ending = "upstream_slow"
+        self._deadline = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+        self._watch_timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._closed = False
-        self.ending: Ending = "upstream_slow"
 
     def await_upstream(self) -> None:
-        self._until("upstream_slow", self._seconds)
+        self._wait("upstream_slow", self._seconds)
 
     def await_client(self) -> None:
-        self._until("client_slow", CLIENT_SILENCE)
+        self._wait("client_slow", CLIENT_SILENCE)
+
+    def watch(self, receive: Receive) -> None:
+        """End the exchange when the client goes away. Only once its body is read: before, the upload sees it."""
+        if not self._closed:
+            self._watch_timer = self._loop.call_later(WATCH_AFTER, self._begin_watch, receive)
 
     def stop(self, ending: Ending) -> None:
         """End the exchange now."""
-        self._until(ending, 0.0)
-        self._closed = True
+        if not self._closed:
+            self.ended = ending
+            self.close()
+            self._timeout.reschedule(self._loop.time())
 
     def close(self) -> None:
         """From here on nothing ends the exchange but its own course."""
-        if not self._closed:
-            self._closed = True
-            self._timeout.reschedule(None)
+        self._closed = True
+        self._timer.cancel()
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
 
-    def _until(self, ending: Ending, seconds: float) -> None:
-        if not self._closed and not self._timeout.expired():
-            self.ending = ending
-            self._timeout.reschedule(self._loop.time() + seconds)
+    def _wait(self, whom: Ending, seconds: float) -> None:
+        self._waiting_for = whom
+        self._deadline = self._loop.time() + seconds
+        if self._deadline < self._timer.when() and not self._closed:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._ring)
+        else:
+            self.stop(self._waiting_for)
+
+    def _begin_watch(self, receive: Receive) -> None:
+        self._watcher = self._loop.create_task(self._watch(receive))
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._watcher = None
+        self.stop("client_gone")
 
 
 class _BodyStoppedError(Exception):
@@ -145,7 +113,6 @@ class _Upload:
         self._patience = patience
         self._limit = limit
         self._begun = False
-        self.read = asyncio.Event()
 
     async def whole(self) -> bytes:
         return b"".join([part async for part in self])
@@ -158,7 +125,7 @@ class _Upload:
         size, more = 0, True
         while more:
             self._patience.await_client()
-            message = await self._exchange.receive()
+            message = await self._exchange.take()
             if message["type"] == "http.disconnect":
                 self._stop("client_gone")
             part = message.get("body", b"")
@@ -170,7 +137,7 @@ class _Upload:
             if part:
                 yield part
         self._exchange.body_read = True
-        self.read.set()
+        self._patience.watch(self._exchange.receive)
 
     def _stop(self, ending: Ending) -> None:
         self._patience.stop(ending)
@@ -214,43 +181,36 @@ class Proxy:
                 raise _problem(ended.ending, route) from ended
 
     async def _exchange(self, exchange: Exchange, route: Route, url: URL, sent: list[tuple[str, str]]) -> None:
-        seconds = route.row.timeout
-        watch: asyncio.Task[None] | None = None
         patience: _Patience | None = None
         try:
-            async with asyncio.timeout(seconds) as timeout:
-                patience = _Patience(timeout, seconds)
-                upload = _Upload(exchange, patience, route.body)
-                length = exchange.framing.length
-                data: Any = None
-                if exchange.framing.empty or (length is not None and length <= SMALL_BODY):
-                    data = await upload.whole() or None
-                else:
-                    data = upload
-                watch = asyncio.create_task(_watch(exchange, upload, patience))
-                patience.await_upstream()
-                async with self.session.request(
-                    route.method, url, headers=sent, data=data, allow_redirects=False
-                ) as response:
-                    try:
-                        await _answer(exchange, response, patience)
-                    finally:
-                        # Given back to the pool only when all of it was read; closed otherwise.
-                        if not response.content.at_eof() or not exchange.body_read:
-                            response.close()
-                patience.close()
-                watch.cancel()
+            async with asyncio.timeout(None) as timeout:
+                patience = _Patience(timeout, route.row.timeout)
+                try:
+                    await self._relay(exchange, route, url, sent, patience)
+                finally:
+                    patience.close()
             await exchange.end()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _EndedError("upstream_down") from error
-        except TimeoutError as error:
-            raise _EndedError(patience.ending if patience else "upstream_slow") from error
         except (aiohttp.ClientError, _BodyStoppedError, OSError) as error:
-            stopped = patience is not None and patience.ending in ("client_gone", "too_large")
-            raise _EndedError(patience.ending if stopped and patience else "upstream_failed") from error
-        finally:
-            if watch is not None:
-                watch.cancel()
+            # Time-outs are OSErrors too: ours, and that of a connection which cannot be made.
+            down = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            ended = patience.ended if patience is not None else None
+            raise _EndedError(ended or ("upstream_down" if down else "upstream_failed")) from error
+
+    async def _relay(
+        self, exchange: Exchange, route: Route, url: URL, sent: list[tuple[str, str]], patience: _Patience
+    ) -> None:
+        upload = _Upload(exchange, patience, route.body)
+        length = exchange.framing.length
+        small = length is not None and length <= SMALL_BODY
+        data: Any = await upload.whole() or None if small else upload
+        patience.await_upstream()
+        async with self.session.request(route.method, url, headers=sent, data=data, allow_redirects=False) as response:
+            try:
+                await _answer(exchange, response, patience)
+            finally:
+                # Given back to the pool only when all of it was read; closed otherwise.
+                if not response.content.at_eof() or not exchange.body_read:
+                    response.close()
 
 
 class _EndedError(Exception):
@@ -267,14 +227,6 @@ async def _answer(exchange: Exchange, response: aiohttp.ClientResponse, patience
         patience.await_client()
         await exchange.part(part)
         patience.await_upstream()
-
-
-async def _watch(exchange: Exchange, upload: _Upload, patience: _Patience) -> None:
-    """End the exchange when the client goes away after its body was read (before, the upload sees it)."""
-    await upload.read.wait()
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
-    patience.stop("client_gone")
 
 
 def _problem(ending: Ending, route: Route) -> ProblemError:
