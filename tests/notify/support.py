@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from typing import Any
 
 import httpx
 from sqlalchemy import text
@@ -30,10 +31,12 @@ class MailHandler:
     """Takes mail, or answers as told: `rcpt` and `data` are SMTP replies, None means accepted."""
 
     mails: list[EmailMessage] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     rcpt: dict[str, str] = field(default_factory=dict)
     data: list[str] = field(default_factory=list)
     on_data: Answer | None = None
+    quit_seconds: float = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         """One recipient."""
@@ -46,11 +49,17 @@ class MailHandler:
         """The mail itself; what is answered 250 is kept."""
         if self.data:
             return self.data.pop(0)
+        self.raws.append(envelope.content)
         self.mails.append(message_from_bytes(envelope.content, policy=SMTP_POLICY))
         self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
         if self.on_data is not None and (answer := await self.on_data()):
             return answer
         return "250 taken"
+
+    async def handle_QUIT(self, server, session, envelope):
+        """The goodbye."""
+        await asyncio.sleep(self.quit_seconds)
+        return "221 Bye"
 
 
 @dataclass
@@ -76,7 +85,7 @@ def text_of(mail: EmailMessage) -> str:
     return mail.get_content().replace("\r\n", "\n")
 
 
-def account(sub: str, role: str = "approver", org: str = "county:63000", **changes) -> dict:
+def account(sub: str, role: str = "approver", org: str = "county:63000", **changes) -> dict[str, Any]:
     """Data of an `account.changed` event."""
     org_type, _, org_code = org.partition(":")
     return {
@@ -91,7 +100,7 @@ def account(sub: str, role: str = "approver", org: str = "county:63000", **chang
     } | changes
 
 
-def batch(**changes) -> dict:
+def batch(**changes) -> dict[str, Any]:
     """What every event about a batch tells."""
     return {
         "batch_id": str(uuid.uuid4()),
@@ -113,7 +122,7 @@ DATA = {
 }
 
 
-def event(kind: str, data: dict, *, at: datetime = START, event_id: str | None = None) -> dict:
+def event(kind: str, data: dict[str, Any], *, at: datetime = START, event_id: str | None = None) -> dict[str, Any]:
     """A CloudEvent: `kind` is `account.changed` or the third part of a batch event's name."""
     name = "identity.account.changed" if kind == "account" else f"roster.batch.{kind}"
     return {
@@ -128,7 +137,7 @@ def event(kind: str, data: dict, *, at: datetime = START, event_id: str | None =
     }
 
 
-async def send(service: Service, body: dict, **headers) -> httpx.Response:
+async def send(service: Service, body: dict[str, Any], **headers) -> httpx.Response:
     """Deliver an event as another service does."""
     who = bearer("service", org="service:roster", client=True)
     return await service.http.post(
@@ -136,7 +145,7 @@ async def send(service: Service, body: dict, **headers) -> httpx.Response:
     )
 
 
-async def told(service: Service, kind: str, /, **changes) -> dict:
+async def told(service: Service, kind: str, /, **changes) -> dict[str, Any]:
     """Deliver a batch event and expect it to be taken; the event."""
     body = event(kind, batch(**DATA[kind]) | changes)
     answer = await send(service, body)
@@ -144,7 +153,7 @@ async def told(service: Service, kind: str, /, **changes) -> dict:
     return body
 
 
-async def known(service: Service, *accounts: dict, at: datetime = START - timedelta(days=1)) -> None:
+async def known(service: Service, *accounts: dict[str, Any], at: datetime = START - timedelta(days=1)) -> None:
     """Put accounts into the directory, by event."""
     for data in accounts:
         answer = await send(service, event("account", data, at=at))
@@ -170,26 +179,28 @@ async def due(service: Service) -> None:
     await sql(service, "UPDATE job SET run_at = now(), lease_until = NULL, owner = NULL WHERE state = 'ready'")
 
 
-async def sql(service: Service, statement: str, **values) -> list:
+async def sql(service: Service, statement: str, **values) -> list[Any]:
     """A statement in the worker's context, with the purpose that sees messages."""
     async with service.database.transaction(SYSTEM) as session:
         await session.execute(text("SELECT set_config('app.purpose', 'deliver', true)"))
-        result = await session.execute(text(statement), values)
+        result: Any = await session.execute(text(statement), values)
         return list(result.all()) if result.returns_rows else []
 
 
-async def messages(service: Service) -> list[dict]:
+async def messages(service: Service) -> list[dict[str, Any]]:
     """What the administrator sees of all messages, newest first."""
     answer = await service.http.get("/notify/v1/messages", headers=bearer("admin", org="moi:moi"))
     assert answer.status_code == 200, answer.text
-    return answer.json()["items"]
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
 
 
-async def detail(service: Service, message_id: str) -> dict:
+async def detail(service: Service, message_id: str) -> dict[str, Any]:
     """What the administrator sees of one message."""
     answer = await service.http.get(f"/notify/v1/messages/{message_id}", headers=bearer("admin", org="moi:moi"))
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    shown: dict[str, Any] = answer.json()
+    return shown
 
 
 def headers_of(mail: EmailMessage) -> dict[str, str]:

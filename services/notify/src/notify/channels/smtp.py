@@ -28,6 +28,8 @@ class HandOverError(Exception):
     """The message was not handed over, as far as we know. `code` is the server's, None when it gave none."""
 
     def __init__(self, detail: str, code: int | None = None) -> None:
+        # What cannot be read as a reply comes out of the library as -1.
+        code = code if code is not None and 100 <= code <= 999 else None
         super().__init__(detail if code is None else f"{detail} {code}")
         self.detail = detail
         self.code = code

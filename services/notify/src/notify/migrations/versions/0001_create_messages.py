@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text),
         sa.CheckConstraint("number >= 1", name="ck_attempt_number"),
         sa.CheckConstraint("outcome IN ('accepted', 'deferred', 'refused')", name="ck_attempt_outcome"),
+        sa.CheckConstraint("reply_code BETWEEN 100 AND 999", name="ck_attempt_reply_code"),
         sa.CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="ck_attempt_finished"),
     )
     protect(

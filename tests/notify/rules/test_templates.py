@@ -1,0 +1,117 @@
+"""Templates: bilingual, versioned, strict (NO-05)."""
+
+import hashlib
+from importlib.resources import files
+
+import pytest
+from jinja2 import UndefinedError, meta
+
+from notify import templating
+from notify.subscriptions import SUBSCRIPTIONS
+from notify.templating import BLOCKS, RULER, render, versions
+
+# A published version is never edited: a message says which one it was made from. New words are a new file.
+PUBLISHED = {
+    "batch_decided.1.txt": "f5c8ad67b141f8ef7447b8dfdb7fcafb536d8f3abf2b331b19b088b78ccc96ba",
+    "batch_recalled.1.txt": "38bdb2ab15a5ce418928a0b33d895b3fe38fd20a824dd45a8a72ef49cb83b46d",
+    "batch_returned.1.txt": "af37a89948c3898a602b32ba41bb3a675cc62a6c9884fbaf319b16526e7f6bb2",
+    "batch_submitted.1.txt": "d4257e4159830328408bd5919091e75e6528d17e3e7781520c30c41f5c5fe2ef",
+}
+COMMON = {
+    "batch_id": "0b8f2c34-0000-4000-8000-000000000001",
+    "roster_id": "0b8f2c34-0000-4000-8000-000000000002",
+    "county": "臺北市政府",
+    "county_en": "Taipei City Government",
+    "school_code": "0003",
+    "school_name": "國立臺灣大學",
+    "kind": "申請緩徵名冊",
+    "kind_en": "application for deferment",
+    "kind_code": "application",
+    "academic_year": 115,
+    "term": 1,
+    "headcount": 48,
+    "entry_count": 2,
+    "whole": False,
+    "reason": "請補附畢業證書",
+    "approved": 45,
+    "rejected": 3,
+    "decided_on": "2026-10-02",
+    "decided_on_roc": "民國115年10月2日",
+    "basis": "免役禁役緩徵緩召實施辦法第13條第1項",
+    "basis_en": "Article 13",
+}
+ALL = [(name, number) for name, numbers in versions().items() for number in numbers]
+
+
+def _source(name: str, number: int) -> str:
+    return (files("notify") / "templates" / f"{name}.{number}.txt").read_text(encoding="utf-8")
+
+
+def _used(name: str, number: int) -> set[str]:
+    return meta.find_undeclared_variables(templating._environment.parse(_source(name, number)))
+
+
+def test_published_versions_are_never_edited():
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (files("notify") / "templates").iterdir()
+        if path.name.endswith(".txt")
+    }
+    assert found == PUBLISHED
+
+
+@pytest.mark.rule("NO-05")
+def test_every_subscription_has_a_template():
+    assert {s.template for s in SUBSCRIPTIONS.values()} == set(versions())
+
+
+@pytest.mark.rule("NO-05")
+@pytest.mark.parametrize("name, number", ALL)
+def test_chinese_first_then_english_and_nothing_left_open(name, number):
+    words = render(name, COMMON, number)
+    assert (words.template, words.version) == (name, number)
+    assert "\n" not in words.subject
+    assert words.subject.startswith("【緩徵作業】")
+    chinese, _, english = words.body.partition(RULER)
+    assert any("\u4e00" <= c <= "\u9fff" for c in chinese)
+    assert "請勿直接回覆" in chinese
+    # In the English part only names are Chinese.
+    assert not any("\u4e00" <= c <= "\u9fff" for c in english.replace("國立臺灣大學", "").replace("請補附畢業證書", ""))
+    assert not set("{}%") & set(words.subject + words.body)
+    # Taiwan's words, not the mainland's.
+    assert not [word for word in ("登錄系統", "郵箱", "賬號", "信息", "點擊", "台北") if word in words.body]
+
+
+@pytest.mark.rule("NO-05")
+@pytest.mark.parametrize("name, number, missing", [(n, v, m) for n, v in ALL for m in sorted(_used(n, v))])
+def test_a_missing_variable_stops_the_message(name, number, missing):
+    with pytest.raises(UndefinedError, match=missing):
+        render(name, {k: v for k, v in COMMON.items() if k != missing}, number)
+
+
+@pytest.mark.rule("NO-05")
+@pytest.mark.parametrize("name, number", ALL)
+def test_an_id_never_comes_out_whole(name, number):
+    planted = {k: "A123456789" if isinstance(v, str) and k != "kind_code" else v for k, v in COMMON.items()}
+    words = render(name, planted, number)
+    assert "A123456789" not in words.subject + words.body
+    assert "A12****789" in words.body
+
+
+@pytest.mark.rule("NO-05")
+def test_the_newest_version_is_taken_and_old_ones_stay():
+    assert render("batch_submitted", COMMON) == render("batch_submitted", COMMON, versions()["batch_submitted"][-1])
+    with pytest.raises(LookupError):
+        render("batch_submitted", COMMON, 999)
+    with pytest.raises(LookupError):
+        render("no_such_template", COMMON)
+
+
+def test_every_template_has_its_three_blocks():
+    for name, number in ALL:
+        assert list(templating._environment.get_template(f"{name}.{number}").blocks) == list(BLOCKS)
+
+
+@pytest.mark.parametrize("hostile", ["{{ ''.__class__.__mro__ }}", "{% raw %}", "{{ 7*7 }}"])
+def test_values_are_never_templates(hostile):
+    assert hostile in render("batch_returned", COMMON | {"reason": hostile}).body
