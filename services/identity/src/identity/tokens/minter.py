@@ -1,6 +1,7 @@
 """Makes access tokens: the claims of ID-03, signed with the key of the hour."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from identity.tokens.key_store import KeyStore
@@ -25,7 +26,7 @@ class Minter:
         self,
         account_id: uuid.UUID,
         session_id: uuid.UUID,
-        roles: list[str],
+        roles: Sequence[str],
         org: tuple[str, str],
         *,
         must_change_password: bool,
@@ -34,7 +35,7 @@ class Minter:
         return self._mint(
             {
                 "sub": str(account_id),
-                "roles": roles,
+                "roles": list(roles),
                 "org": {"type": org[0], "code": org[1]},
                 "scope": PASSWORD_CHANGE if must_change_password else "",
                 "acr": "pwd",
@@ -43,12 +44,12 @@ class Minter:
         )
 
     @rule("ID-03", "ID-04")
-    def for_client(self, client_id: str, roles: list[str], org: tuple[str, str]) -> str:
+    def for_client(self, client_id: str, roles: Sequence[str], org: tuple[str, str]) -> str:
         """An access token for ten minutes of a system's work."""
         return self._mint(
             {
                 "sub": client_id,
-                "roles": roles,
+                "roles": list(roles),
                 "org": {"type": org[0], "code": org[1]},
                 "scope": "",
                 "acr": "client",

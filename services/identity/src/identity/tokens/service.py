@@ -9,11 +9,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.access import logging_in
-from identity.accounts.models import Account
-from identity.accounts.queries import account_by_id
 from identity.accounts.rules import weaknesses
 from identity.accounts.service.attempt import begin_attempt, settle_attempt
-from identity.accounts.service.set_password import set_password
+from identity.accounts.service.set_password import set_own_password
+from identity.accounts.service.whois import Who, whois
 from identity.clients import service as clients
 from identity.passwords import Hasher
 from identity.tokens.minter import EXPIRES_IN, Minter, session_of
@@ -55,11 +54,9 @@ async def log_in(
     if right and attempt.stored is not None and hasher.outdated(attempt.stored):
         renewed = await hasher.hash(password)
     async with logging_in(database) as session:
-        account = await settle_attempt(session, attempt, right)
-        if account is not None:
-            if renewed is not None:
-                account.password_hash = renewed
-            return await _open(session, minter, account, user_agent)
+        who = await settle_attempt(session, attempt, right, renewed)
+        if who is not None:
+            return await _open(session, minter, who, user_agent)
     raise WRONG_CREDENTIALS(headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -95,29 +92,26 @@ async def change_password(
     """
     context = Context.of(me)
     async with logging_in(database, context) as session:
-        account = await account_by_id(session, uuid.UUID(me.sub))
-        attempt = await begin_attempt(session, account.username)
+        attempt = await begin_attempt(session, (await _me(session, me)).username)
     _refuse_weak(change, attempt.username)
     right = await hasher.verify(attempt.stored or hasher.decoy, change.current_password)
     fresh = await hasher.hash(change.new_password) if right else None
     async with logging_in(database, context) as session:
-        settled = await settle_attempt(session, attempt, right)
-        if settled is not None and fresh is not None:
-            set_password(settled, fresh, must_change=False)
-            settled.version += 1
-            await audit.record(session, "account.password_changed", "account", settled.id)
-            return await _open(session, minter, settled, user_agent)
+        who = await settle_attempt(session, attempt, right)
+        if who is not None and fresh is not None:
+            who = await set_own_password(session, who.id, fresh)
+            return await _open(session, minter, who, user_agent)
     wrong = Fault("password_wrong", "原密碼錯誤", "That is not the old password", pointer="/current_password")
     raise INVALID_CONTENT(errors=[wrong])
 
 
 async def list_sessions(session: AsyncSession, me: Principal) -> SessionsOut:
     """One's own live sessions."""
-    account = await account_by_id(session, uuid.UUID(me.sub))
+    who = await _me(session, me)
     now = clock.now()
     found = await session.scalars(
         select(LogInSession)
-        .where(LogInSession.account_id == account.id, LogInSession.ended_at.is_(None), LogInSession.ends_at > now)
+        .where(LogInSession.account_id == who.id, LogInSession.ended_at.is_(None), LogInSession.ends_at > now)
         .order_by(LogInSession.started_at.desc())
         .limit(1_000)
     )
@@ -132,7 +126,7 @@ async def list_sessions(session: AsyncSession, me: Principal) -> SessionsOut:
             current=row.id == current,
         )
         for row in found
-        if _is_live(row, account, now)
+        if _is_live(row, who, now)
     ]
     return SessionsOut(items=items)
 
@@ -158,20 +152,18 @@ async def is_live(session: AsyncSession, principal: Principal) -> bool:
     row = await session.get(LogInSession, session_id) if session_id is not None else None
     if row is None or str(row.account_id) != principal.sub:
         return False
-    account = await session.get(Account, row.account_id)
-    return account is not None and account.active and _is_live(row, account, clock.now())
+    who = await whois(session, principal.sub)
+    return who is not None and who.active and _is_live(row, who, clock.now())
 
 
-async def _open(session: AsyncSession, minter: Minter, account: Account, user_agent: str) -> SessionTokens:
+async def _open(session: AsyncSession, minter: Minter, who: Who, user_agent: str) -> SessionTokens:
     now = clock.now()
     await session.execute(
-        delete(LogInSession).where(
-            LogInSession.account_id == account.id, LogInSession.ends_at < now - SESSIONS_KEPT_FOR
-        )
+        delete(LogInSession).where(LogInSession.account_id == who.id, LogInSession.ends_at < now - SESSIONS_KEPT_FOR)
     )
     row = LogInSession(
         id=uuid.uuid4(),
-        account_id=account.id,
+        account_id=who.id,
         user_agent=user_agent,
         started_at=now,
         last_used_at=now,
@@ -179,8 +171,8 @@ async def _open(session: AsyncSession, minter: Minter, account: Account, user_ag
     )
     session.add(row)
     await session.flush()
-    await audit.record(session, "session.opened", "session", row.id, {"account": str(account.id)})
-    return await _tokens(session, minter, account, row, now)
+    await audit.record(session, "session.opened", "session", row.id, {"account": str(who.id)})
+    return await _tokens(session, minter, who, row, now)
 
 
 async def _rotate(session: AsyncSession, minter: Minter, digest: bytes) -> SessionTokens | None:
@@ -188,28 +180,27 @@ async def _rotate(session: AsyncSession, minter: Minter, digest: bytes) -> Sessi
     if shown is None:
         return None
     row = await session.get(LogInSession, shown.session_id, with_for_update=True)
-    assert row is not None
-    account = await account_by_id(session, row.account_id)
+    who = None if row is None else await whois(session, str(row.account_id))
+    if row is None or who is None:
+        return None
     now = clock.now()
-    live = account.active and _is_live(row, account, now)
+    live = who.active and _is_live(row, who, now)
     match refreshing(shown.used_at, shown.expires_at, live, now):
         case Refreshing.ROTATE:
             shown.used_at = row.last_used_at = now
             await session.flush()
-            return await _tokens(session, minter, account, row, now)
+            return await _tokens(session, minter, who, row, now)
         case Refreshing.REUSED:
             if row.ended_at is None:
                 _end(row, EndReason.REFRESH_REUSE)
-            facts = {"reason": EndReason.REFRESH_REUSE, "account": str(account.id)}
+            facts = {"reason": EndReason.REFRESH_REUSE, "account": str(who.id)}
             await audit.record(session, "session.ended", "session", row.id, facts)
         case Refreshing.OVER:
             pass
     return None
 
 
-async def _tokens(
-    session: AsyncSession, minter: Minter, account: Account, row: LogInSession, now: datetime
-) -> SessionTokens:
+async def _tokens(session: AsyncSession, minter: Minter, who: Who, row: LogInSession, now: datetime) -> SessionTokens:
     token = secrets.token_urlsafe(REFRESH_BYTES)
     session.add(
         RefreshToken(
@@ -220,20 +211,21 @@ async def _tokens(
         )
     )
     await session.flush()
-    access = minter.for_person(
-        account.id,
-        row.id,
-        account.roles,
-        (account.org_type, account.org_code),
-        must_change_password=account.must_change_password,
-    )
+    access = minter.for_person(who.id, row.id, who.roles, who.org, must_change_password=who.must_change_password)
     return SessionTokens(
         access_token=access,
         expires_in=EXPIRES_IN,
         refresh_token=token,
-        must_change_password=account.must_change_password,
+        must_change_password=who.must_change_password,
         session_id=row.id,
     )
+
+
+async def _me(session: AsyncSession, me: Principal) -> Who:
+    who = await whois(session, me.sub)
+    if who is None:
+        raise NOT_FOUND()
+    return who
 
 
 def _refuse_weak(change: PasswordChange, username: str) -> None:
@@ -246,8 +238,8 @@ def _end(row: LogInSession, reason: EndReason) -> None:
     row.ended_at, row.end_reason = clock.now(), reason
 
 
-def _is_live(row: LogInSession, account: Account, now: datetime) -> bool:
-    return session_is_live(row.started_at, row.ends_at, row.ended_at, account.sessions_since, now)
+def _is_live(row: LogInSession, who: Who, now: datetime) -> bool:
+    return session_is_live(row.started_at, row.ends_at, row.ended_at, who.sessions_since, now)
 
 
 def _digest(token: str) -> bytes:

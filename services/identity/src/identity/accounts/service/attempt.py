@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from identity.accounts.models import Account, LogInFailure
 from identity.accounts.queries import account_by_username
 from identity.accounts.rules import FAILURES_FORGOTTEN_AFTER, failures_now, lock_after
+from identity.accounts.service.whois import Who
 from shared import audit, clock, crypto
 from shared.law import rule
 from shared.problems import ProblemType
@@ -48,11 +49,13 @@ async def begin_attempt(session: AsyncSession, username: str) -> Attempt:
 
 
 @rule("ID-01")
-async def settle_attempt(session: AsyncSession, attempt: Attempt, right: bool) -> Account | None:
-    """The account, locked for a change, when the password was right and it is active; None otherwise.
+async def settle_attempt(
+    session: AsyncSession, attempt: Attempt, right: bool, renewed: str | None = None
+) -> Who | None:
+    """The account when the password was right and it is active; None otherwise.
 
     A failure is counted in this transaction, so the caller lets it commit before refusing. Raises 429 when the name
-    was locked meanwhile, however right the password.
+    was locked meanwhile, however right the password. `renewed` is the same password hashed at today's cost.
     """
     # The first failure of a name has no row to lock, and two of them must not both be the first.
     await session.execute(_ONE_AT_A_TIME, {"name": attempt.name_index.hex()})
@@ -66,7 +69,9 @@ async def settle_attempt(session: AsyncSession, attempt: Attempt, right: bool) -
         return None
     if failure is not None:
         await session.delete(failure)
-    return account
+    if renewed is not None:
+        account.password_hash = renewed
+    return Who.of(account)
 
 
 def _refuse_locked(failure: LogInFailure | None) -> None:
