@@ -173,54 +173,87 @@ def _roles(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-_REVIEW = _roles("case_officer", "approver")
+_LOOKS_AFTER = _roles("admin", "auditor")
 _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
+_COUNTY = _OFFICER | _APPROVER
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
-    # Identity: logging in, keys, the person himself, administration.
-    Row("POST", "/identity/v1/sessions", ANYONE, body=16 * KB, rate="log_in"),
-    Row("POST", "/identity/v1/token", ANYONE, body=16 * KB, rate="log_in"),
+    # Identity: logging in, keys, the person himself.
+    Row("POST", "/identity/v1/sessions", ANYONE, body=8 * KB, rate="log_in"),
+    Row("POST", "/identity/v1/token", ANYONE, body=8 * KB, rate="log_in"),
     Row("GET", "/identity/v1/.well-known/jwks.json", ANYONE),
-    Row("GET PATCH", "/identity/v1/me", ANY_ROLE),
-    Row("GET POST", "/identity/v1/accounts", ADMIN),
-    Row("GET PATCH", "/identity/v1/accounts/{account_id}", ADMIN),
-    Row("GET POST", "/identity/v1/organisations", ADMIN),
-    Row("GET POST", "/identity/v1/clients", ADMIN),
+    Row("GET", "/identity/v1/sessions", ANY_ROLE),
+    Row("DELETE", "/identity/v1/sessions/{session_id}", ANY_ROLE, rate="write"),
+    Row("GET", "/identity/v1/me", ANY_ROLE),
+    Row("PATCH", "/identity/v1/me", ANY_ROLE, rate="write"),
+    Row("PUT", "/identity/v1/me/password", ANY_ROLE, body=8 * KB, rate="log_in"),
 
-    # Roster: reference data.
-    Row("POST", "/roster/v1/schools/imports", ADMIN, body=8 * MB, timeout=60, rate="bulk"),
+    # Identity: administration.
+    Row("GET", "/identity/v1/accounts", _LOOKS_AFTER),
+    Row("POST", "/identity/v1/accounts", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/accounts/{account_id}", _LOOKS_AFTER),
+    Row("PATCH", "/identity/v1/accounts/{account_id}", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/accounts/{account_id}/holders", _LOOKS_AFTER),
+    Row("POST", "/identity/v1/accounts/{account_id}/hand-overs", ADMIN, rate="write"),
+    Row("POST", "/identity/v1/accounts/{account_id}/password-resets", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/organisations", _LOOKS_AFTER),
+    Row("POST", "/identity/v1/organisations", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/organisations/{org_type}/{code}", _LOOKS_AFTER),
+    Row("PATCH", "/identity/v1/organisations/{org_type}/{code}", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/clients", _LOOKS_AFTER),
+    Row("POST", "/identity/v1/clients", ADMIN, rate="write"),
+    Row("GET", "/identity/v1/clients/{client_id}", _LOOKS_AFTER),
+    Row("PATCH", "/identity/v1/clients/{client_id}", ADMIN, rate="write"),
+    Row("POST", "/identity/v1/clients/{client_id}/secrets", ADMIN, rate="write"),
+
+    # Roster: schools, terms, the official calendar.
+    Row("POST", "/roster/v1/schools/imports", ADMIN, body=4 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/schools", ANY_ROLE),
-    Row("PUT", "/roster/v1/terms/{academic_year}/{term}", _SCHOOL, rate="write"),
+    Row("GET", "/roster/v1/schools/{school_code}", ANY_ROLE),
+    Row("PATCH", "/roster/v1/schools/{school_code}", ADMIN, rate="write"),
+    Row("PUT", "/roster/v1/schools/{school_code}/contact", _SCHOOL | ADMIN, rate="write"),
+    Row("POST", "/roster/v1/schools/{school_code}/unrecognised-programmes", ADMIN, rate="write"),
+    Row("GET", "/roster/v1/terms", _SCHOOL),
+    Row("PUT", "/roster/v1/terms/{academic_year}/{term}", _SCHOOL | ADMIN, rate="write"),
+    Row("PUT", "/roster/v1/calendars/{year}", ADMIN, body=4 * MB, timeout=60, rate="bulk"),
 
-    # Roster: the school posts, corrects, withdraws.
-    Row("POST", "/roster/v1/submissions", _SCHOOL, body=32 * MB, timeout=60, rate="bulk"),
+    # Roster: a school posts.
+    Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
 
-    # Roster: the case officer reviews, the approver decides.
-    Row("GET", "/roster/v1/rosters", _SCHOOL | _REVIEW),
-    Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _REVIEW),
-    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _REVIEW),
+    # Roster: the case officer reviews.
+    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
-    Row("POST", "/roster/v1/reviews", _OFFICER, timeout=30, rate="write"),
-    Row("PATCH", "/roster/v1/entries/{entry_id}", _REVIEW, rate="write"),
-    Row("GET", "/roster/v1/entries/{entry_id}/contact", _REVIEW),
     Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),
-    Row("GET", "/roster/v1/batches", _REVIEW),
-    Row("GET", "/roster/v1/batches/{batch_id}", _REVIEW),
+    Row("GET", "/roster/v1/entries/{entry_id}", _SCHOOL | _COUNTY),
+    Row("PATCH", "/roster/v1/entries/{entry_id}", _COUNTY, rate="write"),
+    Row("GET", "/roster/v1/entries/{entry_id}/contact", _COUNTY),
+    Row("GET", "/roster/v1/entries/{entry_id}/hints", _SCHOOL | _COUNTY),
+    Row("POST", "/roster/v1/entries/{entry_id}/transfer", _OFFICER, rate="write"),
+
+    # Roster: the approver decides.
+    Row("GET", "/roster/v1/batches", _COUNTY),
+    Row("GET", "/roster/v1/batches/{batch_id}", _COUNTY),
     Row("POST", "/roster/v1/batches/{batch_id}/recall", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/batches/{batch_id}/return", _APPROVER, rate="write"),
     Row("POST", "/roster/v1/batches/{batch_id}/decide", _APPROVER, timeout=30, rate="write"),
+    Row("GET", "/roster/v1/county-settings", _COUNTY),
+    Row("PUT", "/roster/v1/county-settings", _APPROVER, rate="write"),
 
     # Roster: results.
-    Row("POST", "/roster/v1/result-searches", _SCHOOL | _REVIEW, rate="search"),
-    Row("GET", "/roster/v1/results", _SCHOOL | _REVIEW),
-    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _REVIEW),
-    Row("GET", "/roster/v1/deferments", _SCHOOL | _REVIEW),
+    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, rate="search"),
+    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY),
 
-    # Notify.
-    Row("GET", "/notify/v1/messages", ADMIN),
+    # Notify: what was sent.
+    Row("GET", "/notify/v1/messages", ANY_ROLE),
+    Row("GET", "/notify/v1/messages/{message_id}", ANY_ROLE),
+    Row("POST", "/notify/v1/messages/{message_id}/replay", ADMIN, rate="write"),
 )
 # fmt: on
