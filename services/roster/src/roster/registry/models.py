@@ -1,10 +1,10 @@
-"""What the conscription registry said of a man on an entry, and when (RO-18)."""
+"""What the conscription registry said of a man on an entry, and when (RO-18); how our calls to it fare."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Text
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,3 +24,20 @@ class RegistryFact(Base):
     as_of: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     known: Mapped[bool]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+# A view of the jobs that speak with the registry. It shows a county its own, the ministry all, others none.
+registry_event = Table(
+    "registry_event",
+    MetaData(),
+    Column("id", BigInteger, primary_key=True),
+    Column("kind", Text),
+    Column("state", Text),
+    Column("attempts", Integer),
+    Column("last_error", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("run_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("county_code", Text),
+    Column("decision_id", Uuid),
+)

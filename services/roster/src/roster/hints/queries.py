@@ -1,0 +1,141 @@
+"""What judging reads of entries, rosters, deferments and the registry's answers, and the hints it left behind."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Executable,
+    LargeBinary,
+    Row,
+    Uuid,
+    any_,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from roster.deferments.models import Deferment
+from roster.hints.hint import Severity
+from roster.hints.models import EntryHint
+from roster.intake.models import Entry, Roster
+from roster.reference.models import School
+from roster.registry.models import RegistryFact
+from roster.review.states import EntryState
+
+Record = Row[*tuple[Any, ...]]
+"""A row of a select; its columns are its attributes."""
+
+UNDECIDED = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
+
+_JUDGED = (
+    Entry.id, Entry.roster_id, Entry.school_code, Entry.county_code, Entry.national_id_index, Entry.birth_date,
+    Entry.division, Entry.level, Entry.nominal_years, Entry.department, Entry.enrolled_on,
+    Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
+    Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
+    Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
+    Entry.judged_at, Roster.kind, Roster.academic_year, Roster.term, Roster.received_on, Roster.deadline,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHintRow:
+    """A stored hint: what deciding asks of it (`review.rules.HintRef`), and the whole of it as JSON."""
+
+    code: str
+    rule: str
+    severity: Severity
+    body: dict[str, Any]
+
+
+async def read_all(session: AsyncSession, query: Executable) -> Sequence[Record]:
+    """The rows of `query`."""
+    return (await session.execute(query)).all()
+
+
+def among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """The condition: `column` is one of `values`, sent as one array whatever their number."""
+    kind = Uuid() if isinstance(column.type, Uuid) else LargeBinary()
+    return column == any_(literal(list(values), ARRAY(kind)))
+
+
+async def judged(session: AsyncSession, entry_ids: Sequence[UUID]) -> Sequence[Record]:
+    """The undecided ones of `entry_ids` with what the legal tests read; a decided entry keeps its hints (RO-54)."""
+    query = (
+        select(*_JUDGED)
+        .join(Roster, Roster.id == Entry.roster_id)
+        .where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
+    )
+    return await read_all(session, query)
+
+
+async def undecided_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
+    """Every undecided entry of these men, with its school's name: id, national_id_index, roster_id, school_code."""
+    query = (
+        select(Entry.id, Entry.national_id_index, Entry.roster_id, Entry.school_code, School.name.label("school_name"))
+        .join(School, School.code == Entry.school_code)
+        .where(among(Entry.national_id_index, men), Entry.state.in_(UNDECIDED))
+        .order_by(Entry.id)
+    )
+    return await read_all(session, query)
+
+
+async def others_of(session: AsyncSession, entry_ids: Collection[UUID]) -> Sequence[Record]:
+    """The undecided entries, beside `entry_ids` themselves, of the men on `entry_ids`: id, roster_id."""
+    men = select(Entry.national_id_index).where(among(Entry.id, entry_ids))
+    query = (
+        select(Entry.id, Entry.roster_id)
+        .where(Entry.national_id_index.in_(men), ~among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
+        .order_by(Entry.id)
+    )
+    return await read_all(session, query)
+
+
+async def deferments_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
+    """Every deferment of these men, the oldest first."""
+    columns = [c for c in Deferment.__table__.c if c.name != "national_id"]
+    query = (
+        select(*columns, School.name.label("school_name"))
+        .outerjoin(School, School.code == Deferment.school_code)
+        .where(among(Deferment.national_id_index, men))
+        .order_by(Deferment.created_at, Deferment.id)
+    )
+    return await read_all(session, query)
+
+
+async def facts_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, RegistryFact]:
+    """The registry's answers."""
+    found = await session.scalars(
+        select(RegistryFact).where(among(RegistryFact.entry_id, entry_ids)).execution_options(populate_existing=True)
+    )
+    return {fact.entry_id: fact for fact in found}
+
+
+async def bodies_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """The stored hints of entries as JSON, in their order; entries without any are left out."""
+    bodies: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await _stored(session, among(EntryHint.entry_id, entry_ids)):
+        bodies.setdefault(row.entry_id, []).append(row.body)
+    return bodies
+
+
+async def hints_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, list[StoredHintRow]]:
+    """The stored hints of entries, in their order, as far as row-level security shows them to the caller."""
+    found: dict[UUID, list[StoredHintRow]] = {entry_id: [] for entry_id in entry_ids}
+    for row in await _stored(session, among(EntryHint.entry_id, entry_ids)):
+        found[row.entry_id].append(StoredHintRow(row.code, row.rule, Severity(row.severity), row.body))
+    return found
+
+
+async def _stored(session: AsyncSession, where: ColumnExpressionArgument[bool]) -> Sequence[Record]:
+    query = (
+        select(EntryHint.entry_id, EntryHint.code, EntryHint.rule, EntryHint.severity, EntryHint.body)
+        .where(where)
+        .order_by(EntryHint.entry_id, EntryHint.position)
+    )
+    return await read_all(session, query)

@@ -1,0 +1,266 @@
+"""Judging entries: what is known of each man is brought together, the legal tests run, their hints stored.
+
+Judging crosses the walls between organisations (the purpose `judge`): a man's other rosters and deferments count,
+whoever filed or decided them. What it finds is shown by row-level security to those only who may see it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints import queries
+from roster.hints.case import lay_out
+from roster.hints.hint import Hint
+from roster.hints.model import (
+    NO_HISTORY,
+    ActiveDeferment,
+    AgeRule,
+    Filing,
+    GraduatedDeferment,
+    History,
+    OtherRoster,
+    School,
+    Student,
+)
+from roster.hints.queries import Record
+from roster.hints.rules import judge
+from roster.intake.deadlines import cessation_deadline
+from roster.intake.models import Roster
+from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.reference import service as reference
+from roster.registry.facts import for_judging
+from shared import clock, jobs, purposes
+from shared.calendar import WorkingCalendar
+from shared.db import Context, Database
+from shared.law import rule
+from shared.periods import Deadline
+
+REJUDGE = "hints.rejudge"
+_CHUNK = 1_000
+
+_MARK = text(
+    "UPDATE entry SET judged_at = now(), last_day = j.last_day"
+    " FROM unnest(CAST(:entries AS uuid[]), CAST(:days AS date[])) AS j (id, last_day) WHERE entry.id = j.id"
+)
+_FORGET = text("DELETE FROM entry_hint WHERE entry_id = ANY(CAST(:entries AS uuid[]))")
+_STORE = text(
+    "INSERT INTO entry_hint (entry_id, position, school_code, county_code, rule, code, severity, visible_to_school,"
+    " law_version, body) SELECT entry_id, position, school_code, county_code, rule, code, severity,"
+    " visible_to_school, law_version, body FROM jsonb_to_recordset(CAST(:hints AS jsonb)) AS h (entry_id uuid,"
+    " position integer, school_code text, county_code text, rule text, code text, severity text,"
+    " visible_to_school boolean, law_version date, body jsonb)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging found out: entries whose hints are not what they were, and entries of men who stand on another
+    undecided roster as well."""
+
+    changed: frozenset[UUID]
+    elsewhere: frozenset[UUID]
+
+
+async def judge_entries(session: AsyncSession, entry_ids: Sequence[UUID], *, today: date) -> Judged:
+    """Run the legal tests on the undecided ones of `entry_ids` and store every hint, its rule and law version (RO-54).
+
+    Sets `judged_at` and `last_day` (RO-26) and touches neither version nor revision. The caller holds the lock of the
+    entries' rosters, or has just made them. Assumes the purpose `judge` and drops it again.
+    """
+    if not entry_ids:
+        return Judged(frozenset(), frozenset())
+    named = str(entry_ids[0]) if len(entry_ids) == 1 else f"{entry_ids[0]} + {len(entry_ids) - 1}"
+    await purposes.assume(session, "judge", "entry", named)
+    found = await _judge(session, entry_ids, today)
+    await purposes.drop(session)
+    return found
+
+
+async def announce(session: AsyncSession, entry_ids: Iterable[UUID]) -> None:
+    """Have the other undecided entries of these men judged again, by the worker: this one is new, or was decided."""
+    ids = sorted(str(entry_id) for entry_id in entry_ids)
+    chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
+    await jobs.enqueue_many(session, REJUDGE, [(None, {"entry_ids": chunk}) for chunk in chunks])
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudge:
+    """The handler of `announce`: judges the men's *other* entries, each roster locked before its entries."""
+
+    database: Database
+
+    @rule("RO-27")
+    async def __call__(self, job: jobs.Job) -> None:
+        """One job. Counts a change of the roster for every roster one of whose hints changed."""
+        told = {UUID(entry_id) for entry_id in job.payload["entry_ids"]}
+        async with self.database.transaction(Context.system("roster")) as session:
+            await purposes.assume(session, "judge", "job", job.id)
+            others = await queries.others_of(session, told)
+            rosters = {row.id: row.roster_id for row in others}
+            held = select(Roster.id).where(queries.among(Roster.id, set(rosters.values()))).order_by(Roster.id)
+            await session.execute(held.with_for_update())
+            found = await _judge(session, list(rosters), clock.today())
+            changed = {rosters[entry_id] for entry_id in found.changed}
+            if changed:
+                await session.execute(
+                    update(Roster).where(queries.among(Roster.id, changed)).values(revision=Roster.revision + 1)
+                )
+            await jobs.finish(session, job)
+
+
+async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> Judged:
+    calendar = await reference.working_calendar(session)
+    schools = _Schools(session, today)
+    changed: set[UUID] = set()
+    elsewhere: set[UUID] = set()
+    for start in range(0, len(entry_ids), _CHUNK):
+        rows = await queries.judged(session, entry_ids[start : start + _CHUNK])
+        histories = await _histories(session, rows)
+        elsewhere.update(entry_id for entry_id, history in histories.items() if history.other_rosters)
+        facts = await queries.facts_of(session, [row.id for row in rows])
+        known = await queries.bodies_of(session, [row.id for row in rows if row.judged_at is not None])
+        fresh: list[_Fresh] = []
+        last_days: list[date | None] = []
+        for row in rows:
+            answer = facts.get(row.id)
+            heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
+            student, filing = _student(row), _filing(row, calendar)
+            school = await schools.of(row)
+            history = histories.get(row.id, NO_HISTORY)
+            hints = judge(student, school, history, heard, filing, today)
+            last_days.append(lay_out(student, school, history, heard, filing, today, AgeRule.YEAR_END).last_day)
+            bodies = [hint.as_dict() for hint in hints]
+            if row.judged_at is None or known.get(row.id, []) != bodies:
+                fresh.append((row, hints, bodies))
+        await _store(session, fresh)
+        await session.execute(_MARK, {"entries": [row.id for row in rows], "days": last_days})
+        changed.update(row.id for row, *_ in fresh)
+    return Judged(frozenset(changed), frozenset(elsewhere))
+
+
+_Fresh = tuple[Record, tuple[Hint, ...], list[dict[str, object]]]
+
+
+@rule("RO-54")
+async def _store(session: AsyncSession, fresh: Sequence[_Fresh]) -> None:
+    """Put each entry's hints in the place of what it had, with the rule and the version of the law."""
+    known = [row.id for row, *_ in fresh if row.judged_at is not None]
+    if known:
+        await session.execute(_FORGET, {"entries": known})
+    hints = [
+        {
+            "entry_id": row.id,
+            "position": position,
+            "school_code": row.school_code,
+            "county_code": row.county_code,
+            "rule": hint.rule,
+            "code": hint.code,
+            "severity": hint.severity,
+            "visible_to_school": hint.visible_to_school,
+            "law_version": hint.law_version,
+            "body": body,
+        }
+        for row, found, bodies in fresh
+        for position, (hint, body) in enumerate(zip(found, bodies, strict=True))
+    ]
+    if hints:
+        await session.execute(_STORE, {"hints": msgspec.json.encode(hints).decode()})
+
+
+class _Schools:
+    """The facts of each school, asked once."""
+
+    def __init__(self, session: AsyncSession, today: date) -> None:
+        self._session = session
+        self._today = today
+        self._known: dict[str, tuple[School, School, frozenset[tuple[str, str]]]] = {}
+
+    async def of(self, row: Record) -> School:
+        """The school of an entry, as it is for the entry's programme (RO-20, RO-21)."""
+        if row.school_code not in self._known:
+            found = await reference.school_facts(self._session, row.school_code, self._today)
+            # The foreign key of `roster.school_code` keeps every school that ever filed.
+            assert found is not None
+            school, unrecognised = found
+            self._known[row.school_code] = (school, replace(school, programme_recognised=False), unrecognised)
+        school, unrecognised_school, unrecognised = self._known[row.school_code]
+        return unrecognised_school if (row.department, row.level) in unrecognised else school
+
+
+async def _histories(session: AsyncSession, rows: Sequence[Record]) -> dict[UUID, History]:
+    """What the system knows of the men on `rows`, by entry; a man is found by his national ID alone (RO-17)."""
+    men = {row.national_id_index for row in rows}
+    active: Mapping[bytes, list[ActiveDeferment]] = defaultdict(list)
+    graduated: Mapping[bytes, list[GraduatedDeferment]] = defaultdict(list)
+    for past in await queries.deferments_of(session, men):
+        level = None if past.level is None else Level(past.level)
+        if past.revoked_on is None:
+            active[past.national_id_index].append(
+                ActiveDeferment(
+                    school_code=past.school_code,
+                    decision_number=past.decision_number,
+                    since=past.deferred_from,
+                    until=past.deferred_until,
+                    level=level,
+                    school_name=past.school_name or "",
+                )
+            )
+        elif past.ended_reason == CessationReason.GRADUATED and level is not None:
+            graduated[past.national_id_index].append(GraduatedDeferment(level, past.revoked_on))
+    undecided: Mapping[bytes, list[Record]] = defaultdict(list)
+    for other in await queries.undecided_of(session, men):
+        undecided[other.national_id_index].append(other)
+    return {
+        row.id: History(
+            active=tuple(active.get(row.national_id_index, ())),
+            graduated=tuple(graduated.get(row.national_id_index, ())),
+            other_rosters=tuple(_others(row, undecided[row.national_id_index])),
+            certificate_on_file=row.certificate_on is not None,
+        )
+        for row in rows
+    }
+
+
+def _others(row: Record, undecided: Sequence[Record]) -> Iterator[OtherRoster]:
+    for other in undecided:
+        if other.roster_id != row.roster_id:
+            yield OtherRoster(str(other.roster_id), other.school_code, other.school_name)
+
+
+def _student(row: Record) -> Student:
+    recognised = row.status_recognised if row.enrolment_recognised is None else row.enrolment_recognised
+    return Student(
+        birth_date=row.birth_date,
+        county_code=row.county_code,
+        level=None if row.level is None else Level(row.level),
+        division=Division.DAY if row.division is None else Division(row.division),
+        nominal_years=row.nominal_years,
+        enrolled_on=row.enrolled_on,
+        expected_graduation_on=row.expected_graduation_on,
+        extended_until=row.extended_until,
+        cessation_reason=None if row.cessation_reason is None else CessationReason(row.cessation_reason),
+        left_on=row.left_on,
+        overseas_compatriot=row.overseas_compatriot,
+        experimental_education=bool(row.experimental_education),
+        status_recognised=recognised,
+        prior_graduated_level=None if row.prior_graduated_level is None else Level(row.prior_graduated_level),
+        prior_graduated_on=row.prior_graduated_on,
+        moi_approval_no=row.moi_approval_no,
+    )
+
+
+def _filing(row: Record, calendar: WorkingCalendar) -> Filing:
+    kind = RosterKind(row.kind)
+    deadline: Deadline | None = None
+    if kind is not RosterKind.CESSATION:
+        # The roster's own was fixed when it came in; a deadline moved afterwards makes nobody late, or in time.
+        deadline = None if row.deadline is None else Deadline(row.deadline, row.deadline, row.deadline, False, ())
+    elif row.cessation_reason is not None and row.left_on is not None:
+        deadline = cessation_deadline(CessationReason(row.cessation_reason), row.left_on, calendar, row.county_code)
+    return Filing(kind, row.received_on, row.academic_year, row.term, deadline)

@@ -1,0 +1,46 @@
+"""The body of a submission as OpenAPI tells it: made from the one table of columns."""
+
+from typing import Any
+
+from roster.intake.columns import COLUMNS, Column
+from roster.intake.reading import CSV, JSON, MAX_ROWS
+
+_TYPES = {"text": "string", "number": "integer", "flag": "boolean"}
+_EXAMPLE = (
+    "身分證字號,姓名,出生年月日,戶籍所在縣市鄉鎮市區村,部別,學制,學年制,系科年級,學號,入學日期,預訂畢業日期\r\n"
+    "A100000001,王小明,095/01/31,臺北市大安區龍安里,日間部,學士班,4,資訊工程學系三年級,B13902001,113/09/09,117/06\r\n"
+)
+
+
+def _property(column: Column) -> dict[str, Any]:
+    needed = "、".join(sorted(kind.value for kind in column.required))
+    text: dict[str, Any] = {"type": "string", "maxLength": column.max_length}
+    kinds = [text] if column.written == "text" else [{"type": _TYPES[column.written]}, text]
+    if column.written == "number":
+        kinds[0] |= {"minimum": 1, "maximum": 8}
+    described = "、".join(column.headings) + (f"；required: {needed}" if needed and not column.combined else "")
+    return {"description": described, "anyOf": [*kinds, {"type": "null"}]}
+
+
+def request_body(limit: int) -> dict[str, Any]:
+    """The `requestBody` of a post of at most `limit` bytes."""
+    row = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {column.field: _property(column) for column in COLUMNS},
+    }
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
+    return {
+        "required": True,
+        "content": {
+            CSV: {"schema": {"type": "string", "maxLength": limit, "examples": [_EXAMPLE]}},
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["rows"],
+                    "properties": {"rows": rows},
+                }
+            },
+        },
+    }

@@ -1,0 +1,64 @@
+"""Routes of submissions."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from roster.deps import School
+from roster.intake import service
+from roster.intake.openapi import request_body
+from roster.intake.reading import MEDIA_TYPES
+from roster.intake.rules import RosterKind
+from roster.intake.schemas import SubmissionOut, TrialOut
+from shared.db import Session
+from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
+from shared.idempotency import Once
+
+router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submissions"])
+
+LARGEST_FILE = 16_777_216
+
+
+@router.post(
+    "/submissions",
+    operation_id="submit_roster",
+    response_model=SubmissionOut,
+    status_code=201,
+    responses={
+        200: {
+            "model": SubmissionOut | TrialOut,
+            "description": "The same content was taken in before (`Idempotent-Replayed: true`), or a dry run",
+        }
+    },
+    openapi_extra={
+        TYPES_KEY: MEDIA_TYPES,
+        LIMIT_KEY: LARGEST_FILE,
+        "requestBody": request_body(LARGEST_FILE),
+    },
+)
+async def submit(
+    kind: Annotated[RosterKind, Query(description="What the roster asks for (RO-02)")],
+    academic_year: Annotated[int, Query(ge=90, le=200, description="ROC academic year", examples=[115])],
+    term: Annotated[int, Query(ge=1, le=2, examples=[1])],
+    once: Once,
+    session: Session,
+    sender: School,
+    request: Request,
+    dry_run: Annotated[bool, Query(description="Say what would happen and keep nothing (RO-16)")] = False,
+) -> Response:
+    """Hand in a roster as one file for all counties: it is split, one roster a county of household.
+
+    All rows are taken in or none; a refusal names every faulty cell. The same content again makes no second roster.
+    """
+    posted = service.Posted(kind, academic_year, term, request.headers.get("content-type", ""), await request.body())
+    if dry_run:
+        trial = await service.try_out(session, sender, posted)
+        return Response(trial.model_dump_json(), 200, media_type="application/json")
+    return await once.run(lambda: service.submit(session, sender, posted))
+
+
+@router.get("/submissions/{submission_id}", operation_id="get_submission")
+async def get_submission(submission_id: UUID, session: Session, school: School) -> SubmissionOut:
+    """One of the school's own submissions, and its rosters."""
+    return await service.get_submission(session, school, submission_id)

@@ -1,0 +1,332 @@
+"""Taking in a school's file: read it whole, split it per county, judge it, ask the registry (RO-01 to RO-08, RO-16)."""
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints import service as hints
+from roster.hints.queries import Record
+from roster.intake import queries
+from roster.intake.deadlines import cessation_deadline, roster_deadline
+from roster.intake.faults import IntakeRejected, RejectionKind
+from roster.intake.models import Entry, Roster, Submission
+from roster.intake.reading import Submission as FileRead
+from roster.intake.reading import read_submission
+from roster.intake.rows import FIELDS, Row, canonical_digest
+from roster.intake.rules import Reporter, RosterKind
+from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
+from roster.reference import service as reference
+from roster.registry import service as registry
+from roster.review.states import EntryState
+from shared import audit, clock, crypto
+from shared.auth import Principal
+from shared.calendar import WorkingCalendar
+from shared.idempotency import REPLAYED, Reply
+from shared.law import rule
+from shared.places import COUNTIES
+from shared.problems import (
+    BAD_SYNTAX,
+    FORBIDDEN,
+    INVALID_CONTENT,
+    NOT_FOUND,
+    TOO_LARGE,
+    UNSUPPORTED_TYPE,
+    ProblemType,
+)
+
+SCHOOL_UNKNOWN = ProblemType(
+    "school_unknown", 422, "學校名錄查無貴校，無法收件", "The school is not in the Ministry's list"
+)
+_REFUSALS: Mapping[RejectionKind, ProblemType] = {
+    "syntax": BAD_SYNTAX,
+    "size": TOO_LARGE,
+    "type": UNSUPPORTED_TYPE,
+    "content": INVALID_CONTENT,
+}
+_HINTS_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a school states about its file, and the file."""
+
+    kind: RosterKind
+    academic_year: int
+    term: int
+    content_type: str
+    body: bytes
+
+    @property
+    def stated(self) -> tuple[str, int, int]:
+        """Kind, academic year and term (RO-02)."""
+        return self.kind.value, self.academic_year, self.term
+
+    @property
+    def charset(self) -> str | None:
+        """The charset that the content type declares."""
+        for part in self.content_type.split(";")[1:]:
+            name, _, value = part.partition("=")
+            if name.strip().lower() == "charset":
+                return value.strip().strip('"')
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A submission that is in the database now; `again` when it was there before."""
+
+    id: UUID
+    again: bool
+
+
+async def submit(session: AsyncSession, sender: Principal, posted: Posted) -> Reply:
+    """Take in a school's file: 201 with one roster a county, or 200 with those that the same content made before.
+
+    Raises 400, 413, 415 and 422 with every fault of the file; 422 `school_unknown`, `term_unknown`.
+    """
+    read = await _read(session, sender, posted)
+    taken = await _take_in(session, sender, posted, read)
+    answer = await get_submission(session, sender, taken.id)
+    if taken.again:
+        return Reply(answer, 200, {REPLAYED: "true"})
+    return Reply(answer, 201, {"Location": f"/roster/v1/submissions/{taken.id}"})
+
+
+@rule("RO-16")
+async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> TrialOut:
+    """Do all of `submit` and undo it; says what would happen, in the words a school may read. Raises what it raises."""
+    read = await _read(session, sender, posted)
+    async with session.begin_nested() as tried:
+        taken = await _take_in(session, sender, posted, read)
+        rosters = await queries.rosters_of(session, taken.id)
+        counts = [] if taken.again else await queries.hint_counts(session, taken.id)
+        found = [] if taken.again else await queries.row_hints(session, taken.id, _HINTS_LISTED)
+        await tried.rollback()
+    # The look across the walls was made and undone with the rest; that it was made is kept.
+    await audit.record(
+        session, "submission.tried", "school", sender.org.code, {"rows": len(read.rows), "purpose": "judge"}
+    )
+    return TrialOut(
+        already_submitted=taken.id if taken.again else None,
+        school_code=sender.org.code,
+        kind=posted.kind,
+        academic_year=posted.academic_year,
+        term=posted.term,
+        row_count=len(read.rows),
+        charset=read.charset,
+        notes=[Note.model_validate(note) for note in read.notes],
+        rosters=[CountyPart(**_part(roster)) for roster in rosters],
+        hint_counts=[HintCount.model_validate(count) for count in counts],
+        hints=[_row_hint(hint) for hint in found],
+        hint_count=sum(count.count for count in counts),
+    )
+
+
+async def get_submission(session: AsyncSession, sender: Principal, submission_id: UUID) -> SubmissionOut:
+    """One of the school's own submissions; raises 404."""
+    found = await session.scalar(
+        select(Submission).where(Submission.id == submission_id, Submission.school_code == sender.org.code)
+    )
+    if found is None:
+        raise NOT_FOUND()
+    rosters = await queries.rosters_of(session, found.id)
+    return SubmissionOut(
+        id=found.id,
+        school_code=found.school_code,
+        kind=RosterKind(found.kind),
+        academic_year=found.academic_year,
+        term=found.term,
+        row_count=found.row_count,
+        charset=found.charset,
+        notes=[Note.model_validate(note) for note in found.notes],
+        received_at=found.received_at,
+        rosters=[SubmittedRoster(id=roster.id, **_part(roster)) for roster in rosters],
+    )
+
+
+def _part(roster: Record) -> dict[str, Any]:
+    late = 0 if roster.deadline is None else max((roster.received_on - roster.deadline).days, 0)
+    return {
+        "county_code": roster.county_code,
+        "county_name": COUNTIES[roster.county_code].name,
+        "headcount": roster.headcount or 0,
+        "deadline": roster.deadline,
+        "days_late": late,
+        "received_on": roster.received_on,
+    }
+
+
+def _row_hint(hint: Record) -> RowHint:
+    body = hint.body
+    return RowHint(
+        row=hint.row_no,
+        code=body["code"],
+        severity=body["severity"],
+        message=body["message"],
+        message_en=body["message_en"],
+    )
+
+
+@rule("RO-02", "RO-04", "RO-07")
+async def _read(session: AsyncSession, sender: Principal, posted: Posted) -> FileRead:
+    """The file, every cell of it checked; who reports what is told by the sender's organisation."""
+    if sender.org.type != Reporter.SCHOOL:
+        raise FORBIDDEN()
+    if await reference.school_facts(session, sender.org.code, clock.today()) is None:
+        raise SCHOOL_UNKNOWN(
+            detail="請洽系統管理者匯入教育部學校名錄（POST /roster/v1/schools/imports）後再送。",
+            detail_en="Ask the administrator to import the Ministry's list (POST /roster/v1/schools/imports) first.",
+        )
+    try:
+        # Twenty thousand rows take a second: other requests are answered meanwhile.
+        return await asyncio.to_thread(
+            read_submission,
+            posted.body,
+            posted.content_type,
+            posted.charset,
+            posted.kind,
+            Reporter(sender.org.type),
+            clock.today(),
+        )
+    except IntakeRejected as refused:
+        raise _REFUSALS[refused.kind](
+            detail=refused.message,
+            detail_en=refused.message_en,
+            errors=refused.faults,
+            error_count=refused.total,
+        ) from None
+
+
+@rule("RO-01", "RO-05", "RO-08", "RO-17")
+async def _take_in(session: AsyncSession, sender: Principal, posted: Posted, read: FileRead) -> _Taken:
+    """Store the submission and one roster a county, late or not, and have it judged; or find the same content.
+
+    Nothing is keyed on a man's school or dates: he may be enrolled at two schools at once, and dates are corrected.
+    """
+    counties = sorted({row.county_code for row in read.rows})
+    deadlines = await _deadlines(session, sender.org.code, posted, read.rows, counties)
+    digest = bytes.fromhex(canonical_digest(read.rows))
+    submission_id = uuid.uuid4()
+    # Two posts of the same content at once: the index lets one in, and the other waits here until that is certain.
+    new = await session.scalar(
+        upsert(Submission)
+        .values(
+            id=submission_id,
+            school_code=sender.org.code,
+            kind=posted.kind,
+            academic_year=posted.academic_year,
+            term=posted.term,
+            content_digest=digest,
+            charset=read.charset,
+            row_count=len(read.rows),
+            notes=[Note.model_validate(note).model_dump() for note in read.notes],
+            received_by=sender.sub,
+        )
+        .on_conflict_do_nothing()
+        .returning(Submission.id)
+    )
+    if new is None:
+        known = await queries.same_content(session, sender.org.code, sender.sub, posted.stated, digest)
+        assert known is not None
+        return _Taken(known, again=True)
+    rosters = {county: uuid.uuid4() for county in counties}
+    received_on = clock.today()
+    await session.execute(
+        insert(_table(Roster)),
+        [
+            {
+                "id": rosters[county],
+                "submission_id": submission_id,
+                "school_code": sender.org.code,
+                "county_code": county,
+                "kind": posted.kind,
+                "academic_year": posted.academic_year,
+                "term": posted.term,
+                "version": 1,
+                "revision": 1,
+                "received_on": received_on,
+                "deadline": deadlines[county],
+            }
+            for county in counties
+        ],
+    )
+    entries = _entries(sender.org.code, rosters, read.rows)
+    await session.execute(insert(_table(Entry)), entries)
+    by_county: dict[str, list[UUID]] = {county: [] for county in counties}
+    for entry in entries:
+        by_county[entry["county_code"]].append(entry["id"])
+    stated = {"kind": posted.kind, "academic_year": posted.academic_year, "term": posted.term}
+    await audit.record_many(
+        session,
+        [
+            audit.row(session, "submission.received", "submission", submission_id, {**stated, "rows": len(read.rows)}),
+            *(
+                audit.row(
+                    session,
+                    "roster.received",
+                    "roster",
+                    rosters[county],
+                    {"submission_id": str(submission_id), "county_code": county, "headcount": len(ids)},
+                )
+                for county, ids in by_county.items()
+            ),
+        ],
+    )
+    judged = await hints.judge_entries(session, [entry["id"] for entry in entries], today=received_on)
+    await hints.announce(session, judged.elsewhere)
+    await registry.queue_lookups(session, by_county)
+    return _Taken(submission_id, again=False)
+
+
+def _table(model: type[Roster] | type[Entry]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def _entries(school_code: str, rosters: Mapping[str, UUID], rows: Iterable[Row]) -> list[dict[str, Any]]:
+    blind_index = crypto.ring().blind_index
+    return [
+        {
+            "id": uuid.uuid4(),
+            "roster_id": rosters[row.county_code],
+            "school_code": school_code,
+            "row_no": row.number,
+            "national_id_index": blind_index(row.national_id),
+            "state": EntryState.RECEIVED,
+            "version": 1,
+            "officer_draft": {},
+            **{name: getattr(row, name) for name in FIELDS},
+        }
+        for row in rows
+    ]
+
+
+async def _deadlines(
+    session: AsyncSession, school_code: str, posted: Posted, rows: Sequence[Row], counties: Sequence[str]
+) -> dict[str, date | None]:
+    """The last day to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
+    calendar = await reference.working_calendar(session)
+    if posted.kind is RosterKind.CESSATION:
+        return {county: _earliest(rows, county, calendar) for county in counties}
+    registration = await reference.registration_deadline(session, school_code, posted.academic_year, posted.term)
+    deadlines = {county: roster_deadline(posted.kind, registration, calendar, county) for county in counties}
+    return {county: None if deadline is None else deadline.due for county, deadline in deadlines.items()}
+
+
+def _earliest(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> date | None:
+    left = {
+        (row.cessation_reason, row.left_on)
+        for row in rows
+        if row.county_code == county and row.cessation_reason is not None and row.left_on is not None
+    }
+    ends = [cessation_deadline(reason, day, calendar, county) for reason, day in left if reason and day]
+    return min((end.due for end in ends if end is not None), default=None)

@@ -1,0 +1,38 @@
+"""Routes of the calls to the conscription registry."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from roster.deps import CaseOfficerOrAdmin, CountyOrAdmin
+from roster.registry import service
+from roster.registry.schemas import EventKind, EventState, RegistryEventOut
+from shared.db import Session
+from shared.guard import GuardedRoute
+from shared.idempotency import Once
+from shared.schemas import Page
+
+router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["conscription registry"])
+
+EventId = Annotated[int, Path(ge=1, le=9_223_372_036_854_775_807)]
+
+
+@router.get("/registry-events", operation_id="list_registry_events")
+async def list_events(
+    session: Session,
+    caller: CountyOrAdmin,
+    state: EventState | None = None,
+    kind: EventKind | None = None,
+    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[RegistryEventOut]:
+    """Calls to the registry, the newest first; `state=dead` is what somebody has to look at."""
+    return await service.list_events(session, caller, state=state, kind=kind, cursor=cursor, limit=limit)
+
+
+@router.post(
+    "/registry-events/{event_id}/replay", operation_id="replay_registry_event", response_model=RegistryEventOut
+)
+async def replay(event_id: EventId, once: Once, session: Session, caller: CaseOfficerOrAdmin) -> Response:
+    """Send again what was given up on."""
+    return await once.run(lambda: service.replay(session, caller, event_id))
