@@ -16,14 +16,14 @@ from local.stack import Stack
 T = TypeVar("T")
 
 WEB = """
-import os
+import json, os
 
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
-    text = os.environ.get("MUSTER_ROSTER_DATABASE_URL", "") if scope["path"] == "/environment" else str(os.getpid())
+    told = {name: value for name, value in os.environ.items() if "MUSTER" in name or "DATABASE" in name}
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": text.encode()})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 
 def create_app():
     return app
