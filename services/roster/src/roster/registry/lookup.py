@@ -1,0 +1,79 @@
+"""Asking the registry about the men on new entries, and judging them again by its answer (RO-18).
+
+IDs are opened in one transaction, the question is asked in none, the answer is stored in another, which also ends
+the job: a worker that dies in between leaves the job as it was, and asking again does no harm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints import service as hints
+from roster.hints.queries import UNDECIDED, among, read_all
+from roster.intake.models import Entry, Roster
+from roster.registry.client import Answer, RegistryClient
+from shared import clock, jobs, purposes
+from shared.db import Context, Database
+from shared.law import rule
+
+_KEEP = text(
+    "INSERT INTO registry_fact (entry_id, county_code, as_of, known, facts)"
+    " SELECT e.id, e.county_code, :as_of, f.known, f.facts"
+    " FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS f (entry_id uuid, known boolean, facts jsonb)"
+    " JOIN entry e ON e.id = f.entry_id"
+    " ON CONFLICT (entry_id) DO UPDATE SET as_of = excluded.as_of, known = excluded.known, facts = excluded.facts"
+    " WHERE registry_fact.as_of <= excluded.as_of"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The handler of look-ups."""
+
+    database: Database
+    registry: RegistryClient
+
+    @rule("RO-18")
+    async def __call__(self, job: jobs.Job) -> None:
+        """Ask about the men of one lot. Raises RetryLater while the registry is away: they stay "not checked"."""
+        entry_ids = [UUID(entry_id) for entry_id in job.payload["entry_ids"]]
+        async with self.database.transaction(Context.system("roster")) as session:
+            await purposes.assume(session, "judge", "job", job.id)
+            men = await _men(session, entry_ids)
+        answer = await self.registry.lookup(sorted(set(men.values()))) if men else None
+        async with self.database.transaction(Context.system("roster")) as session:
+            if answer is not None:
+                await purposes.assume(session, "judge", "job", job.id)
+                await _take(session, list(men), men, answer)
+            await jobs.finish(session, job)
+
+
+async def _men(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The national ID on each entry that is not decided yet."""
+    query = select(Entry.id, Entry.national_id).where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
+    return {row.id: row.national_id for row in await read_all(session, query)}
+
+
+async def _take(session: AsyncSession, entry_ids: Sequence[UUID], men: Mapping[UUID, str], answer: Answer) -> None:
+    """Store the answer, judge by it, and count it as a change of the rosters it concerns."""
+    rosters = select(Entry.roster_id).where(among(Entry.id, entry_ids))
+    held = select(Roster.id).where(Roster.id.in_(rosters)).order_by(Roster.id).with_for_update()
+    locked = list(await session.scalars(held))
+    facts = []
+    for entry_id in entry_ids:
+        found = answer.men[men[entry_id]]
+        facts.append(
+            {
+                "entry_id": entry_id,
+                "known": found is not None,
+                "facts": {} if found is None else found.as_json(),
+            }
+        )
+    await session.execute(_KEEP, {"as_of": answer.as_of, "facts": msgspec.json.encode(facts).decode()})
+    await session.execute(update(Roster).where(among(Roster.id, locked)).values(revision=Roster.revision + 1))
+    judged = await hints.judge_entries(session, entry_ids, today=clock.today())
+    await hints.announce(session, judged.elsewhere)
