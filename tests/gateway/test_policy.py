@@ -85,6 +85,7 @@ def test_methods_without_a_body_may_carry_none() -> None:
         [Row("GET", "/roster/v1/{a}", ANY_ROLE), Row("GET", "/roster/v1/{b}", ANY_ROLE)],
         [Row("GET", "/billing/v1/a", ANY_ROLE)],
         [Row("GET", "/roster/v2/a", ANY_ROLE)],
+        [Row("GET", "/roster", ANY_ROLE)],
         [Row("GET", "/roster/internal/v1", ANY_ROLE)],
         [Row("GET", "roster/v1/a", ANY_ROLE)],
         [Row("GET", "/roster/v1/a/", ANY_ROLE)],

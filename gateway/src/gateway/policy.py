@@ -158,7 +158,7 @@ def _check(row: Row, upstreams: frozenset[str]) -> None:
     segments = row.template.split("/")
     if segments[0] or any(not (_SEGMENT.fullmatch(s) or _PARAMETER.fullmatch(s)) for s in segments[1:]):
         raise ValueError(f"{row.template} is no template")
-    if row.upstream not in upstreams or segments[2] != "v1":
+    if row.upstream not in upstreams or segments[2:3] != ["v1"]:
         raise ValueError(f"{row.template} leads to no upstream")
     methods = row.methods.split()
     if not methods or not _METHODS.issuperset(methods):
@@ -250,6 +250,10 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, rate="search"),
     Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY),
+
+    # Roster: what was told to the conscription registry.
+    Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),
+    Row("POST", "/roster/v1/registry-events/{event_id}/replay", _OFFICER | ADMIN, rate="write"),
 
     # Notify: what was sent.
     Row("GET", "/notify/v1/messages", ANY_ROLE),
