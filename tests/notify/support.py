@@ -82,7 +82,7 @@ class Postbox:
 
 def text_of(mail: EmailMessage) -> str:
     """The body as a reader sees it, with plain line ends."""
-    return mail.get_content().replace("\r\n", "\n")
+    return str(mail.get_content()).replace("\r\n", "\n")
 
 
 def account(sub: str, role: str = "approver", org: str = "county:63000", **changes) -> dict[str, Any]:

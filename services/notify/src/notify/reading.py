@@ -9,6 +9,8 @@ from shared.ids import mask_ids_in
 from shared.law import rule
 from shared.schemas import In, Text
 
+_PLAIN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": ""}
+
 
 class Reading(In):
     """The part of an event's data that this service reads; what the sender adds later does no harm."""
@@ -18,8 +20,9 @@ class Reading(In):
 
 @rule("NO-05")
 def told(text: str) -> str:
-    """Text of another service as it may stand in a message: one line, no control characters, IDs masked."""
-    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    """Text of another service as it may stand in a message: one line, nothing invisible, IDs masked."""
+    # Invisible characters go without trace: they could part an ID that the reader sees whole, or turn its order.
+    plain = "".join(_PLAIN.get(unicodedata.category(c), c) for c in text)
     return mask_ids_in(" ".join(plain.split()))
 
 

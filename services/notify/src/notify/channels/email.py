@@ -43,6 +43,6 @@ def compose(letter: Letter, mail_from: str) -> EmailMessage:
     # RFC 3834: no holiday replies, please.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Muster-Template"] = f"{letter.template}/{letter.template_version}"
-    mail["Content-Language"] = "zh-TW, en"
     mail.set_content(mask_ids_in(letter.body), charset="utf-8", cte="base64")
+    mail["Content-Language"] = "zh-TW, en"
     return mail
