@@ -165,7 +165,7 @@ def create_service(
     app.include_router(_operations(app, source))
     for router in routers:
         app.include_router(router)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, routers)  # type: ignore[method-assign]
     return app
 
 
@@ -231,7 +231,7 @@ def roles_of(route: APIRoute) -> tuple[str, ...] | None:
     return () if current_principal in calls else None
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     """The OpenAPI 3.1 document: FastAPI's, with roles, problems and security on each operation."""
     if app.openapi_schema:
         return app.openapi_schema
@@ -247,7 +247,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    for route in app.routes:
+    for route in (route for router in routers for route in router.routes):
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]

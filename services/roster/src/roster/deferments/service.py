@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +12,7 @@ from roster.deferments.models import Deferment, DefermentChange
 from roster.deferments.rules import Annotation, AnnotationAction, Decided, DefermentAction, Effects, effects
 from roster.hints.model import RegistryStatus
 from roster.intake.rules import CessationReason, RosterKind
+from roster.registry.facts import annotation_of
 
 SUPERSEDED = "superseded"
 
@@ -60,16 +60,8 @@ def latest_annotation(
     for deferment in man_deferments:
         if deferment.school_code == school_code:
             return deferment, _annotation(deferment)
-    known = (registry or {}).get("annotation")
-    if not known or known.get("revoked_on"):
-        return None, None
-    return None, Annotation(
-        decision_number=known["decision_number"],
-        issued_on=date.fromisoformat(known["issued_on"]),
-        deferment_from=date.fromisoformat(known["deferment_from"]),
-        deferment_until=date.fromisoformat(known["deferment_until"]),
-        summary=known.get("summary") or "",
-    )
+    known = None if registry is None else annotation_of(registry)
+    return None, known if known is None or known.revoked_on is None else None
 
 
 def _annotation(deferment: Deferment) -> Annotation:

@@ -15,6 +15,7 @@ from roster.deferments.rules import Decided
 from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
 from roster.intake.rules import CessationReason, RosterKind
+from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
 from roster.review import drafts, queries
 from roster.review.models import Batch, BatchEntry, DecisionRecord
 from roster.review.rules import (
@@ -37,8 +38,6 @@ from shared.law import DEFERMENT_REGULATION, LAWS, rule
 from shared.problems import Fault, ProblemType
 
 FOUR_EYES = ProblemType("four_eyes", 403, "不得核定自己陳核的案件", "Nobody decides what he himself submitted")
-ANNOTATE = "registry.annotate"
-TOWNSHIP_REPORT = "registry.township_report"
 
 
 @rule("RO-48", "RO-44", "RO-47")
@@ -69,8 +68,8 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     await session.flush()
     payload = [(str(i), {"decision_id": str(i), "county_code": batch.county_code}) for i in outcomes]
     told = {str(i) for i, outcome in outcomes.items() if deferments.changes_annotation(outcome)}
-    await jobs.enqueue_many(session, ANNOTATE, [item for item in payload if item[0] in told])
-    await jobs.enqueue_many(session, TOWNSHIP_REPORT, [*payload])
+    await jobs.enqueue_many(session, ANNOTATE, [p for p in payload if p[0] in told], max_attempts=PATIENCE)
+    await jobs.enqueue_many(session, TOWNSHIP_REPORT, [*payload], max_attempts=PATIENCE)
     sums = Counter(record["decision"] for record in records)
     await audit.record_many(
         session,

@@ -8,17 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.service import announce, judge_entries
 from roster.intake.models import Entry, Roster
+from roster.registry.service import queue_lookups
 from roster.review import queries
 from roster.review.rules import TRANSITIONS, EntryAction, EntryState
 from roster.review.schemas import TransferEntry, Transferred
 from roster.review.service import common
-from shared import audit, clock, jobs, preconditions, purposes
+from shared import audit, clock, preconditions, purposes
 from shared.auth import Principal
 from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
-
-REGISTRY_LOOKUP = "registry.lookup"
 
 
 @rule("RO-29")
@@ -72,7 +71,7 @@ async def transfer_entry(
         )
     )
     await purposes.drop(session)
-    await jobs.enqueue(session, REGISTRY_LOOKUP, {"entry_ids": [str(new_id)]})
+    await queue_lookups(session, {body.county_code: [new_id]})
     judged = await judge_entries(session, [new_id], today=clock.today())
     await announce(session, judged.elsewhere)
     await audit.record(
