@@ -270,10 +270,10 @@ def _describe_operation(operation: dict[str, Any], roles: tuple[str, ...] | None
     if any(p["in"] == "path" for p in operation.get("parameters", ())):
         statuses.append("404")
     if "if-match" in names:
-        statuses += ["412", "428"]
+        statuses += ["409", "412", "428"]
     if "idempotency-key" in names:
         statuses.append("409")
-    for status in sorted(statuses):
+    for status in sorted(set(statuses)):
         kinds = [k for k in problems.ProblemType.catalogue.values() if str(k.status) == status]
         answers[status] = {
             "description": "; ".join(sorted(f"`{k.code}` {k.title_en}" for k in kinds))[:2_000] or status,
