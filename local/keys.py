@@ -1,9 +1,14 @@
 """The keys of encrypted columns in local mode: `.local/keys/field.json`, or `MUSTER_FIELD_KEYS`."""
 
 import base64
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
+
+from local.databases import Urls, plain
 from local.errors import StartError
 from local.layout import read_json, write_json
 
@@ -35,6 +40,45 @@ def ensure(folder: Path, *, data_exists: bool, given: str | None) -> bool:
     folder.mkdir(mode=0o700, exist_ok=True)
     write_json(file, {"active": "k1", "keys": {"k1": _random_key()}, "index": _random_key()})
     return True
+
+
+def fingerprint(document: str) -> str:
+    """Tells one key document from another without telling a key."""
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+async def check(document: str, urls: Mapping[str, Urls]) -> None:
+    """Open the probe that each key has left in each database; `StartError` when one does not open.
+
+    The services check the same at their start. Here it is asked only when the keys are not those of the last start,
+    so that a person is told at once.
+    """
+    from shared import crypto  # Imports SQLAlchemy, which no other part of a start needs.
+
+    try:
+        ring = crypto.KeyRing.parse(document)
+    except crypto.FieldKeyError:
+        raise StartError(
+            "欄位金鑰（.local/keys/field.json 或 MUSTER_FIELD_KEYS）格式有誤，請還原正確的內容。",
+            "The field keys (.local/keys/field.json or MUSTER_FIELD_KEYS) are malformed: restore the right ones.",
+        ) from None
+    for service, address in urls.items():
+        connection = await asyncpg.connect(plain(address.owner))
+        try:
+            known = await connection.fetchval("SELECT to_regclass('public.field_key_probe') IS NOT NULL")
+            probes = await connection.fetch("SELECT probe FROM public.field_key_probe") if known else []
+        finally:
+            await connection.close()
+        try:
+            for row in probes:
+                ring.decrypt(row["probe"], "field_key_probe.probe")
+        except crypto.FieldKeyError:
+            raise StartError(
+                f"現有欄位金鑰無法解開 {service} 資料庫的資料。請還原原有的金鑰（.local/keys/field.json 或 "
+                "MUSTER_FIELD_KEYS）；資料未變更。",
+                f"The field keys do not open what the {service} database holds. Restore the keys it was written with "
+                "(.local/keys/field.json or MUSTER_FIELD_KEYS); nothing was changed.",
+            ) from None
 
 
 def _random_key() -> str:

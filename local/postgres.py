@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -231,32 +232,34 @@ class Postgres:
 
     def _initdb(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # Built beside its place and renamed: a start killed half way leaves no half-made cluster behind.
-        draft = folder.with_name(folder.name + ".new")
-        shutil.rmtree(draft, ignore_errors=True)
+        # Built beside its place and renamed: a start killed half way leaves no half-made cluster behind. Each draft
+        # has a name of its own, since the initdb of the killed start may still be at work in the old one.
+        for old in folder.parent.glob(f"{folder.name}.new-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        draft = folder.with_name(f"{folder.name}.new-{secrets.token_hex(4)}")
         draft.mkdir(mode=0o700)
         password = secrets.token_urlsafe(24)
-        handed = draft.with_name(draft.name + ".password")
+        handed = draft / "password"
+        cluster = draft / "data"
+        cluster.mkdir(mode=0o700)
+        _write_private(handed, password)
         prefix = self._run_as(draft)
-        try:
-            _write_private(handed, password)
-            if prefix[:1] == ["setpriv"]:
-                os.chown(handed, NOBODY, NOBODY)
-            command: list[str | Path] = [
-                *prefix, binaries() / "initdb", "--pgdata", draft, "--username", ADMIN,
-                "--pwfile", handed, "--auth", "scram-sha-256", "--encoding", "UTF8",
-                "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
-                "--lc-collate", "C", "--lc-ctype", "C", "--lc-messages", "C", "--no-instructions",
-            ]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
-        finally:
-            handed.unlink(missing_ok=True)
-        if done.returncode:
+        command: list[str | Path] = [
+            *prefix, binaries() / "initdb", "--pgdata", cluster, "--username", ADMIN,
+            "--pwfile", handed, "--auth", "scram-sha-256", "--encoding", "UTF8",
+            "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
+            "--lc-collate", "C", "--lc-ctype", "C", "--lc-messages", "C", "--no-instructions",
+        ]  # fmt: skip
+        with tempfile.TemporaryFile() as output:
+            code = spawn(command, env=_environment(), output=output).wait()
+            output.seek(0)
+            said = output.read().decode("utf-8", "replace").strip()[-800:]
+        if code:
             shutil.rmtree(draft, ignore_errors=True)
-            why = done.stderr.strip()[-800:]
-            raise StartError(f"無法建立 PostgreSQL 資料夾 {folder}：{why}", f"initdb of {folder} failed: {why}")
+            raise StartError(f"無法建立 PostgreSQL 資料夾 {folder}：{said}", f"initdb of {folder} failed: {said}")
         _write_private(_password_file(folder), password)
-        draft.rename(folder)
+        cluster.rename(folder)
+        shutil.rmtree(draft)
 
     # -- running it ----------------------------------------------------------------------------------------
 

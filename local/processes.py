@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -244,14 +245,23 @@ def _does_not_start(child: Child, why: str) -> StartError:
 
 
 def tail(log: Path, lines: int = 5, width: int = 400) -> str:
-    """The last lines of a log, cut to `width` characters each."""
+    """The last lines of a log, cut to `width` characters; of a logged traceback its last line, the error itself."""
     try:
         with log.open("rb") as handle:
-            handle.seek(max(0, log.stat().st_size - 8192))
+            handle.seek(max(0, log.stat().st_size - 65536))
             text = handle.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    return "\n".join(f"    {line[:width]}" for line in text.splitlines()[-lines:])
+    return "\n".join(f"    {_plain_line(line)[:width]}" for line in text.splitlines()[-lines:])
+
+
+def _plain_line(line: str) -> str:
+    try:
+        entry = json.loads(line)
+        event = str(entry.get("exception") or entry["event"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return line
+    return event.strip().rpartition("\n")[2]
 
 
 async def run_once(

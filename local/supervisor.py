@@ -26,7 +26,7 @@ from local.databases import Urls, prepare
 from local.errors import StartError
 from local.layout import DEFAULT_PORT, OFFSETS, REPO, Layout, read_json, write_json
 from local.postgres import Postgres
-from local.processes import Keeper, run_once, tail
+from local.processes import Keeper, Process, run_once, tail
 from local.suite import Suite, services
 from local.watchdog import Watchdog
 from shared import clock
@@ -122,20 +122,15 @@ class Supervisor:
         suite = Suite(self.layout, urls, kept, self.field_keys, self.environment)
 
         states = await asyncio.gather(*(migrations.state(name, urls[name]) for name in urls))
-        data_exists = any(state.revision for state in states)
-        if keys.ensure(self.layout.keys, data_exists=data_exists, given=self.field_keys):
-            self._tell("建立欄位金鑰", "field keys made")
+        await self._field_keys(urls, [s.service for s in states if s.revision])
         upgraded = await migrations.migrate(suite, states)
         if upgraded:
             self._tell(f"資料庫移轉：{'、'.join(upgraded)}", "migrated")
         else:
             self._tell("資料庫結構已是最新版本", "schemas up to date")
-        children = [*suite.web(), *suite.workers(), *suite.gateway()]
-        for process in children:
-            self.keeper.keep(process)
         await asyncio.gather(
             self._seed(suite, accounts.seed(logins, kept)),
-            *(self._ready(process.name) for process in [*standins, *children]),
+            self._serve(standins, [*suite.web(), *suite.gateway()], suite.workers()),
         )
         self.is_ready = True
         self._write_run_file()
@@ -199,6 +194,25 @@ class Supervisor:
                 f"The accounts could not be made (exit code {code}). Log: {log}",
             )
         self._tell("機關與帳號", f"organisations and accounts (.local/{self.layout.accounts_file.name})")
+
+    async def _field_keys(self, urls: Mapping[str, Urls], filled: list[str]) -> None:
+        if keys.ensure(self.layout.keys, data_exists=bool(filled), given=self.field_keys):
+            self._tell("建立欄位金鑰", "field keys made")
+        document = self.field_keys or (self.layout.keys / "field.json").read_text(encoding="utf-8")
+        mark = keys.fingerprint(document)
+        file = self.layout.root / "keys.json"
+        if filled and read_json(file) != {"fingerprint": mark}:
+            await keys.check(document, {service: urls[service] for service in filled})
+        write_json(file, {"fingerprint": mark})
+
+    async def _serve(self, standins: list[Process], front: list[Process], workers: list[Process]) -> None:
+        for process in front:
+            self.keeper.keep(process)
+        await asyncio.gather(*(self._ready(process.name) for process in [*standins, *front]))
+        # Nobody waits for a worker, so it leaves the processors to the others until they are up.
+        for process in workers:
+            self.keeper.keep(process)
+            self._tell(f"{process.name} 啟動", "started")
 
     async def _ready(self, name: str) -> None:
         await self.keeper.ready(name)

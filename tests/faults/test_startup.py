@@ -1,6 +1,7 @@
 """Starts that cannot succeed say what is wrong and what to do, in Chinese and English, and leave nothing behind;
 starts after a kill succeed and find their data."""
 
+import base64
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from local.children import alive, command_of
 from local.layout import OFFSETS, check_ports, choose_ports, is_free
+from shared import crypto
 from tests.local.checkout import Checkout, apart
 
 pytestmark = pytest.mark.xdist_group("startup")
@@ -177,6 +179,29 @@ def test_field_keys_that_are_gone_while_data_exists(checkout: Checkout) -> None:
     assert not file.exists(), "new keys would open none of the data"
     file.write_text(kept)
     with checkout.suite() as suite:
+        assert suite.url
+
+
+def test_field_keys_that_open_nothing_stop_the_start_at_once(checkout: Checkout) -> None:
+    """Each service leaves a probe sealed with its key (`shared.crypto.check_keys`); here the test leaves it."""
+    root = checkout.folder / ".local"
+    file = root / "keys" / "field.json"
+    with checkout.suite() as suite:
+        kept = file.read_text()
+        probe = crypto.KeyRing.parse(kept).encrypt(b"probe", "field_key_probe.probe")
+        _ask(suite.database_url("roster"), f"CREATE TABLE field_key_probe AS SELECT '\\x{probe.hex()}'::bytea AS probe")
+    other = json.loads(kept)
+    other["keys"]["k1"] = base64.b64encode(os.urandom(32)).decode()
+    for wrong in (json.dumps(other), json.dumps(other | {"active": "k2", "keys": {"k2": other["keys"]["k1"]}})):
+        file.write_text(wrong)
+        said = _refused(checkout.command("--port=0"))
+        assert "roster" in said
+        assert "金鑰無法解開" in said
+        assert other["keys"]["k1"] not in said
+        file.write_text(kept)
+        assert "金鑰無法解開" in _refused(checkout.command("--port=0", MUSTER_FIELD_KEYS=wrong))
+    assert "格式有誤" in _refused(checkout.command("--port=0", MUSTER_FIELD_KEYS='{"active": "k1"}'))
+    with checkout.suite(MUSTER_FIELD_KEYS=kept) as suite:
         assert suite.url
 
 

@@ -201,12 +201,12 @@ def test_a_lost_password_file_is_named(tmp_path: Path, template: Path) -> None:
 
 
 def test_a_half_made_cluster_of_a_killed_start_is_made_anew(tmp_path: Path) -> None:
-    draft = tmp_path / "pg.new"
-    draft.mkdir()
-    (draft / "PG_VERSION").write_text("18\n")
+    draft = tmp_path / "pg.new-0123abcd"
+    (draft / "data").mkdir(parents=True)
+    (draft / "data" / "PG_VERSION").write_text("18\n")
     with Postgres(tmp_path / "pg") as server:
         assert server.is_ready()
-    assert not draft.exists()
+    assert not list(tmp_path.glob("pg.new*"))
 
 
 def test_a_taken_port_is_an_error_and_leaves_no_process(tmp_path: Path, template: Path) -> None:

@@ -1,6 +1,7 @@
 """The keeper: ready means ready, a death means a restart, a stop leaves nothing behind."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -215,3 +216,10 @@ def test_tail_of_a_log(tmp_path: Path) -> None:
     lines = tail(log).splitlines()
     assert lines[-2] == "    line 9999"
     assert len(lines[-1]) == 404
+
+
+def test_tail_shows_the_error_of_a_logged_traceback(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1\nFieldKeyError: no key opens it\n'
+    log.write_text("".join(json.dumps(e) + "\n" for e in ({"event": trace}, {"event": "x", "exception": trace}, ["e"])))
+    assert tail(log).splitlines() == ["    FieldKeyError: no key opens it"] * 2 + ['    ["e"]']
