@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -165,7 +165,7 @@ def create_service(
     app.include_router(_operations(app, source))
     for router in routers:
         app.include_router(router)
-    app.openapi = lambda: describe(app, routers)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 
 
@@ -222,7 +222,7 @@ def _dependencies(dependant: Dependant) -> Iterator[Any]:
         yield from _dependencies(child)
 
 
-def roles_of(route: APIRoute) -> tuple[str, ...] | None:
+def roles_of(route: APIRoute | RouteContext) -> tuple[str, ...] | None:
     """The roles a route takes; empty for any valid token, None for a route without a token."""
     calls = list(_dependencies(route.dependant))
     found = [call.roles for call in calls if isinstance(call, Requires)]
@@ -231,7 +231,7 @@ def roles_of(route: APIRoute) -> tuple[str, ...] | None:
     return () if current_principal in calls else None
 
 
-def describe(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
+def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document: FastAPI's, with roles, problems and security on each operation."""
     if app.openapi_schema:
         return app.openapi_schema
@@ -247,11 +247,12 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    for route in (route for router in routers for route in router.routes):
-        if isinstance(route, APIRoute) and route.include_in_schema:
-            for method in route.methods or ():
-                operation = document["paths"][route.path_format][method.lower()]
-                _describe_operation(operation, roles_of(route))
+    # Routers stand in routers: what a route really takes is known to its context only.
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute) and context.include_in_schema:
+            for method in context.methods or ():
+                operation = document["paths"][context.path_format][method.lower()]
+                _describe_operation(operation, roles_of(context))
     app.openapi_schema = document
     return document
 
