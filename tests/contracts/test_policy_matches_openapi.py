@@ -1,13 +1,5 @@
-"""The gateway's table and the services' own OpenAPI documents say the same: neither has a route the other lacks.
+"""The gateway's table and the services' own OpenAPI documents say the same: neither has a route the other lacks."""
 
-Each service describes itself in a process of its own, as it would start, so that nothing of it stays in this one.
-"""
-
-import json
-import os
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +8,9 @@ import pytest
 from gateway.openapi import template_key
 from gateway.policy import ANY_ROLE, ANYONE, ROWS, UPSTREAMS, Policy, Route
 from shared.guard import DEFAULT_LIMIT, LIMIT_KEY
+from tests.support.service_documents import METHODS, document
 
 SERVICES = Path(__file__).parents[2] / "services"
-METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
-
-DESCRIBE = (
-    "import json, sys; from {package}.main import create_app; sys.stderr.write(json.dumps(create_app().openapi()))"
-)
-# Enough to be made, not to run: nothing is connected to before a service starts.
-ENVIRONMENT = {
-    "MUSTER_ENV": "local",
-    "MUSTER_ISSUER": "http://127.0.0.1:1/identity",
-    "MUSTER_IDENTITY_URL": "http://127.0.0.1:1",
-    "MUSTER_ROSTER_URL": "http://127.0.0.1:1",
-    "MUSTER_NOTIFY_URL": "http://127.0.0.1:1",
-    "MUSTER_GATEWAY_URL": "http://127.0.0.1:1",
-    "MUSTER_REGISTRY_URL": "http://127.0.0.1:1",
-    "MUSTER_SMTP_URL": "smtp://127.0.0.1:1",
-    "MUSTER_CLIENT_ID": "contract",
-    "MUSTER_CLIENT_SECRET": "contract",
-    "MUSTER_LOG_LEVEL": "ERROR",
-    "MUSTER_FIELD_KEYS": json.dumps({"active": "k1", "keys": {"k1": "A" * 43 + "="}, "index": "B" * 42 + "A="}),
-}
-
-
-@cache
-def document(service: str) -> dict[str, Any]:
-    own = {f"MUSTER_{service.upper()}_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
-    made = subprocess.run(
-        [sys.executable, "-c", DESCRIBE.format(package=service.replace("-", "_"))],
-        env={**kept, **ENVIRONMENT, **own},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    found: dict[str, Any] = json.loads(made.stderr[made.stderr.index('{"openapi"') :])
-    return found
 
 
 def operations(service: str) -> dict[tuple[str, str], dict[str, Any]]:
