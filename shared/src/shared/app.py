@@ -268,6 +268,11 @@ def _describe_operation(operation: dict[str, Any], roles: tuple[str, ...] | None
     if roles is not None:
         statuses += ["401", "403"]
     names = {p["name"].lower() for p in operation.get("parameters", ())}
+    for parameter in operation.get("parameters", ()):
+        # Optional to FastAPI, so that leaving them out is answered in our words; required all the same.
+        if parameter["name"].lower() in ("if-match", "idempotency-key"):
+            bounds = {key: value for key, value in parameter["schema"].items() if key != "anyOf"}
+            parameter |= {"required": True, "schema": bounds | {"type": "string"}}
     if any(p["in"] == "path" for p in operation.get("parameters", ())):
         statuses.append("404")
     if "if-match" in names:

@@ -9,7 +9,12 @@ from shared.problems import BAD_SYNTAX, PRECONDITION_FAILED, PRECONDITION_REQUIR
 
 def if_match(
     value: Annotated[
-        str | None, Header(alias="If-Match", description='The version that was seen, as in the ETag: `"3"`.')
+        str | None,
+        Header(
+            alias="If-Match",
+            description='The version that was seen, as in the ETag: `"3"`.',
+            json_schema_extra={"maxLength": 11},
+        ),
     ] = None,
 ) -> int:
     """The version the caller saw; raises 428 when it does not say, 400 when it cannot be read."""

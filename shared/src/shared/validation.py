@@ -25,6 +25,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "uuid_parsing": ("不是有效的識別碼", "Not an identifier"),
     "uuid_type": ("不是有效的識別碼", "Not an identifier"),
     "int_parsing": ("應為整數", "A whole number is needed"),
+    "int_type": ("應為整數", "A whole number is needed"),
     "greater_than_equal": ("數值過小", "The number is too small"),
     "less_than_equal": ("數值過大", "The number is too large"),
     "too_long": ("項目過多", "Too many items"),

@@ -17,6 +17,7 @@ def _one_line(value: str) -> str:
 
 OneLine = Annotated[Line, AfterValidator(_one_line)]
 OrgCode = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["63000"])]
+RoleName = Annotated[str, Field(max_length=40)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=20, examples=[["case_officer"]])]
 # What mail can be sent to as it stands: the form of HTML 5, ASCII only.
 Email = Annotated[

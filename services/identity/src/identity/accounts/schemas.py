@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from identity.organisations.schemas import OrganisationOut
-from identity.schemas import Change, Email, OneLine, OrgKey, OrgKeyIn, Phone, Roles
+from identity.schemas import Change, Email, OneLine, OrgKey, OrgKeyIn, Phone, RoleName, Roles
 from shared.schemas import Bool, In, Instant, Out
 
 
@@ -14,7 +14,10 @@ class NewAccount(In):
     """An account to create; its initial password is made here and handed out in the answer."""
 
     username: str = Field(
-        description="登入帳號，小寫英數字，不得變更", pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["taipei.chen"]
+        description="登入帳號，小寫英數字，不得變更",
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$",
+        examples=["taipei.chen"],
     )
     org: OrgKeyIn
     roles: Roles
@@ -61,7 +64,7 @@ class AccountOut(Out):
     id: UUID
     username: str = Field(max_length=64)
     org: OrgKey
-    roles: list[str] = Field(max_length=20)
+    roles: list[RoleName] = Field(max_length=20)
     display_name: str = Field(max_length=200)
     email: str = Field(max_length=254)
     phone: str | None = Field(max_length=40)
@@ -100,7 +103,7 @@ class MeOut(Out):
     sub: UUID
     username: str = Field(max_length=64)
     org: OrganisationOut
-    roles: list[str] = Field(max_length=20)
+    roles: list[RoleName] = Field(max_length=20)
     display_name: str = Field(max_length=200)
     email: str = Field(max_length=254)
     phone: str | None = Field(max_length=40)

@@ -16,7 +16,7 @@ from shared.schemas import Page
 
 router = APIRouter(prefix="/identity/v1/clients", route_class=GuardedRoute, tags=["clients"])
 
-ClientId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
+ClientId = Annotated[str, Path(max_length=40, pattern=r"^[a-z][a-z0-9_]{2,39}$")]
 
 
 @router.get("", operation_id="list_clients")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from identity.schemas import Change, OneLine, OrgKey, OrgKeyIn, Roles
+from identity.schemas import Change, OneLine, OrgKey, OrgKeyIn, RoleName, Roles
 from shared.schemas import Bool, In, Instant, Out
 
 
@@ -10,7 +10,10 @@ class NewClient(In):
     """A client to create; its secret is made here and handed out in the answer."""
 
     client_id: str = Field(
-        description="介接系統代號，不得變更", pattern=r"^[a-z][a-z0-9_]{2,39}$", examples=["sis_ntu"]
+        description="介接系統代號，不得變更",
+        max_length=40,
+        pattern=r"^[a-z][a-z0-9_]{2,39}$",
+        examples=["sis_ntu"],
     )
     name: OneLine = Field(description="系統名稱", examples=["校務資訊系統"])
     org: OrgKeyIn
@@ -31,7 +34,7 @@ class ClientOut(Out):
     client_id: str = Field(max_length=40)
     name: str = Field(max_length=200)
     org: OrgKey
-    roles: list[str] = Field(max_length=20)
+    roles: list[RoleName] = Field(max_length=20)
     active: bool
     previous_secret_until: Instant | None = Field(description="until when the secret before still works")
     version: int = Field(ge=1, le=2_147_483_647)

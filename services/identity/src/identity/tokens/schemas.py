@@ -1,6 +1,6 @@
 """Log-ins, sessions and tokens as JSON."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -59,7 +59,11 @@ class SessionsOut(Out):
     items: list[SessionOut] = Field(max_length=1_000)
 
 
+# 4096 bits in base64url are 683 characters.
+Jwk = Annotated[dict[str, Annotated[str, Field(max_length=1_000)]], Field(max_length=12)]
+
+
 class JwksOut(Out):
     """A JWK set (RFC 7517)."""
 
-    keys: list[dict[str, str]] = Field(max_length=32)
+    keys: list[Jwk] = Field(max_length=32)

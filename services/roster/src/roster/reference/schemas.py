@@ -9,7 +9,7 @@ from roster.hints.model import SchoolKind
 from roster.intake.rules import Level
 from shared.schemas import Bool, Email, In, Line, LocalDate, Out
 
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+()#\- ]{5,30}$")]
+Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9+()#\- ]{5,30}$")]
 
 
 class SchoolOut(Out):

@@ -50,7 +50,7 @@ router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"
 Cursor = Annotated[str | None, Query(max_length=2_000)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
-HintCode = Annotated[str | None, Query(pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
+HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
 @router.get("/rosters", operation_id="list_rosters")

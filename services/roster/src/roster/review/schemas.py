@@ -13,6 +13,7 @@ from shared.schemas import Bool, Code, In, LocalDate, Out, Page, Text
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
+HintName = Annotated[str, Field(max_length=60, pattern=r"^[a-z_]{3,60}$")]
 LongText = Annotated[str, Field(max_length=20_000)]
 
 
@@ -30,7 +31,7 @@ class RosterOut(Out):
     term: int = Field(ge=1, le=2)
     state: RosterState
     headcount: Count = Field(description="Distinct men of the current version")
-    counts: dict[EntryState, Count] = Field(description="Entries by state")
+    counts: dict[EntryState, Count] = Field(max_length=20, description="Entries by state")
     received_on: date
     deadline: date | None
     days_late: Count
@@ -184,7 +185,7 @@ class Match(In):
     """Which entries a bulk review takes; exactly one member."""
 
     clean: Literal[True] | None = Field(default=None, description="Neither a blocking hint nor a warning")
-    hint: Annotated[str, Field(pattern=r"^[a-z_]{3,60}$")] | None = Field(default=None, description="With this hint")
+    hint: HintName | None = Field(default=None, description="With this hint")
     entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | None = None
 
     @model_validator(mode="after")
