@@ -7,7 +7,7 @@ with `set_config(…, true)`, so they end with the transaction and cannot leak t
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request
 from sqlalchemy import MetaData, text
@@ -26,9 +26,18 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """Declares tables; constraint names are the same on every machine."""
+    """Declares tables; constraint names are the same on every machine.
 
-    metadata = MetaData(naming_convention=NAMING)
+    Each service's tables stand in a `metadata` of its own, as its database does: two services may both have an
+    `account`, and one process (a test's) may hold both.
+    """
+
+    _of_package: ClassVar[dict[str, MetaData]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        package = cls.__module__.partition(".")[0]
+        cls.metadata = Base._of_package.setdefault(package, MetaData(naming_convention=NAMING))
+        super().__init_subclass__(**options)
 
 
 @dataclass(frozen=True, slots=True)
