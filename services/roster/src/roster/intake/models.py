@@ -25,6 +25,7 @@ class Submission(Base):
     content_digest: Mapped[bytes] = mapped_column(LargeBinary)
     charset: Mapped[str] = mapped_column(Text)
     row_count: Mapped[int]
+    notes: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     received_by: Mapped[str] = mapped_column(Text)
     withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -76,6 +76,7 @@ CREATE TABLE submission (
     content_digest bytea NOT NULL,
     charset text NOT NULL,
     row_count integer NOT NULL,
+    notes jsonb NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
     received_by text NOT NULL,
     withdrawn_at timestamptz,
@@ -100,6 +101,7 @@ CREATE TABLE roster (
     opened_at timestamptz,
     opened_by text,
     proposed_number text,
+    -- One roster a county; a transfer (RO-29) adds its entry to the one that is there, or makes it.
     CONSTRAINT uq_roster_submission_id UNIQUE (submission_id, county_code),
     CONSTRAINT ck_roster_kind CHECK (kind IN ('application', 'extension', 'reapplication', 'cessation')),
     CONSTRAINT ck_roster_opened CHECK ((opened_at IS NULL) = (opened_by IS NULL))
@@ -125,8 +127,8 @@ CREATE TABLE batch (
     CONSTRAINT ck_batch_state CHECK (state IN ('for_approval', 'recalled', 'returned', 'decided')),
     CONSTRAINT ck_batch_closed CHECK ((state = 'for_approval') = (closed_at IS NULL)),
     CONSTRAINT ck_batch_closer CHECK ((closed_by IS NULL) = (closed_at IS NULL)),
-    -- Four eyes: who submitted a batch can neither decide nor return it.
-    CONSTRAINT ck_batch_four_eyes CHECK (state NOT IN ('decided', 'returned') OR closed_by <> submitted_by)
+    -- Four eyes: nobody decides what he himself submitted (RO-48).
+    CONSTRAINT ck_batch_four_eyes CHECK (state <> 'decided' OR closed_by <> submitted_by)
 );
 CREATE INDEX ix_batch_county_code ON batch (county_code, submitted_at, id);
 CREATE INDEX ix_batch_roster_id ON batch (roster_id);
@@ -285,6 +287,7 @@ CREATE TABLE decision (
     review_remarks text,
     ground text,
     reason text,
+    override_reason text,
     annotation_action text NOT NULL,
     deferment_id uuid CONSTRAINT fk_decision_deferment_id REFERENCES deferment (id),
     law_version date NOT NULL,
@@ -295,7 +298,8 @@ CREATE TABLE decision (
     CONSTRAINT ck_decision_ground CHECK (decision = 'approved' OR (ground IS NOT NULL AND reason IS NOT NULL)),
     CONSTRAINT ck_decision_annotation CHECK
         (annotation_action IN ('create', 'modify', 'none') AND (decision = 'approved' OR annotation_action = 'none')),
-    CONSTRAINT ck_decision_deferment CHECK ((annotation_action = 'none') = (deferment_id IS NULL))
+    CONSTRAINT ck_decision_deferment CHECK (CASE WHEN decision = 'rejected' THEN deferment_id IS NULL
+        ELSE annotation_action = 'none' OR deferment_id IS NOT NULL END)
 );
 CREATE UNIQUE INDEX uq_decision_entry_id ON decision (entry_id) WHERE corrects IS NULL;
 CREATE INDEX ix_decision_roster_id ON decision (roster_id);
@@ -306,11 +310,13 @@ CREATE TABLE deferment_change (
         CONSTRAINT fk_deferment_change_decision_id REFERENCES decision (id),
     deferment_id uuid NOT NULL CONSTRAINT fk_deferment_change_deferment_id REFERENCES deferment (id),
     county_code text NOT NULL,
-    action text NOT NULL,
+    deferment_version integer NOT NULL,
+    annotation_action text NOT NULL,
     until_before date,
     until_after date NOT NULL,
     revoked_on date,
     summary text NOT NULL,
+    liable_for_induction boolean NOT NULL,
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ix_deferment_change_deferment_id ON deferment_change (deferment_id, at)
@@ -398,3 +404,17 @@ def upgrade() -> None:
     protect("deferment_change", "SELECT, INSERT", {"county": own_county, "select_purpose": deliver})
     append_only("decision")
     append_only("deferment_change")
+    # Jobs have no tenant; those that speak with the registry do, and this is their wall.
+    of_county = org("county", "payload ->> 'county_code'")
+    op.execute(
+        "CREATE VIEW registry_event WITH (security_barrier) AS"
+        " SELECT id, kind, state, attempts, last_error, created_at, run_at, finished_at,"
+        " payload ->> 'county_code' AS county_code, (payload ->> 'decision_id')::uuid AS decision_id"
+        " FROM job WHERE kind IN ('registry.lookup', 'registry.annotate', 'registry.township_report')"
+        f" AND ({of_county} OR {ministry})"
+    )
+    op.execute(
+        "CREATE INDEX ix_job_registry ON job ((payload ->> 'county_code'), id) WHERE kind IN"
+        " ('registry.lookup', 'registry.annotate', 'registry.township_report')"
+    )
+    grant("registry_event", "SELECT, UPDATE")
