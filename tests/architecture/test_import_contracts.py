@@ -60,12 +60,12 @@ READERS = {
     "notify.directory.models": {"notify.messages"},
     "identity.accounts.models": {"identity.seed"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
-    "roster.deferments.models": {"roster.hints", "roster.review"},
+    "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry"},
     "roster.hints.models": {"roster.intake", "roster.review"},
-    "roster.intake.models": {"roster.hints", "roster.review", "roster.results"},
+    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry"},
     "roster.reference.models": {"roster.hints", "roster.review"},
     "roster.registry.models": {"roster.hints", "roster.review"},
-    "roster.review.models": {"roster.results"},
+    "roster.review.models": {"roster.results", "roster.registry"},
 }
 
 
