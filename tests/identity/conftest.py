@@ -8,6 +8,7 @@ os.environ["MUSTER_ARGON2_COST"] = "low"
 import itertools
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ from identity.passwords import Hasher
 from identity.seed import Seed, plant
 from local.databases import Urls, plain
 from tests.identity.support import ACCOUNTS, CLIENTS, ORGANISATIONS, House
+from tests.support.databases import Template
 from tests.support.services import running
 
 PASSWORDS = {account["username"]: secrets.token_urlsafe(15) for account in ACCOUNTS}
@@ -39,13 +41,12 @@ async def furnished(template) -> AsyncIterator[Urls]:
     await empty.drop(urls)
 
 
-@pytest.fixture
-async def house(template, furnished: Urls) -> AsyncIterator[House]:
-    """identity with administrators, an auditor, officers of two counties, a newcomer and two systems."""
+@asynccontextmanager
+async def _house(empty: Template, furnished: Urls) -> AsyncIterator[House]:
     source = furnished.app.rpartition("/")[2]
     name = f"{source}_{next(_numbers)}"
-    owner = template("identity").urls.app.rpartition("/")[2] + "_owner"
-    admin = await asyncpg.connect(plain(template("identity").admin_url))
+    owner = empty.urls.app.rpartition("/")[2] + "_owner"
+    admin = await asyncpg.connect(plain(empty.admin_url))
     try:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
         urls = Urls(app=furnished.app.replace(source, name), owner=furnished.owner.replace(source, name))
@@ -54,3 +55,17 @@ async def house(template, furnished: Urls) -> AsyncIterator[House]:
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         await admin.close()
+
+
+@pytest.fixture
+async def house(template, furnished: Urls) -> AsyncIterator[House]:
+    """identity with administrators, an auditor, officers of two counties, a newcomer and two systems."""
+    async with _house(template("identity"), furnished) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def quiet_house(template, furnished: Urls) -> AsyncIterator[House]:
+    """The same for all tests that leave people, systems and keys as they are."""
+    async with _house(template("identity"), furnished) as made:
+        yield made

@@ -60,6 +60,17 @@ CLIENTS = [
 ]
 
 
+# What an administrator sends to create an account.
+NEW = {
+    "username": "taipei.lin",
+    "org": {"type": "county", "code": "63000"},
+    "roles": ["case_officer"],
+    "display_name": "林志豪",
+    "email": "lin@taipei.example",
+    "phone": "(02)2720-8889#8520",
+}
+
+
 def claims_of(token: str) -> dict:
     """What a token says, unchecked."""
     payload = token.split(".")[1]
