@@ -38,6 +38,7 @@ if ! { .venv/bin/python -c "import sys; sys.exit(sys.prefix != '$PWD/.venv' or '
     }
     echo "建立虛擬環境 .venv  virtual environment made ($(($(date +%s) - began)) s)"
 fi
+echo "安裝套件中，首次約需一分鐘  installing the pinned packages, about a minute the first time"
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt ||
     stop "套件安裝失敗（原因見上）。請確認可連線至套件庫，再執行一次即可。" \
          "The packages could not be installed (see above). Check the way to the package registry and run this again."
