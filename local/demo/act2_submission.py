@@ -53,7 +53,7 @@ async def _refused_whole(scene: Scene, system: Actor, key: str) -> None:
         "the first post has eight faulty cells: refused whole, every one named:",
     )
     scene.teller.rows(
-        [f"第 {f['row']} 列", f["column"], f.get("value") or "（空白）", f["code"], f["message"]]
+        [f"第 {f['row']} 列", f["column"], f.get("value", "") or "—", f["code"], f["message"]]
         for f in problem["errors"]
     )
 

@@ -3,7 +3,7 @@
 from local.demo.checks import contains, equal, holds
 from local.demo.client import Actor, until
 from local.demo.people import Man
-from local.demo.scene import NTU, NTU_NAME, OTHER, TAIPEI, Json, Scene, mails
+from local.demo.scene import NTU, NTU_NAME, OTHER, TAIPEI, Json, Scene, mails, no_mails
 from shared.roc import roc_long
 
 REJECTED = ("age_limit", "not_liable")
@@ -123,6 +123,8 @@ async def _notices(scene: Scene) -> None:
     for message in (*notices, late):
         contains("a notice", message["text"], [f"{NTU_NAME} 您好", "第13條第1項", day])
     contains("the late roster's notice", late["text"], [f"核准：{told.late_headcount} 人", "不核准：0 人"])
+    for decided in scene.decided.values():
+        await no_mails(scene, decided["id"], "county_taipei_approver_2", "county_newtaipei_approver")
     scene.teller.step(f"學校收到核定通知信 {len(notices) + 1} 封", "the school gets its notices by e-mail:")
     scene.teller.rows([message["subject"]] for message in (*notices, late))
 

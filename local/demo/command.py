@@ -6,6 +6,8 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +24,7 @@ from shared import clock, http
 
 REAL_LIST = "moe_universities_u1_new.csv"
 LONGEST_SEED = 40
+CLOCK = "MUSTER_CLOCK_FILE"
 
 
 def main(arguments: list[str] | None = None, *, told: Told = TOLD) -> int:
@@ -70,8 +73,21 @@ def _leave(signum: int, _frame: FrameType | None) -> None:
 
 def _tell(suite: Stack, seed: str, told: Told) -> None:
     # The suite's own day, which a tester may have moved.
-    os.environ["MUSTER_CLOCK_FILE"] = str(suite.root / "clock")
-    asyncio.run(_story(suite, seed, told))
+    with _clock_of(suite):
+        asyncio.run(_story(suite, seed, told))
+
+
+@contextmanager
+def _clock_of(suite: Stack) -> Iterator[None]:
+    before = os.environ.get(CLOCK)
+    os.environ[CLOCK] = str(suite.root / "clock")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CLOCK]
+        else:
+            os.environ[CLOCK] = before
 
 
 async def _story(suite: Stack, seed: str, told: Told) -> None:

@@ -121,7 +121,7 @@ class Maker:
             department=rng.choice(_DEPARTMENTS),
             class_year=class_year,
             student_no=f"B{(autumn - 1911) % 100:02d}{self._number:06d}",
-            enrolled_on=date(autumn + 1 - class_year, 9, 1),
+            enrolled_on=date(autumn + 1 - class_year, 8, 1),
             expected_graduation_on=date(autumn + 5 - class_year, 6, 30),
         )
         return replace(man, **changes)
@@ -135,7 +135,7 @@ def make_cast(seed: str, days: Days) -> Cast:
     planted = (
         # Older than 33 at a university, in the third year of a doctorate (Art. 15-1-5).
         make.man(
-            "63000", 34, level="doctoral", nominal_years=4, class_year=3, enrolled_on=date(autumn - 2, 9, 1),
+            "63000", 34, level="doctoral", nominal_years=4, class_year=3, enrolled_on=date(autumn - 2, 8, 1),
             expected_graduation_on=date(autumn + 2, 6, 30), told=frozenset({"age_limit"}),
         ),
         # Enrolled at another school, which was decided first.
@@ -163,7 +163,7 @@ def make_cast(seed: str, days: Days) -> Cast:
         ),
         # A bachelor who is a bachelor student again, without the Ministry's approval (Art. 15-1-3).
         make.man(
-            "63000", 23, class_year=1, enrolled_on=date(autumn, 9, 1), expected_graduation_on=date(autumn + 4, 6, 30),
+            "63000", 23, class_year=1, enrolled_on=date(autumn, 8, 1), expected_graduation_on=date(autumn + 4, 6, 30),
             prior_graduated_level="bachelor", prior_graduated_on=date(autumn, 6, 30),
             told=frozenset({"repeated_level"}),
         ),
