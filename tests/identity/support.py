@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import httpx
@@ -11,7 +12,7 @@ from local.databases import plain
 from tests.support.services import Service
 from tests.support.tokens import key
 
-ORGANISATIONS = [
+ORGANISATIONS: list[dict[str, Any]] = [
     {"type": "moi", "code": "moi", "name": "內政部", "name_en": "Ministry of the Interior"},
     {"type": "county", "code": "63000", "name": "臺北市政府", "name_en": "Taipei City Government"},
     {"type": "county", "code": "65000", "name": "新北市政府", "name_en": "New Taipei City Government"},
@@ -20,7 +21,7 @@ ORGANISATIONS = [
 ]
 
 
-def _person(username, role, org, name, **more):
+def _person(username: str, role: str, org: str, name: str, **more: Any) -> dict[str, Any]:
     kind, _, code = org.partition(":")
     return {
         "name": username,
@@ -34,7 +35,7 @@ def _person(username, role, org, name, **more):
     }
 
 
-ACCOUNTS = [
+ACCOUNTS: list[dict[str, Any]] = [
     _person("admin", "admin", "moi:moi", "系統管理員"),
     _person("admin_2", "admin", "moi:moi", "系統管理員二"),
     _person("auditor", "auditor", "moi:moi", "稽核人員"),
@@ -44,7 +45,7 @@ ACCOUNTS = [
     _person("newcomer", "school", "school:0003", "張新進", must_change_password=True),
 ]
 
-CLIENTS = [
+CLIENTS: list[dict[str, Any]] = [
     {
         "name": "校務資訊系統",
         "client_id": "sis_ntu",
@@ -61,7 +62,7 @@ CLIENTS = [
 
 
 # What an administrator sends to create an account.
-NEW = {
+NEW: dict[str, Any] = {
     "username": "taipei.lin",
     "org": {"type": "county", "code": "63000"},
     "roles": ["case_officer"],
@@ -71,10 +72,11 @@ NEW = {
 }
 
 
-def claims_of(token: str) -> dict:
+def claims_of(token: str) -> dict[str, Any]:
     """What a token says, unchecked."""
     payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 @dataclass
@@ -84,7 +86,7 @@ class House:
     service: Service
     passwords: dict[str, str]
     secrets: dict[str, str]
-    _tokens: dict[str, dict] = field(default_factory=dict)
+    _tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -95,11 +97,12 @@ class House:
         body = {"username": username, "password": self.passwords.get(username, "") if password is None else password}
         return await self.http.post("/identity/v1/sessions", json=body)
 
-    async def log_in(self, username: str) -> dict:
+    async def log_in(self, username: str) -> dict[str, Any]:
         """A session's tokens."""
         answer = await self.try_log_in(username)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        tokens: dict[str, Any] = answer.json()
+        return tokens
 
     async def as_(self, username: str) -> dict[str, str]:
         """The `Authorization` header of somebody, logged in once a test."""
@@ -123,18 +126,19 @@ class House:
         """The answer to a refresh token."""
         return await self.token(grant_type="refresh_token", refresh_token=token)
 
-    async def account(self, username: str) -> dict:
+    async def account(self, username: str) -> dict[str, Any]:
         """An account as the administrator sees it."""
         answer = await self.http.get("/identity/v1/accounts?limit=200", headers=await self.as_("admin"))
-        return next(item for item in answer.json()["items"] if item["username"] == username)
+        found: dict[str, Any] = next(item for item in answer.json()["items"] if item["username"] == username)
+        return found
 
-    async def admin_post(self, path: str, body: dict | None = None, **headers: str) -> httpx.Response:
+    async def admin_post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
         """A POST by the administrator under a fresh key."""
         return await self.http.post(
             f"/identity/v1{path}", json=body, headers={**await self.as_("admin"), **key(), **headers}
         )
 
-    async def admin_patch(self, path: str, body: dict, version: int) -> httpx.Response:
+    async def admin_patch(self, path: str, body: dict[str, Any], version: int) -> httpx.Response:
         """A PATCH by the administrator who saw `version`."""
         headers = {**await self.as_("admin"), "If-Match": f'"{version}"'}
         return await self.http.patch(f"/identity/v1{path}", json=body, headers=headers)
@@ -143,7 +147,8 @@ class House:
         """What the owner of the database sees."""
         owner = await asyncpg.connect(plain(self.service.urls.owner))
         try:
-            return await owner.fetch(query, *values)
+            found: list[asyncpg.Record] = await owner.fetch(query, *values)
+            return found
         finally:
             await owner.close()
 

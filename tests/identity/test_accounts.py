@@ -1,14 +1,15 @@
 """Accounts: one's own, and everybody's for administrators (ID-01, ID-02, ID-03)."""
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.identity.support import NEW, bearer
+from tests.identity.support import NEW, House, bearer
 from tests.support.tokens import key
 
 
-async def told(house):
+async def told(house: House) -> list[dict[str, Any]]:
     """The data of every event in the outbox, in order."""
     rows = await house.rows("SELECT payload FROM job WHERE kind = 'event.deliver' ORDER BY id")
     events = [json.loads(row["payload"]) for row in rows]
@@ -308,7 +309,8 @@ class TestList:
 
     async def test_pages_follow_each_other(self, house):
         headers = await house.as_("auditor")
-        names, path = [], "/identity/v1/accounts?limit=3"
+        names: list[str] = []
+        path: str | None = "/identity/v1/accounts?limit=3"
         while path:
             answer = await house.http.get(path, headers=headers)
             names += [item["username"] for item in answer.json()["items"]]

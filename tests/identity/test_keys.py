@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import urlsafe_b64decode
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -20,9 +21,9 @@ JWKS = "/identity/v1/.well-known/jwks.json"
 LATER = timedelta(minutes=11)
 
 
-def kid_of(tokens):
+def kid_of(tokens: dict[str, Any]) -> str:
     """Which key signed."""
-    return json.loads(urlsafe_b64decode(tokens["access_token"].split(".")[0] + "=="))["kid"]
+    return str(json.loads(urlsafe_b64decode(tokens["access_token"].split(".")[0] + "=="))["kid"])
 
 
 @pytest.mark.rule("ID-05")

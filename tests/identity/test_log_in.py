@@ -59,7 +59,12 @@ async def test_an_unknown_name_costs_the_same_work(house, monkeypatch):
     hasher = house.service.app.state.hasher
     checked = []
     verify = hasher.verify
-    monkeypatch.setattr(hasher, "verify", lambda stored, typed: checked.append(stored) or verify(stored, typed))
+
+    async def noted(stored, typed):
+        checked.append(stored)
+        return await verify(stored, typed)
+
+    monkeypatch.setattr(hasher, "verify", noted)
     await house.try_log_in("officer", WRONG)
     await house.try_log_in("nobody", WRONG)
     known, decoy = checked

@@ -14,10 +14,11 @@ from identity.passwords import Hasher, cost_for
 from identity.seed import Seed, plant
 from shared.settings import SettingsError
 from tests.identity.conftest import PASSWORDS, SEED
+from tests.identity.support import House
 from tests.support.services import FIELD_KEYS
 
 
-def told(house):
+def told(house: House) -> dict[str, str]:
     """What the supervisor puts into the environment."""
     return {
         "MUSTER_ENV": "local",

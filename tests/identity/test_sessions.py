@@ -2,20 +2,22 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 import time_machine
 
 from shared import clock
-from tests.identity.support import bearer, claims_of
+from tests.identity.support import House, bearer, claims_of
 
 
-async def is_open(house, tokens) -> bool:
+async def is_open(house: House, tokens: dict[str, Any]) -> bool:
     """Whether identity still takes the access token."""
     answer = await house.http.get("/identity/v1/me", headers=bearer(tokens["access_token"]))
     assert answer.status_code in (200, 401)
-    return answer.status_code == 200
+    return bool(answer.status_code == 200)
 
 
 @pytest.mark.rule("ID-04")
@@ -136,7 +138,7 @@ async def test_what_a_browser_calls_itself_cannot_do_harm(house):
 class TestPassword:
     """Changing one's own password."""
 
-    async def change(self, house, tokens, old, new):
+    async def change(self, house: House, tokens: dict[str, Any], old: str, new: str) -> httpx.Response:
         return await house.http.put(
             "/identity/v1/me/password",
             json={"current_password": old, "new_password": new},

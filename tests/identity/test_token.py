@@ -123,9 +123,9 @@ async def test_a_secret_is_rotated_without_an_outage(house):
     new = rotated.json()["client_secret"]
     assert len(new) == 43  # 256 bits
 
-    async def works(secret):
+    async def works(secret: str) -> bool:
         answer = await house.token(grant_type="client_credentials", client_id="sis_ntu", client_secret=secret)
-        return answer.status_code == 200
+        return bool(answer.status_code == 200)
 
     assert await works(old)
     assert await works(new)

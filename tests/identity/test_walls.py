@@ -1,8 +1,10 @@
 """Who gets in, and who does not: roles, other people's things, row-level security, secrets (GW-02, ID-01, ID-03)."""
 
 import logging
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
@@ -10,7 +12,7 @@ from sqlalchemy import text
 from identity.access import logging_in
 from shared.app import roles_of
 from shared.db import Context
-from tests.identity.support import NEW, bearer
+from tests.identity.support import NEW, House, bearer
 from tests.support import tokens as foreign
 from tests.support.tokens import key
 
@@ -19,7 +21,7 @@ ID = str(uuid4())
 ANYONE = frozenset({"admin", "auditor", "officer", "newcomer"})
 ADMIN = frozenset({"admin"})
 OVERSEERS = frozenset({"admin", "auditor"})
-ROUTES = [
+ROUTES: list[tuple[str, str, frozenset[str], dict[str, Any] | None]] = [
     ("GET", "/identity/v1/me", ANYONE, None),
     ("PATCH", "/identity/v1/me", ANYONE - {"newcomer"}, {}),
     ("PUT", "/identity/v1/me/password", ANYONE, {}),
@@ -50,7 +52,9 @@ OPEN = {
 IDS = {"session_id": ID, "account_id": ID, "org_type": "county", "code": "99999", "client_id": "nobody_here"}
 
 
-async def call(house, method, path, body, headers):
+async def call(
+    house: House, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+) -> httpx.Response:
     """A request to the route, for a thing that does not exist."""
     return await house.http.request(
         method, path.format(**IDS), json=body, headers={**headers, **key(), "If-Match": '"1"'}
@@ -62,7 +66,7 @@ def test_every_route_is_in_the_table(quiet_house):
         (method, route.path_format): roles_of(route)
         for route in iter_route_contexts(quiet_house.service.app.routes)
         if str(route.path_format).startswith("/identity")
-        for method in route.methods
+        for method in route.methods or ()
     }
     assert {route for route, roles in found.items() if roles is None} == OPEN
     assert {route for route, roles in found.items() if roles is not None} == {(m, p) for m, p, *_ in ROUTES}
@@ -127,12 +131,12 @@ TENANT_TABLES = [
 class TestRowLevelSecurity:
     """The second wall: with no filter in the query at all, nobody sees what is not his."""
 
-    async def seen(self, house, context):
+    async def seen(self, house: House, context: Context) -> dict[str, int]:
         """Rows of each tenant table that an unfiltered select gives in `context`."""
         async with house.service.database.transaction(context) as session:
-            return {t: await session.scalar(text(f"SELECT count(*) FROM {t}")) for t in TENANT_TABLES}
+            return {t: await session.scalar(text(f"SELECT count(*) FROM {t}")) or 0 for t in TENANT_TABLES}
 
-    async def furnish(self, house):
+    async def furnish(self, house: House) -> Context:
         """Something in every table; the officer's context."""
         await house.log_in("officer")
         await house.log_in("approver")
