@@ -11,14 +11,20 @@ from typing import Any
 import httpx
 import uvicorn
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from local.registry_standin import create_app
 from roster.worker import handlers
 from shared import http, jobs
+from shared.db import Context
 from tests.support.rosters import County
 from tests.support.services import settings_for
 
 TOKEN = "the registry's token of this test"
+
+
+_SET_ASIDE = text("UPDATE job SET run_at = now() + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
+_DUE_NOW = text("UPDATE job SET run_at = now() WHERE state = 'ready' AND kind = ANY(:kinds) RETURNING id")
 
 
 @dataclass
@@ -80,13 +86,25 @@ class Worker:
         self.handlers = dict(handlers(settings, self.database, self.client))
 
     async def run(self, kinds: Iterable[str] | None = None) -> int:
-        """Run what is due, again and again until nothing is; the number of tries."""
+        """Run what is due of `kinds` (all that there are), until nothing is; the number of tries."""
         chosen = self.handlers if kinds is None else {kind: self.handlers[kind] for kind in kinds}
+        async with self.database.transaction(Context.system("roster")) as session:
+            await session.execute(_SET_ASIDE, {"kinds": list(chosen)})
         worker = jobs.Worker(self.database, "roster", chosen)
         tries = 0
         while taken := await worker.run_once():
             tries += taken
         return tries
+
+    async def settle(self, kinds: Iterable[str] | None = None) -> None:
+        """Run until all is done, without the pauses between tries; at most ten rounds."""
+        chosen = list(self.handlers if kinds is None else kinds)
+        for _ in range(10):
+            await self.run(chosen)
+            async with self.database.transaction(Context.system("roster")) as session:
+                left = (await session.execute(_DUE_NOW, {"kinds": chosen})).all()
+            if not left:
+                return
 
     async def close(self) -> None:
         """Give the connections back."""
