@@ -1,0 +1,179 @@
+"""roster's fixtures: A is National Taiwan University (0003) and Taipei (63000); New Taipei and 0025 have their own."""
+
+from typing import Any
+
+import asyncpg
+
+from local.databases import plain
+from tests.contracts.walls import people
+from tests.contracts.walls.rows import Row, World
+from tests.roster.intake_corpus.files import to_csv
+from tests.support import rosters
+from tests.support.rosters import ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, SCHOOLS, County, men
+from tests.support.services import Service
+
+CALENDAR = (
+    "西元日期,星期,是否放假,備註\n20270101,五,2,開國紀念日\n20270102,六,2,\n20270103,日,2,\n20270104,一,0,\n"
+).encode()
+_ROSTER = {"roster_id": "{roster}"}
+_ENTRY = {"entry_id": "{entry}"}
+_BATCH = {"batch_id": "{batch}"}
+_SCHOOL = {"school_code": "0003"}
+_NO_SCHOOL = {"school_code": "9999"}
+_CONTACT = {"name": "王美玲", "phone": "02-3366-2032", "email": "military@ntu.example.test"}
+_PLACE = {"county_code": "66000", "township_code": "66000010", "reason": "戶籍在臺中市"}
+_LIST = "the Ministry of Education's list of schools is one for the country and the administrator's to keep"
+
+ROWS: dict[str, Row] = {
+    "import_schools": Row("national", "admin", content=SCHOOLS.encode(), media="text/csv", why=_LIST),
+    "list_schools": Row("national", "school", why=_LIST),
+    "get_school": Row("national", "school", path=_SCHOOL, why=_LIST),
+    "change_school": Row(
+        "national", "admin", path=_SCHOOL, body={"school_kind": "university"}, seen="{school_version}", why=_LIST
+    ),
+    "set_school_contact": Row("item", "school", path=_SCHOOL, absent=_NO_SCHOOL, body=_CONTACT),
+    "add_unrecognised_programme": Row(
+        "national", "admin", 201, path=_SCHOOL,
+        body={"department": "占星學系", "level": "bachelor", "effective_from": "2026-08-01"}, why=_LIST,
+    ),
+    "set_term": Row(
+        "own", "school", path={"academic_year": "115", "term": "2"}, body={"registration_deadline": "2027-02-20"},
+        witness="/roster/v1/terms",
+    ),
+    "list_terms": Row("list", "school", shows=("own_deadline",)),
+    "import_calendar": Row(
+        "national", "admin", path={"year": "2027"}, content=CALENDAR, media="text/csv",
+        why="the government's office calendar is one for the country",
+    ),
+    "submit_roster": Row(
+        "own", "school", 201, query="?kind=application&academic_year=115&term=1", content=to_csv(men(900, 2)).encode(),
+        media="text/csv", witness="/roster/v1/rosters",
+    ),
+    "get_submission": Row("item", "school", path={"submission_id": "{submission}"}),
+    "list_rosters": Row("list", "case_officer", shows=("roster", "decided_roster")),
+    "get_roster": Row("item", "case_officer", path=_ROSTER),
+    "list_entries": Row("item", "case_officer", path=_ROSTER),
+    "open_roster": Row("item", "case_officer", path={"roster_id": "{unopened}"}),
+    "review_entries": Row(
+        "item", "case_officer", path={"roster_id": "{bulk_roster}"}, seen="{bulk_revision}",
+        body={"match": {"entry_ids": ["{bulk_entry}"]}, "set": {"decision": "approved"}},
+    ),
+    "submit_batch": Row(
+        "item", "case_officer", 201, path={"roster_id": "{ready_roster}"}, seen="{ready_revision}",
+        body={"entry_ids": ["{ready_entry}"]},
+    ),
+    "get_entry": Row("item", "case_officer", path=_ENTRY),
+    "review_entry": Row("item", "case_officer", path=_ENTRY, seen="{entry_version}", body={"review_remarks": "已電洽"}),
+    "get_entry_contact": Row("item", "case_officer", path=_ENTRY),
+    "explain_entry_hints": Row("item", "case_officer", path=_ENTRY),
+    "transfer_entry": Row(
+        "item", "case_officer", path={"entry_id": "{leaving_entry}"}, seen="{leaving_version}", body=_PLACE
+    ),
+    "list_batches": Row("list", "approver", shows=("batch", "decided_batch")),
+    "get_batch": Row("item", "approver", path=_BATCH),
+    "recall_batch": Row("item", "case_officer", path={"batch_id": "{recalled}"}, seen="1"),
+    "return_batch": Row(
+        "item", "approver", path={"batch_id": "{returned}"}, seen="1",
+        body={"reason": "請補附證明", "entry_ids": ["{returned_entry}"]},
+    ),
+    "decide_batch": Row("item", "approver", path={"batch_id": "{undecided}"}, seen="1"),
+    "get_county_settings": Row("list", "approver", shows=("own_format",)),
+    "set_county_settings": Row(
+        "own", "approver", seen="{settings_version}", body={"decision_number_format": "甲{roc_year}-{serial}"},
+        witness="/roster/v1/county-settings",
+    ),
+    "search_results": Row("list", "case_officer", body={"national_id": "{national_id}"}, shows=("decided_roster",)),
+    "list_results": Row("list", "case_officer", shows=("decided_roster",)),
+    "list_result_entries": Row("item", "case_officer", path={"roster_id": "{decided_roster}"}),
+    "list_registry_events": Row("list", "case_officer", shows=("decision",)),
+    "replay_registry_event": Row(
+        "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
+    ),
+}  # fmt: skip
+
+
+async def furnish(service: Service) -> World:
+    """A's rosters in every state, and others' beside them, made through the API."""
+    county = await rosters.county(service)
+    things = await _of_a(county)
+    await _of_others(county)
+    async with service_owner(service) as owner:
+        things["event"] = await owner.fetchval(
+            "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
+            " max(id) FROM job WHERE kind = 'registry.annotate' AND payload ->> 'county_code' = '63000') RETURNING id"
+        )
+        things["decision"] = str(await owner.fetchval("SELECT id FROM decision WHERE county_code = '63000' LIMIT 1"))
+        rows = await owner.fetch(
+            "SELECT id::text, roster_id::text, batch_id::text FROM entry WHERE school_code = '0003'"
+            " AND county_code = '63000'"
+        )
+    men_of_a = {men(n, 1)[0]["national_id"] for n in range(1, 100)}
+    return World(
+        service,
+        things,
+        people.of_a(),
+        people.elsewhere(),
+        people.bad_tokens(people.test_claims()),
+        people.newcomer(),
+        sorted(
+            {value for row in rows for value in row if value}
+            | men_of_a
+            | {things["own_format"], things["own_deadline"]}
+        ),
+        people.MACHINES,
+    )
+
+
+def service_owner(service: Service) -> Any:
+    """A connection past every wall, as the owner of the service's database."""
+    return asyncpg.create_pool(plain(service.urls.owner), min_size=1, max_size=1)
+
+
+async def _of_a(county: County) -> dict[str, Any]:
+    things: dict[str, Any] = {"school_version": 1, "own_deadline": "2026-09-11", "own_format": "北市甲{serial:05d}"}
+    own = {"registration_deadline": things["own_deadline"]}
+    assert (await county.call("PUT", "/terms/115/1", NTU, own)).status_code == 200
+    form = {"decision_number_format": things["own_format"]}
+    set_ = await county.call("PUT", "/county-settings", people.holder("approver", "63000"), form, 0)
+    assert set_.status_code == 200, set_.text
+
+    things["roster"], entries = await county.opened(men(1, 3), {2: {"status": "reservist"}})
+    things["entry"] = entries[0]["id"]
+    things["submission"] = (await county.get(f"/rosters/{things['roster']}"))["submission_id"]
+    things["entry_version"] = entries[0]["version"]
+    things["unopened"] = (await county.post(men(10, 2)))["63000"]
+    things["bulk_roster"], bulk = await county.opened(men(20, 2))
+    things["bulk_entry"], things["bulk_revision"] = bulk[0]["id"], await county.revision(things["bulk_roster"])
+    things["ready_roster"], ready = await county.opened(men(30, 2))
+    await county.approve_clean(things["ready_roster"])
+    things["ready_entry"], things["ready_revision"] = ready[0]["id"], await county.revision(things["ready_roster"])
+    _, (leaving,) = await county.opened(men(40, 1))
+    things["leaving_entry"], things["leaving_version"] = leaving["id"], leaving["version"]
+    for name, first in (("batch", 50), ("recalled", 53), ("undecided", 56)):
+        things[name] = (await county.up(2, first))[1]["id"]
+    roster, batch = await county.up(2, 60)
+    things["returned"], things["returned_entry"] = batch["id"], (await county.entries(roster))[0]["id"]
+    things["decided_roster"], decided = await county.up(2, 70)
+    things["decided_batch"], things["national_id"] = decided["id"], men(70, 1)[0]["national_id"]
+    await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
+    roster, decided = await county.up(1, 80)
+    await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
+    things["settings_version"] = (await county.get("/county-settings"))["version"]
+    return things
+
+
+async def _of_others(county: County) -> None:
+    """New Taipei decides two rosters, of which one is A's school's; 0025 files in Taipei as well."""
+    there = {"county_code": "65000", "township_code": "65000010"}
+    for school, first in ((NTU, 200), (OTHER_SCHOOL, 210)):
+        for start in (first, first + 5):
+            roster = (await county.post(men(start, 2, **there), who=school))["65000"]
+            await county.do(f"/rosters/{roster}/open", ELSEWHERE)
+            for entry in await county.entries(roster, ELSEWHERE):
+                assert (await county.patch(entry, {"decision": "approved"}, ELSEWHERE)).status_code == 200
+            revision = (await county.get(f"/rosters/{roster}", ELSEWHERE))["revision"]
+            batch = await county.do(f"/rosters/{roster}/batches", ELSEWHERE, {}, revision)
+            approver = people.holder("approver", "65000")
+            await county.do(f"/batches/{batch['id']}/decide", approver, seen=batch["version"])
+    other = (await county.post(men(220, 2), who=OTHER_SCHOOL))["63000"]
+    await county.do(f"/rosters/{other}/open", OFFICER)
