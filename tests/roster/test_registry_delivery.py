@@ -29,7 +29,7 @@ async def worker(county: County, registry: Registry):
     await one.close()
 
 
-async def decided(county: County, rows, kind: str = "application", draft=None) -> list[dict]:
+async def decided(county: County, rows, kind: str = "application", draft=None):
     """Rows that arrived, were answered, drafted, submitted and decided; the entries as they stand."""
     roster_id, entries = await county.opened(rows, kind=kind)
     for entry in entries:
@@ -48,7 +48,7 @@ def on_leave(number: int):
     return cessation(number, birth_date="2006-03-04", left_on="2026-09-20")
 
 
-async def waiting(county: County, kind: str) -> list[dict]:
+async def waiting(county: County, kind: str):
     return await owner(
         county, "SELECT state, attempts, last_error FROM job WHERE kind = $1 AND state <> 'done' ORDER BY id", kind
     )

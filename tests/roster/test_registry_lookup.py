@@ -41,7 +41,7 @@ async def hints(county: County, roster_id: str, who=OFFICER) -> list[set[str]]:
     return [{h["code"] for h in e["hints"]} for e in await county.entries(roster_id, who)]
 
 
-async def lookups(county: County) -> list[dict]:
+async def lookups(county: County):
     rows = await owner(
         county, "SELECT id, state, attempts, last_error, payload FROM job WHERE kind = $1 ORDER BY id", LOOKUP
     )
@@ -265,8 +265,8 @@ async def test_registry_events_are_the_countys_own(county, registry, worker):
 async def test_registry_events_page_by_cursor(county, registry, worker):
     for first in range(1, 8):
         await county.post(men(first, 1))
-    found = []
-    cursor = ""
+    found: list[int] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await county.get(f"/registry-events?limit=3&cursor={cursor}" if cursor else "/registry-events?limit=3")
         found += [event["id"] for event in page["items"]]
