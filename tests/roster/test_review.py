@@ -32,7 +32,8 @@ async def test_every_column_sorts_both_ways_and_pages_meet(county, column):
         await county.post(men(10 * n + 1, n + 1), who=(NTU, OTHER_SCHOOL)[n % 2])
     for order in (column, f"-{column}"):
         whole = (await county.get(f"/rosters?sort={order}"))["items"]
-        paged, cursor = [], ""
+        paged: list[object] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = await county.get(f"/rosters?sort={order}&limit=1" + (f"&cursor={cursor}" if cursor else ""))
             paged += page["items"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -28,7 +29,7 @@ FIELD_KEYS = json.dumps(
 
 def settings_for(service: str, urls: Urls, **changes) -> Settings:
     """Settings as the supervisor would give them, with nothing listening behind the addresses."""
-    values = {
+    values: dict[str, Any] = {
         "service": service,
         "database_url": SecretStr(urls.app),
         "env": "local",

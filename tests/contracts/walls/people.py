@@ -80,4 +80,5 @@ def bad_tokens(good: dict[str, Any], key: SigningKey = KEY) -> list[tuple[str, d
 
 def test_claims() -> dict[str, Any]:
     """Claims that the services under test accept, of somebody who holds every role."""
-    return claims(*sorted(ROLES), org="moi:moi", sub="everybody")
+    found: dict[str, Any] = claims(*sorted(ROLES), org="moi:moi", sub="everybody")
+    return found
