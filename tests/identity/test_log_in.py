@@ -1,6 +1,7 @@
 """Logging in, being locked out, the first password (ID-01, ID-03, ID-04)."""
 
 import asyncio
+import dataclasses
 from collections import Counter
 from datetime import timedelta
 
@@ -9,6 +10,9 @@ import time_machine
 
 from identity.passwords import Hasher
 from shared import clock
+from shared.auth import Org, Principal, Requires
+from shared.problems import ProblemError
+from shared.tokens import ROLES
 from tests.identity.support import bearer, claims_of
 from tests.support.services import running
 from tests.support.tokens import ISSUER
@@ -165,6 +169,17 @@ class TestFirstPassword:
         me = await house.http.get("/identity/v1/me", headers=headers)
         assert me.json()["must_change_password"] is True
         assert (await house.http.get("/identity/v1/sessions", headers=headers)).status_code == 200
+
+    @pytest.mark.parametrize("role", sorted(ROLES))
+    async def test_no_service_takes_it_whatever_the_role(self, role):
+        org = Org("school", "0003")
+        somebody = Principal("somebody", frozenset({role}), org, frozenset({"password_change"}), "pwd", "j", False)
+        for gate in (Requires(role), Requires()):
+            with pytest.raises(ProblemError, match="403 password_change_required"):
+                await gate(somebody)
+        assert await Requires(role, before_password_change=True)(somebody) is somebody
+        grown = dataclasses.replace(somebody, scope=frozenset())
+        assert await Requires(role)(grown) is grown
 
     async def test_refreshing_does_not_lift_it(self, house):
         tokens = await house.log_in("newcomer")
