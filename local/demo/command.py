@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None, *, told: Told = TOLD) -> int:
         print(f"示範無法進行：{error.message}\nThe demonstration cannot run: {error.message_en}", file=sys.stderr)
     except NotAsTold as error:
         print(f"\n不如所述  NOT AS TOLD（SEED={seed}）\n{error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\n已中止  interrupted", file=sys.stderr)
+        return 130
     except http.HTTPError as error:
         print(f"\n連線中斷  The connection failed（SEED={seed}）: {type(error).__name__}: {error}", file=sys.stderr)
     return 1

@@ -75,7 +75,8 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
             *(c for c in Roster.__table__.c if c.name != "deadline"),
             School.name.label("school_name"),
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
-            (literal(today) - Roster.received_on).cast(Integer).label("days_waiting"),
+            # A tester may move the local clock to a day before the roster came.
+            func.greatest((literal(today) - Roster.received_on).cast(Integer), 0).label("days_waiting"),
             sums,
             state.label("state"),
         )
