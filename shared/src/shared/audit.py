@@ -1,7 +1,7 @@
 """Who did what, when: plain append-only rows, in the transaction of the act itself.
 
-The table takes no UPDATE and no DELETE (grants and a trigger). Rows hold ids and facts, never a national ID or a
-name of a draftee.
+The table takes no UPDATE and no DELETE (grants and a trigger). Rows hold ids and facts, never a draftee's name; a
+national ID in what somebody wrote (a reason, a decision number) is masked on its way in.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import BIGINT, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db import context_of
+from shared.ids import mask_ids_in
 
 metadata = MetaData()
 
@@ -43,10 +44,20 @@ def row(
         "org_code": context.org_code,
         "action": action,
         "entity": entity,
-        "entity_id": str(entity_id),
-        "data": dict(data or {}),
+        "entity_id": mask_ids_in(str(entity_id)),
+        "data": {name: _masked(value) for name, value in (data or {}).items()},
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
     }
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask_ids_in(value)
+    if isinstance(value, Mapping):
+        return {name: _masked(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner) for inner in value]
+    return value
 
 
 async def record(

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from shared.ids import mask_ids_in
 from shared.schemas import In, Line, Out
 from shared.tokens import OrgType, Role
 
@@ -12,6 +13,13 @@ from shared.tokens import OrgType, Role
 def _one_line(value: str) -> str:
     if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in value) or value != value.strip():
         raise ValueError("one line is needed, without blanks around it")
+    return value
+
+
+def _nobodys_number(value: str) -> str:
+    # An address travels in events, headers and other people's logs, and cannot be masked without being lost.
+    if mask_ids_in(value) != value:
+        raise ValueError("an address must not hold a national ID")
     return value
 
 
@@ -29,6 +37,7 @@ Email = Annotated[
         r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$",
         examples=["chen.ml@taipei.example"],
     ),
+    AfterValidator(_nobodys_number),
 ]
 Phone = Annotated[
     str, Field(min_length=5, max_length=40, pattern=r"^[0-9+(][0-9+() #*-]+$", examples=["(02)2720-8889#8520"])

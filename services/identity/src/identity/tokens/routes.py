@@ -11,6 +11,7 @@ from identity.tokens.schemas import JwksOut, LogIn, PasswordChange, SessionsOut,
 from shared.auth import Principal, current_principal
 from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
+from shared.ids import mask_ids_in
 from shared.problems import UNAUTHENTICATED, ProblemError
 
 SMALL: dict[str, Any] = {LIMIT_KEY: 8_192}
@@ -23,7 +24,7 @@ async def still_live(session: Session, principal: Annotated[Principal, Depends(c
 
 
 def _user_agent(value: Annotated[str, Header(alias="User-Agent", include_in_schema=False)] = "") -> str:
-    return "".join(c for c in value if c.isascii() and c.isprintable())[:200]
+    return mask_ids_in("".join(c for c in value if c.isascii() and c.isprintable()))[:200]
 
 
 UserAgent = Annotated[str, Depends(_user_agent)]
