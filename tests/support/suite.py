@@ -1,0 +1,176 @@
+"""The whole suite as `make run` starts it, for tests that speak to it over HTTP as people and systems do.
+
+`suite` is started once per run: tests that share it carry `@pytest.mark.xdist_group("suite")`, so that one worker runs
+them all. Start it from a fixture that is no coroutine: the suite ends with the thread that started it.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx
+import pytest
+
+from local.stack import Stack
+
+T = TypeVar("T")
+
+SERVICES = ("identity", "notify", "roster")
+# Nothing of the caller's environment may lead the suite to another server or port. Passwords are hashed cheaply, and
+# the jobs of a killed worker are taken up after seconds instead of a minute.
+ENVIRONMENT = {
+    "DATABASE_URL": "",
+    "PORT": "",
+    "MUSTER_FIELD_KEYS": "",
+    "MUSTER_DB_PREFIX": "",
+    "MUSTER_LOG_LEVEL": "INFO",
+    "MUSTER_ARGON2_COST": "low",
+    "MUSTER_JOB_LEASE_SECONDS": "8",
+}
+GONE = (httpx.TransportError,)
+
+
+def start(folder: Path, **environment: str) -> Stack:
+    """A suite of its own, with its state in `folder`; `stop()` it."""
+    return Stack(folder, environment=ENVIRONMENT | environment).start()
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The suite that the end-to-end tests share."""
+    stack = start(tmp_path_factory.mktemp("suite") / ".local")
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+Watch = Callable[[httpx.Response], Awaitable[None]]
+
+
+class Caller:
+    """Somebody who speaks to the gateway; every POST carries an `Idempotency-Key`."""
+
+    def __init__(self, suite: Stack, watch: Watch | None = None, token: str | None = None) -> None:
+        self.suite = suite
+        hooks: dict[str, list[Any]] = {"response": [] if watch is None else [watch]}
+        self.http = httpx.AsyncClient(base_url=suite.url, timeout=20, trust_env=False, event_hooks=hooks)
+        if token is not None:
+            self.http.headers["Authorization"] = f"Bearer {token}"
+
+    async def log_in(self, name: str) -> "Caller":
+        """Become the account `name`, a person or a system; patient while identity is away."""
+        account = self.suite.accounts[name]
+        if "password" in account:
+            body = {"username": account["username"], "password": account["password"]}
+            answer = await self.persist("POST", "/identity/v1/sessions", json=body)
+        else:
+            form = {"grant_type": "client_credentials"} | {n: account[n] for n in ("client_id", "client_secret")}
+            answer = await self.persist("POST", "/identity/v1/token", data=form)
+        assert answer.status_code == 200, answer.text
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return self
+
+    async def send(self, method: str, path: str, *, seen: int | None = None, **how: Any) -> httpx.Response:
+        """One request, whatever comes of it; `seen` is the version for `If-Match`."""
+        headers: dict[str, str] = dict(how.pop("headers", {}))
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        if seen is not None:
+            headers["If-Match"] = f'"{seen}"'
+        return await self.http.request(method, path, headers=headers, **how)
+
+    async def persist(self, method: str, path: str, *, patience: float = 90, **how: Any) -> httpx.Response:
+        """The same request with the same key until there is an answer that is neither 5xx nor "busy"."""
+        if method == "POST":
+            how["headers"] = {"Idempotency-Key": uuid.uuid4().hex} | how.get("headers", {})
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                answer = await self.send(method, path, **how)
+                busy = answer.status_code == 409 and answer.json()["code"] == "idempotency_busy"
+                if answer.status_code < 500 and answer.status_code != 429 and not busy:
+                    return answer
+                told = f"{answer.status_code} {answer.text[:200]}"
+            except GONE as error:
+                told = type(error).__name__
+            assert time.monotonic() < deadline, f"{method} {path}: still {told}"
+            await asyncio.sleep(0.15)
+
+    async def get(self, path: str) -> Any:
+        """The JSON of a GET that succeeds in the end."""
+        answer = await self.persist("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.http.aclose()
+
+
+async def until(what: str, look: Callable[[], Awaitable[T | None]], patience: float = 60) -> T:
+    """Look again and again until there is something."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = await look()
+        if found is not None:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {patience:.0f} s"
+        await asyncio.sleep(0.1)
+
+
+async def ask(url: str, query: str, *arguments: object) -> list[dict[str, Any]]:
+    """The rows of a query, asked past every wall (owner or administrator)."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [dict(row) for row in await connection.fetch(query, *arguments)]
+    finally:
+        await connection.close()
+
+
+async def settled(suite: Stack, patience: float = 60) -> None:
+    """Wait until no service has a job that waits or is being done."""
+
+    async def idle() -> bool | None:
+        for service in SERVICES:
+            # What failed while something was away need not wait for the end of its back-off.
+            await ask(
+                suite.database_url(service),
+                "UPDATE job SET run_at = now() WHERE state = 'ready' AND run_at > now() + interval '1 second'",
+            )
+            waiting = await ask(suite.database_url(service), "SELECT 1 FROM job WHERE state = 'ready' LIMIT 1")
+            if waiting:
+                return None
+        return True
+
+    await until("all jobs done", idle, patience)
+
+
+async def put(url: str, body: Any) -> None:
+    """PUT to one of the two outside systems."""
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+        answer = await client.put(url, content=json.dumps(body, ensure_ascii=False).encode())
+        assert answer.status_code == 200, answer.text
+
+
+async def fetch(url: str) -> bytes:
+    """The body of a GET, whatever its status."""
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+        return (await client.get(url)).content
+
+
+def draftee(national_id: str, student: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+    """The registry's view of a student whom nothing is wrong with."""
+    return {
+        "national_id": national_id,
+        "name": student["name"],
+        "birth_date": student["birth_date"],
+        "household_county_code": student["county_code"],
+        "household_township_code": student["township_code"],
+        "household_since": student["birth_date"],
+    } | facts
