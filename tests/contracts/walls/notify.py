@@ -40,7 +40,7 @@ async def furnish(service: Service) -> World:
         {"message": mine[0], "second": mine[1], "failed": failed},
         people.of_a(),
         others | {"": [("approver of the same county", colleague), *others["approver"]]},
-        people.bad_tokens(people.test_claims()),
+        people.bad_tokens(people.everybody()),
         people.newcomer(),
         [*mine, "approver-1"],
         people.MACHINES,

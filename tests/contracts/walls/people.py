@@ -78,7 +78,7 @@ def bad_tokens(good: dict[str, Any], key: SigningKey = KEY) -> list[tuple[str, d
     return [("none", {}), ("a password", {"Authorization": "Basic YWRtaW46YWRtaW4="}), *bad]
 
 
-def test_claims() -> dict[str, Any]:
+def everybody() -> dict[str, Any]:
     """Claims that the services under test accept, of somebody who holds every role."""
-    found: dict[str, Any] = claims(*sorted(ROLES), org="moi:moi", sub="everybody")
-    return found
+    made: dict[str, Any] = claims(*sorted(ROLES), org="moi:moi", sub="everybody")
+    return made

@@ -22,6 +22,7 @@ _SCHOOL = {"school_code": "0003"}
 _NO_SCHOOL = {"school_code": "9999"}
 _CONTACT = {"name": "王美玲", "phone": "02-3366-2032", "email": "military@ntu.example.test"}
 _PLACE = {"county_code": "66000", "township_code": "66000010", "reason": "戶籍在臺中市"}
+_THERE = {"county_code": "65000", "township_code": "65000010"}
 _LIST = "the Ministry of Education's list of schools is one for the country and the administrator's to keep"
 
 ROWS: dict[str, Row] = {
@@ -96,7 +97,7 @@ async def furnish(service: Service) -> World:
     """A's rosters in every state, and others' beside them, made through the API."""
     county = await rosters.county(service)
     things = await _of_a(county)
-    await _of_others(county)
+    things |= await _of_others(county)
     async with service_owner(service) as owner:
         things["event"] = await owner.fetchval(
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
@@ -113,7 +114,7 @@ async def furnish(service: Service) -> World:
         things,
         people.of_a(),
         people.elsewhere(),
-        people.bad_tokens(people.test_claims()),
+        people.bad_tokens(people.everybody()),
         people.newcomer(),
         sorted(
             {value for row in rows for value in row if value}
@@ -162,18 +163,23 @@ async def _of_a(county: County) -> dict[str, Any]:
     return things
 
 
-async def _of_others(county: County) -> None:
-    """New Taipei decides two rosters, of which one is A's school's; 0025 files in Taipei as well."""
-    there = {"county_code": "65000", "township_code": "65000010"}
-    for school, first in ((NTU, 200), (OTHER_SCHOOL, 210)):
-        for start in (first, first + 5):
-            roster = (await county.post(men(start, 2, **there), who=school))["65000"]
-            await county.do(f"/rosters/{roster}/open", ELSEWHERE)
-            for entry in await county.entries(roster, ELSEWHERE):
-                assert (await county.patch(entry, {"decision": "approved"}, ELSEWHERE)).status_code == 200
-            revision = (await county.get(f"/rosters/{roster}", ELSEWHERE))["revision"]
-            batch = await county.do(f"/rosters/{roster}/batches", ELSEWHERE, {}, revision)
-            approver = people.holder("approver", "65000")
-            await county.do(f"/batches/{batch['id']}/decide", approver, seen=batch["version"])
+async def _of_others(county: County) -> dict[str, Any]:
+    """New Taipei decides rosters, of which some are A's school's, and has one in hand; 0025 files in Taipei too."""
+    for school, first in ((NTU, 200), (NTU, 205), (OTHER_SCHOOL, 210), (OTHER_SCHOOL, 215)):
+        _, batch = await _up_there(county, first, school)
+        await county.do(f"/batches/{batch['id']}/decide", people.holder("approver", "65000"), seen=batch["version"])
     other = (await county.post(men(220, 2), who=OTHER_SCHOOL))["63000"]
     await county.do(f"/rosters/{other}/open", OFFICER)
+    _, batch = await _up_there(county, 230, NTU)
+    roster = (await county.post(men(235, 2, **_THERE)))["65000"]
+    opened = await county.do(f"/rosters/{roster}/open", ELSEWHERE)
+    return {"their_batch": batch["id"], "their_roster": roster, "their_revision": opened["revision"]}
+
+
+async def _up_there(county: County, first: int, school: dict[str, str]) -> tuple[str, Any]:
+    roster = (await county.post(men(first, 2, **_THERE), who=school))["65000"]
+    await county.do(f"/rosters/{roster}/open", ELSEWHERE)
+    for entry in await county.entries(roster, ELSEWHERE):
+        assert (await county.patch(entry, {"decision": "approved"}, ELSEWHERE)).status_code == 200
+    revision = (await county.get(f"/rosters/{roster}", ELSEWHERE))["revision"]
+    return roster, await county.do(f"/rosters/{roster}/batches", ELSEWHERE, {}, revision)
