@@ -5,6 +5,7 @@ from datetime import date
 from local.demo import files
 from local.demo.checks import contains, equal, holds
 from local.demo.client import Actor
+from local.demo.people import make_cast
 from local.demo.scene import (
     CONTACTS,
     NTU,
@@ -24,6 +25,8 @@ from local.demo.scene import (
 )
 from shared.roc import roc_long
 
+PAPER_CSV = "text/csv; charset=big5"
+
 
 async def tell(scene: Scene) -> None:
     """The whole act."""
@@ -31,6 +34,7 @@ async def tell(scene: Scene) -> None:
     await _import_schools(scene, admin)
     await _set_contacts(scene, admin)
     await _set_terms(scene, school, other)
+    await _find_new_men(scene, other)
     await _fill_registry(scene)
     await _decide_the_other_school(scene, admin, other)
 
@@ -72,6 +76,22 @@ async def _set_terms(scene: Scene, school: Actor, other: Actor) -> None:
     )
 
 
+async def _find_new_men(scene: Scene, other: Actor) -> None:
+    """Try the other school's file out; where this suite knows the men of this seed already, take the seed's next."""
+    path = f"/roster/v1/submissions?kind=application&{scene.days.term.query}&dry_run=true"
+    told = 0
+    while True:
+        content = files.paper_csv(scene.cast.other)
+        tried = await other.do("POST", path, content=content, media_type=PAPER_CSV)
+        if tried["already_submitted"] is None:
+            break
+        told += 1
+        scene.cast = make_cast(f"{scene.seed} {told}", scene.days)
+    equal("men in the dry run", (tried["row_count"], [part["headcount"] for part in tried["rosters"]]),
+          (scene.told.other_headcount, [scene.told.other_headcount]))  # fmt: skip
+    scene.teller.step("北科大試送（dry run）：不留存", "the other school tries its file out: nothing is kept")
+
+
 async def _fill_registry(scene: Scene) -> None:
     for stream in ("annotations", "township-reports"):
         _, scene.since[stream] = await scene.world.registry(stream, None)
@@ -102,7 +122,7 @@ async def _set_kind(admin: Actor, kind: str) -> str:
 
 async def _other_school(scene: Scene, other: Actor) -> None:
     told, term, today = scene.told, scene.days.term, scene.days.today.isoformat()
-    taken = await post_roster(other, "application", term, files.paper_csv(scene.cast.other), "text/csv; charset=big5")
+    taken = await post_roster(other, "application", term, files.paper_csv(scene.cast.other), PAPER_CSV)
     equal("the charset that was read", taken["charset"], "cp950")
     equal("rosters of the other school", [(r["county_code"], r["headcount"]) for r in taken["rosters"]],
           [(TAIPEI, told.other_headcount)])  # fmt: skip

@@ -94,7 +94,7 @@ class Maker:
     """Makes men, no two with the same ID or student number."""
 
     def __init__(self, seed: str, days: Days) -> None:
-        self.rng = random.Random(f"muster {seed}")  # noqa: S311 - made-up men, no secrets
+        self.rng = random.Random(f"muster {seed} {days.today}")  # noqa: S311 - made-up men, no secrets
         self.days = days
         self._known: set[str] = set()
         self._number = 0
