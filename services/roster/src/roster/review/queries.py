@@ -76,7 +76,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
             School.name.label("school_name"),
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
             # A tester may move the local clock to a day before the roster came.
-            func.greatest((literal(today) - Roster.received_on).cast(Integer), 0).label("days_waiting"),
+            func.greatest((literal(today) - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
             sums,
             state.label("state"),
         )
