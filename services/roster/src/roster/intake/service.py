@@ -12,6 +12,7 @@ from sqlalchemy import Table, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.bulk import insert_rows
 from roster.hints import service as hints
 from roster.hints.queries import Record
 from roster.intake import queries
@@ -132,9 +133,7 @@ async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> T
 
 async def get_submission(session: AsyncSession, sender: Principal, submission_id: UUID) -> SubmissionOut:
     """One of the school's own submissions; raises 404."""
-    found = await session.scalar(
-        select(Submission).where(Submission.id == submission_id, Submission.school_code == sender.org.code)
-    )
+    found = await session.scalar(select(Submission).where(Submission.id == submission_id, *_own(sender)))
     if found is None:
         raise NOT_FOUND()
     rosters = await queries.rosters_of(session, found.id)
@@ -150,6 +149,11 @@ async def get_submission(session: AsyncSession, sender: Principal, submission_id
         received_at=found.received_at,
         rosters=[SubmittedRoster(id=roster.id, **_part(roster)) for roster in rosters],
     )
+
+
+def _own(sender: Principal) -> tuple[Any, ...]:
+    """The school's own submissions."""
+    return (Submission.school_code == sender.org.code,)
 
 
 def _part(roster: Record) -> dict[str, Any]:
@@ -259,7 +263,7 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted, rea
         ],
     )
     entries = _entries(sender.org.code, rosters, read.rows)
-    await session.execute(insert(_table(Entry)), entries)
+    await insert_rows(session, _table(Entry), entries)
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     for entry in entries:
         by_county[entry["county_code"]].append(entry["id"])

@@ -182,9 +182,9 @@ async def list_batches(
 
 
 @router.get("/batches/{batch_id}", operation_id="get_batch")
-async def get_batch(batch_id: UUID, session: Session, _caller: County, response: Response) -> BatchOut:
+async def get_batch(batch_id: UUID, session: Session, caller: County, response: Response) -> BatchOut:
     """One batch."""
-    batch = await common.batch_out(session, batch_id)
+    batch = await common.batch_out(session, caller, batch_id)
     response.headers.update(etag(batch.version))
     return batch
 

@@ -357,7 +357,7 @@ def upgrade() -> None:
     protect(
         "term",
         "SELECT, INSERT, UPDATE",
-        {"select_all": "true", "school": own_school, "ministry": f"{ministry} AND school_code = '*'"},
+        {"select_national": "school_code = '*'", "school": own_school, "ministry": f"{ministry} AND school_code = '*'"},
     )
 
     judge, deliver, transfer = purpose("judge"), purpose("deliver"), purpose("transfer")

@@ -21,16 +21,18 @@ from shared.problems import NOT_FOUND
 
 
 async def lock_batch(
-    session: AsyncSession, batch_id: UUID, seen: int, action: BatchAction
+    session: AsyncSession, principal: Principal, batch_id: UUID, seen: int, action: BatchAction
 ) -> tuple[Roster, Batch, BatchState]:
     """The batch and its roster, held, and the state `action` leads to.
 
     Raises 404; 409 `batch_closed` when it was recalled, returned or decided meanwhile; 412.
     """
-    roster_id = await session.scalar(select(Batch.roster_id).where(Batch.id == batch_id))
+    roster_id = await session.scalar(
+        select(Batch.roster_id).where(Batch.id == batch_id, *common.own_batches(principal))
+    )
     if roster_id is None:
         raise NOT_FOUND()
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster(session, principal, roster_id)
     batch = await session.scalar(
         select(Batch).where(Batch.id == batch_id).with_for_update().execution_options(populate_existing=True)
     )
@@ -54,7 +56,7 @@ def close(batch: Batch, state: BatchState, principal: Principal) -> None:
 @rule("RO-46", "RO-47")
 async def recall_batch(session: AsyncSession, officer: Principal, batch_id: UUID, seen: int) -> BatchOut:
     """Any case officer of the county takes a batch back until it is decided (seed item 15)."""
-    roster, batch, state = await lock_batch(session, batch_id, seen, BatchAction.RECALL)
+    roster, batch, state = await lock_batch(session, officer, batch_id, seen, BatchAction.RECALL)
     back = await _send_back(session, roster, batch, None, state, None)
     close(batch, state, officer)
     await session.flush()
@@ -63,7 +65,7 @@ async def recall_batch(session: AsyncSession, officer: Principal, batch_id: UUID
         **await facts(session, batch, roster), headcount=len(back), recalled_by=officer.sub
     )
     await events.publish(session, event_types.BATCH_RECALLED, batch_id, data, priority=jobs.URGENT)
-    return await common.batch_out(session, batch_id)
+    return await common.batch_out(session, officer, batch_id)
 
 
 @rule("RO-45", "RO-47")
@@ -75,7 +77,7 @@ async def return_batch(
     The officer's own draft counts again; the approver's stays visible beside it. A batch that loses its last entry is
     returned whole. Raises 404 also for an entry that is not in the batch.
     """
-    roster, batch, state = await lock_batch(session, batch_id, seen, BatchAction.RETURN)
+    roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.RETURN)
     back = await _send_back(session, roster, batch, body.entry_ids, state, body.reason)
     left = await session.scalar(select(func.count()).where(Entry.batch_id == batch_id))
     if left:
@@ -95,7 +97,7 @@ async def return_batch(
         returned_by=approver.sub,
     )
     await events.publish(session, event_types.BATCH_RETURNED, batch_id, data, priority=jobs.URGENT)
-    return await common.batch_out(session, batch_id)
+    return await common.batch_out(session, approver, batch_id)
 
 
 async def _send_back(

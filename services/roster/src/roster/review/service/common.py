@@ -34,15 +34,24 @@ DRAFT_REFUSED = ProblemType("draft_refused", 422, "審查內容不符規定", "T
 Cells = Mapping[Any, Any]
 
 
-async def lock_roster(session: AsyncSession, roster_id: UUID) -> Roster:
+async def lock_roster(session: AsyncSession, principal: Principal, roster_id: UUID) -> Roster:
     """The roster, held to the end of the transaction; 404 for another county's.
 
     Every change of a roster takes this lock first, then batches, then entries: one order, so no deadlock.
     """
-    roster = await session.scalar(select(Roster).where(Roster.id == roster_id).with_for_update())
+    mine = select(Roster).where(Roster.id == roster_id, *own(principal))
+    roster = await session.scalar(mine.with_for_update())
     if roster is None:
         raise NOT_FOUND()
     return roster
+
+
+async def lock_roster_of(session: AsyncSession, principal: Principal, entry_id: UUID) -> Roster:
+    """The roster of an entry, held; 404 for another county's entry."""
+    roster_id = await session.scalar(select(Entry.roster_id).where(Entry.id == entry_id, *own_entries(principal)))
+    if roster_id is None:
+        raise NOT_FOUND()
+    return await lock_roster(session, principal, roster_id)
 
 
 def stored_hints(bodies: list[dict[str, Any]]) -> list[StoredHint]:
@@ -101,6 +110,11 @@ def own_entries(principal: Principal) -> tuple[Any, ...]:
     return (column == principal.org.code,)
 
 
+def own_batches(principal: Principal) -> tuple[Any, ...]:
+    """The county's own batches."""
+    return (Batch.county_code == principal.org.code,)
+
+
 def as_roster(principal: Principal, row: Cells) -> RosterOut:
     """A row of `queries.rosters` as JSON; the proposed number is the county's business."""
     deadline = queries.deadline_of(row)
@@ -118,9 +132,9 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
     )
 
 
-async def batch_out(session: AsyncSession, batch_id: UUID) -> BatchOut:
+async def batch_out(session: AsyncSession, principal: Principal, batch_id: UUID) -> BatchOut:
     """One batch as it stands now; raises 404."""
-    found = await session.execute(select(queries.batches(Batch.id == batch_id)))
+    found = await session.execute(select(queries.batches(Batch.id == batch_id, *own_batches(principal))))
     row = found.mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()

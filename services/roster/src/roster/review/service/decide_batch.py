@@ -48,7 +48,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     notice. Raises 404; 409 when it was closed meanwhile; 412; 403 `four_eyes`; 422 naming each entry whose draft
     cannot stand any longer (a hint may have come since).
     """
-    roster, batch, state = await lock_batch(session, batch_id, seen, BatchAction.DECIDE)
+    roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.DECIDE)
     if not may_decide(batch.submitted_by, approver.sub):
         raise FOUR_EYES()
     today = clock.today()
@@ -95,7 +95,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
         decided_on=today,
     )
     await events.publish(session, event_types.BATCH_DECIDED, batch_id, data, priority=jobs.URGENT)
-    told_batch = await common.batch_out(session, batch_id)
+    told_batch = await common.batch_out(session, approver, batch_id)
     return DecidedBatch(**told_batch.model_dump(), approved=data.approved, rejected=data.rejected, decided_on=today)
 
 

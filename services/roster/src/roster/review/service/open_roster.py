@@ -20,7 +20,7 @@ async def open_roster(session: AsyncSession, officer: Principal, roster_id: UUID
 
     Opening an open roster again changes nothing. A GET never changes a state. Raises 404.
     """
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster(session, officer, roster_id)
     step = TRANSITIONS[EntryState.RECEIVED, EntryAction.OPEN]
     opened = (
         await session.execute(

@@ -155,7 +155,7 @@ async def list_batches(
     limit: int,
 ) -> BatchPage:
     """The county's batches; `state=for_approval` is the approver's work list."""
-    where: list[Any] = [Batch.county_code == principal.org.code]
+    where: list[Any] = [*common.own_batches(principal)]
     if state is not None:
         where.append(Batch.state == state)
     found, next_cursor = await lists.page(

@@ -30,10 +30,7 @@ async def patch_entry(
     Raises 404, 412 when somebody changed it since, 409 when its state does not let this role write, 422 naming every
     reason why the draft cannot stand.
     """
-    roster_id = await session.scalar(select(Entry.roster_id).where(Entry.id == entry_id))
-    if roster_id is None:
-        raise NOT_FOUND()
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster_of(session, reviewer, entry_id)
     row = await _locked(session, entry_id)
     preconditions.require(seen, row["version"])
     sent = patch.model_fields_set
@@ -104,7 +101,7 @@ async def review_many(
 
     `seen` is the roster's revision. Raises 404, 412; 404 too when an entry named is not of this roster.
     """
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster(session, officer, roster_id)
     preconditions.require(seen, roster.revision)
     rows = await _matching(session, roster_id, review.match)
     hints = await queries.hints(session, [row["id"] for row in rows])

@@ -30,7 +30,7 @@ async def submit_batch(
     The proposed number is written into every draft that has none and was not cleared by hand. Raises 404, 412; 422
     naming each entry that is not ready, or when none is.
     """
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster(session, officer, roster_id)
     preconditions.require(seen, roster.revision)
     rows = await _candidates(session, roster_id, body.entry_ids)
     ready, faults = await _split(session, roster, rows)
@@ -74,7 +74,7 @@ async def submit_batch(
         ),
         priority=jobs.URGENT,
     )
-    return await common.batch_out(session, batch.id)
+    return await common.batch_out(session, officer, batch.id)
 
 
 async def facts(session: AsyncSession, batch: Batch, roster: Roster) -> dict[str, Any]:

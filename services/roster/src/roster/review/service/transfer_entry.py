@@ -17,7 +17,7 @@ from shared import audit, clock, preconditions, purposes
 from shared.auth import Principal
 from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
-from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
+from shared.problems import INVALID_CONTENT, Fault
 
 
 @rule("RO-29")
@@ -29,10 +29,7 @@ async def transfer_entry(
     Here it ends `superseded`; there it begins `received`, on the roster of the same submission, which is made if that
     county had none. Raises 404, 412, 409 for another state, 422 for a place that is none or is this county.
     """
-    roster_id = await session.scalar(select(Entry.roster_id).where(Entry.id == entry_id))
-    if roster_id is None:
-        raise NOT_FOUND()
-    roster = await common.lock_roster(session, roster_id)
+    roster = await common.lock_roster_of(session, officer, entry_id)
     found = await session.execute(queries.entries(Entry.id == entry_id).with_for_update())
     row = found.mappings().one()
     preconditions.require(seen, row["version"])
