@@ -93,7 +93,8 @@ async def test_every_decision_is_reported_to_the_township(county, registry, work
     rejection = {"decision": "rejected", "ground": "unseen", "reason": "經函查，學籍已註銷。"}
     await decided(county, men(2, 1), draft=rejection)
     await worker.settle()
-    approved, rejected = (report["data"] for report in await registry.reports())
+    reports = sorted((report["data"] for report in await registry.reports()), key=lambda data: data["national_id"])
+    approved, rejected = reports
     assert approved == {
         "national_id": national_id(1),
         "name": "王小明",
@@ -139,6 +140,32 @@ async def test_extension_and_cessation_modify_and_keep_the_first_number_and_date
         ("modified", "modify", 2),
         ("modified", "modify", 3),
     ]
+
+
+@pytest.mark.rule("RO-49")
+async def test_an_annotation_older_than_this_system_is_modified(county, registry, worker):
+    """The registry holds it, our books do not: the extension keeps its number and date all the same."""
+    before = {
+        "decision_number": "府兵徵字第1130000042號",
+        "issued_on": "2024-10-02",
+        "deferment_from": "2024-10-02",
+        "deferment_until": "2026-06-30",
+        "summary": "113年10月2日核准申請緩徵",
+    }
+    number = national_id(1)
+    await registry.knows({"national_id": number, "annotation": before})
+    roster_id = (await county.post([one_term(1)], "extension"))["63000"]
+    await worker.settle(["registry.lookup"])
+    await county.do(f"/rosters/{roster_id}/open")
+    (entry,) = await county.entries(roster_id)
+    assert (await county.patch(entry, {"decision": "approved"})).status_code == 200
+    batch = await county.submit(roster_id)
+    await county.do(f"/batches/{batch['id']}/decide", APPROVER, seen=batch["version"])
+    await worker.settle()
+    held = (await registry.annotations())[number]["annotation"]
+    assert (held["decision_number"], held["issued_on"]) == ("府兵徵字第1130000042號", "2024-10-02")
+    assert (held["deferment_from"], held["deferment_until"]) == ("2024-10-02", "2027-01-31")
+    assert held["summary"].startswith("113年10月2日核准申請緩徵\n115年")
 
 
 @pytest.mark.rule("RO-50")

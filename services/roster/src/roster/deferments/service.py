@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.deferments.models import Deferment, DefermentChange
 from roster.deferments.rules import Annotation, AnnotationAction, Decided, DefermentAction, Effects, effects
-from roster.hints.model import RegistryStatus
 from roster.intake.rules import CessationReason, RosterKind
-from roster.registry.facts import annotation_of
+from roster.registry.facts import annotation_of, status_of
 
 SUPERSEDED = "superseded"
 
@@ -80,8 +79,7 @@ def _annotation(deferment: Deferment) -> Annotation:
 def foresee(man: Man, man_deferments: Sequence[Deferment]) -> tuple[Deferment | None, Effects]:
     """What the decision will cause, without doing it (RO-53 reads this too)."""
     ours, latest = latest_annotation(man_deferments, man.entry["school_code"], man.registry)
-    status = (man.registry or {}).get("status")
-    return ours, effects(man.kind, man.decided, latest, RegistryStatus(status) if status else None)
+    return ours, effects(man.kind, man.decided, latest, status_of(man.registry or {}))
 
 
 async def apply(session: AsyncSession, men: Sequence[Man]) -> dict[UUID, Outcome]:

@@ -85,15 +85,10 @@ async def undecided_of(session: AsyncSession, men: Collection[bytes]) -> Sequenc
     return await read_all(session, query)
 
 
-async def others_of(session: AsyncSession, entry_ids: Collection[UUID]) -> Sequence[Record]:
-    """The undecided entries, beside `entry_ids` themselves, of the men on `entry_ids`: id, roster_id."""
-    men = select(Entry.national_id_index).where(among(Entry.id, entry_ids))
-    query = (
-        select(Entry.id, Entry.roster_id)
-        .where(Entry.national_id_index.in_(men), ~among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
-        .order_by(Entry.id)
-    )
-    return await read_all(session, query)
+async def men_on(session: AsyncSession, entry_ids: Collection[UUID]) -> set[bytes]:
+    """The blind indexes of the men on these entries."""
+    found = await session.scalars(select(Entry.national_id_index).where(among(Entry.id, entry_ids)))
+    return set(found)
 
 
 async def deferments_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:

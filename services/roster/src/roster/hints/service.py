@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import select, text, update
+from sqlalchemy import Table, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.bulk import insert_rows
 from roster.hints import queries
 from roster.hints.case import lay_out
 from roster.hints.hint import Hint
@@ -28,6 +28,7 @@ from roster.hints.model import (
     School,
     Student,
 )
+from roster.hints.models import EntryHint
 from roster.hints.queries import Record
 from roster.hints.rules import judge
 from roster.intake.deadlines import cessation_deadline
@@ -44,18 +45,8 @@ from shared.periods import Deadline
 REJUDGE = "hints.rejudge"
 _CHUNK = 1_000
 
-_MARK = text(
-    "UPDATE entry SET judged_at = now(), last_day = j.last_day"
-    " FROM unnest(CAST(:entries AS uuid[]), CAST(:days AS date[])) AS j (id, last_day) WHERE entry.id = j.id"
-)
+_MARK = text("UPDATE entry SET judged_at = now(), last_day = :last_day WHERE id = ANY(CAST(:entries AS uuid[]))")
 _FORGET = text("DELETE FROM entry_hint WHERE entry_id = ANY(CAST(:entries AS uuid[]))")
-_STORE = text(
-    "INSERT INTO entry_hint (entry_id, position, school_code, county_code, rule, code, severity, visible_to_school,"
-    " law_version, body) SELECT entry_id, position, school_code, county_code, rule, code, severity,"
-    " visible_to_school, law_version, body FROM jsonb_to_recordset(CAST(:hints AS jsonb)) AS h (entry_id uuid,"
-    " position integer, school_code text, county_code text, rule text, code text, severity text,"
-    " visible_to_school boolean, law_version date, body jsonb)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +92,8 @@ class Rejudge:
         told = {UUID(entry_id) for entry_id in job.payload["entry_ids"]}
         async with self.database.transaction(Context.system("roster")) as session:
             await purposes.assume(session, "judge", "job", job.id)
-            others = await queries.others_of(session, told)
-            rosters = {row.id: row.roster_id for row in others}
+            men = await queries.men_on(session, told)
+            rosters = {row.id: row.roster_id for row in await queries.undecided_of(session, men) if row.id not in told}
             held = select(Roster.id).where(queries.among(Roster.id, set(rosters.values()))).order_by(Roster.id)
             await session.execute(held.with_for_update())
             found = await _judge(session, list(rosters), clock.today())
@@ -126,7 +117,7 @@ async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) 
         facts = await queries.facts_of(session, [row.id for row in rows])
         known = await queries.bodies_of(session, [row.id for row in rows if row.judged_at is not None])
         fresh: list[_Fresh] = []
-        last_days: list[date | None] = []
+        last_days: dict[date | None, list[UUID]] = defaultdict(list)
         for row in rows:
             answer = facts.get(row.id)
             heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
@@ -134,12 +125,16 @@ async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) 
             school = await schools.of(row)
             history = histories.get(row.id, NO_HISTORY)
             hints = judge(student, school, history, heard, filing, today)
-            last_days.append(lay_out(student, school, history, heard, filing, today, AgeRule.YEAR_END).last_day)
+            case = lay_out(student, school, history, heard, filing, today, AgeRule.YEAR_END)
+            last_days[case.last_day].append(row.id)
             bodies = [hint.as_dict() for hint in hints]
             if row.judged_at is None or known.get(row.id, []) != bodies:
                 fresh.append((row, hints, bodies))
         await _store(session, fresh)
-        await session.execute(_MARK, {"entries": [row.id for row in rows], "days": last_days})
+        # A statement for each of the few days. A join with a list of them would be planned badly: row-level security
+        # makes PostgreSQL expect a single entry, and so compare all with all.
+        for last_day, ids in last_days.items():
+            await session.execute(_MARK, {"entries": ids, "last_day": last_day})
         changed.update(row.id for row, *_ in fresh)
     return Judged(frozenset(changed), frozenset(elsewhere))
 
@@ -169,8 +164,9 @@ async def _store(session: AsyncSession, fresh: Sequence[_Fresh]) -> None:
         for row, found, bodies in fresh
         for position, (hint, body) in enumerate(zip(found, bodies, strict=True))
     ]
-    if hints:
-        await session.execute(_STORE, {"hints": msgspec.json.encode(hints).decode()})
+    table = EntryHint.__table__
+    assert isinstance(table, Table)
+    await insert_rows(session, table, hints)
 
 
 class _Schools:

@@ -53,16 +53,22 @@ class Facts(msgspec.Struct):
         return kept
 
 
+def status_of(stored: Mapping[str, Any]) -> RegistryStatus | None:
+    """The man's standing in a stored answer; None for one that this release does not know, as for one not given."""
+    status = stored.get("status")
+    return RegistryStatus(status) if status in _STATUSES else None
+
+
 @rule("RO-18")
 def for_judging(as_of: datetime, known: bool, stored: Mapping[str, Any]) -> RegistryFacts:
-    """A stored answer as the legal tests read it. A status that this release does not know is "not answered"."""
+    """A stored answer as the legal tests read it."""
     if not known:
         return RegistryFacts(as_of, known=False)
     facts = msgspec.convert(stored, Facts)
     order, annotation = facts.induction_order, facts.annotation
     return RegistryFacts(
         as_of,
-        status=RegistryStatus(facts.status) if facts.status in _STATUSES else None,
+        status=status_of(stored),
         birth_date=facts.birth_date,
         county_code=facts.household_county_code,
         household_since=facts.household_since,

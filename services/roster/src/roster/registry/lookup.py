@@ -4,7 +4,7 @@ IDs are opened in one transaction, the question is asked in none, the answer is 
 the job: a worker that dies in between leaves the job as it was, and asking again does no harm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints import service as hints
-from roster.hints.queries import UNDECIDED, among, read_all
+from roster.hints.queries import UNDECIDED, Record, among, read_all
 from roster.intake.models import Entry, Roster
 from roster.registry.client import Answer, RegistryClient
 from shared import clock, jobs, purposes
@@ -22,9 +22,8 @@ from shared.law import rule
 
 _KEEP = text(
     "INSERT INTO registry_fact (entry_id, county_code, as_of, known, facts)"
-    " SELECT e.id, e.county_code, :as_of, f.known, f.facts"
-    " FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS f (entry_id uuid, known boolean, facts jsonb)"
-    " JOIN entry e ON e.id = f.entry_id"
+    " SELECT entry_id, county_code, :as_of, known, facts FROM jsonb_to_recordset(CAST(:facts AS jsonb))"
+    " AS f (entry_id uuid, county_code text, known boolean, facts jsonb)"
     " ON CONFLICT (entry_id) DO UPDATE SET as_of = excluded.as_of, known = excluded.known, facts = excluded.facts"
     " WHERE registry_fact.as_of <= excluded.as_of"
 )
@@ -44,36 +43,37 @@ class Lookup:
         async with self.database.transaction(Context.system("roster")) as session:
             await purposes.assume(session, "judge", "job", job.id)
             men = await _men(session, entry_ids)
-        answer = await self.registry.lookup(sorted(set(men.values()))) if men else None
+        answer = await self.registry.lookup(sorted({man.national_id for man in men})) if men else None
         async with self.database.transaction(Context.system("roster")) as session:
             if answer is not None:
                 await purposes.assume(session, "judge", "job", job.id)
-                await _take(session, list(men), men, answer)
+                await _take(session, men, answer)
             await jobs.finish(session, job)
 
 
-async def _men(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The national ID on each entry that is not decided yet."""
-    query = select(Entry.id, Entry.national_id).where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
-    return {row.id: row.national_id for row in await read_all(session, query)}
+async def _men(session: AsyncSession, entry_ids: Sequence[UUID]) -> Sequence[Record]:
+    """Each entry that is not decided yet, with its man's national ID."""
+    columns = (Entry.id, Entry.roster_id, Entry.county_code, Entry.national_id)
+    query = select(*columns).where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED)).order_by(Entry.id)
+    return await read_all(session, query)
 
 
-async def _take(session: AsyncSession, entry_ids: Sequence[UUID], men: Mapping[UUID, str], answer: Answer) -> None:
+async def _take(session: AsyncSession, men: Sequence[Record], answer: Answer) -> None:
     """Store the answer, judge by it, and count it as a change of the rosters it concerns."""
-    rosters = select(Entry.roster_id).where(among(Entry.id, entry_ids))
-    held = select(Roster.id).where(Roster.id.in_(rosters)).order_by(Roster.id).with_for_update()
-    locked = list(await session.scalars(held))
+    rosters = among(Roster.id, {man.roster_id for man in men})
+    await session.execute(select(Roster.id).where(rosters).order_by(Roster.id).with_for_update())
     facts = []
-    for entry_id in entry_ids:
-        found = answer.men[men[entry_id]]
+    for man in men:
+        found = answer.men[man.national_id]
         facts.append(
             {
-                "entry_id": entry_id,
+                "entry_id": man.id,
+                "county_code": man.county_code,
                 "known": found is not None,
                 "facts": {} if found is None else found.as_json(),
             }
         )
     await session.execute(_KEEP, {"as_of": answer.as_of, "facts": msgspec.json.encode(facts).decode()})
-    await session.execute(update(Roster).where(among(Roster.id, locked)).values(revision=Roster.revision + 1))
-    judged = await hints.judge_entries(session, entry_ids, today=clock.today())
+    await session.execute(update(Roster).where(rosters).values(revision=Roster.revision + 1))
+    judged = await hints.judge_entries(session, [man.id for man in men], today=clock.today())
     await hints.announce(session, judged.elsewhere)
