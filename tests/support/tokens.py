@@ -11,7 +11,7 @@ KEYS = StaticKeys(KeySet([KEY.public()]))
 
 
 def claims(*roles: str, org: str = "county:63000", sub: str | None = None, client: bool = False, **changes):
-    """The claims of a token good for ten minutes; `changes` replaces members (None removes one)."""
+    """The claims of a token good for longer than any run of the tests; `changes` replaces members (None removes one)."""
     now = int(time.time())
     org_type, _, code = org.partition(":")
     made = {
@@ -25,7 +25,7 @@ def claims(*roles: str, org: str = "county:63000", sub: str | None = None, clien
         "jti": uuid.uuid4().hex,
         "iat": now - 1,
         "nbf": now - 1,
-        "exp": now + 600,
+        "exp": now + 86_400,
     }
     if client:
         made["client_id"] = made["sub"]

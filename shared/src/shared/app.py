@@ -1,6 +1,7 @@
 """What every service is made of: health, metrics, problems, request ids, OpenAPI; `create_service` puts it together."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,14 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import crypto, http, logs, metrics, problems, validation
 from shared.auth import Requires, current_principal
-from shared.db import Context, Database
+from shared.db import Context, Database, is_away
 from shared.guard import LIMIT_KEY, TYPES_KEY
 from shared.problems import ProblemError
 from shared.settings import Settings
@@ -29,11 +30,15 @@ from shared.tokens import HttpKeys, KeySource, Verifier
 
 log = logs.get(__name__)
 RETRY_AFTER = {"Retry-After": "2"}
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_UUID = re.compile(rb"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class Telemetry:
-    """Outermost: gives each request an id, counts and times it by route template, logs it without personal data."""
+    """Outermost: gives each request an id, counts and times it by route template, logs it without personal data, and
+    answers what nobody else has answered: 503 when the database is away, else 500.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -44,11 +49,12 @@ class Telemetry:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if 8 <= len(given) <= 64 and given.replace("-", "").isalnum() else uuid.uuid4().hex
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        # In this form only, as at the gateway: free text could carry a person's number into every log.
+        request_id = given.decode() if _UUID.fullmatch(given) else str(uuid.uuid4())
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status = 500
+        status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -59,13 +65,32 @@ class Telemetry:
 
         try:
             await self.app(scope, receive, answer)
+        except Exception as error:
+            problem = _unanswered(error)
+            if status:
+                # Half an answer is out: only breaking the connection tells that the rest is missing.
+                raise
+            await problem_response(problem, Request(scope))(scope, receive, answer)
         finally:
+            # Whatever a client calls its method or path, the labels stay few.
+            method = scope["method"] if scope["method"] in METHODS else "other"
             route = getattr(scope.get("route"), "path", "unmatched")
             elapsed = time.perf_counter() - started
-            metrics.REQUESTS.labels(scope["method"], route, status).inc()
-            metrics.LATENCY.labels(scope["method"], route).observe(elapsed)
+            metrics.REQUESTS.labels(method, route, status).inc()
+            metrics.LATENCY.labels(method, route).observe(elapsed)
             if route not in ("/healthz", "/readyz", "/metrics"):
-                log.info("request", method=scope["method"], route=route, status=status, ms=int(elapsed * 1000))
+                log.info("request", method=method, route=route, status=status, ms=int(elapsed * 1000))
+
+
+def _unanswered(error: Exception) -> ProblemError:
+    if isinstance(error, ClientDisconnect):
+        # Nobody is there to read it; it is counted as the client's doing.
+        return problems.BAD_SYNTAX()
+    if is_away(error):
+        log.warning("database_unavailable", error=type(error).__name__)
+        return problems.UNAVAILABLE(headers=RETRY_AFTER)
+    log.error("internal_error", exc_info=error)
+    return problems.INTERNAL()
 
 
 def problem_response(error: ProblemError, request: Request) -> Response:
@@ -90,27 +115,19 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED, 400: problems.BAD_SYNTAX}
-    kind = known.get(error.status_code, problems.BAD_SYNTAX if error.status_code < 500 else problems.INTERNAL)
-    return problem_response(kind(headers=dict(error.headers or {})), request)
+    if error.status_code == 404:
+        return problem_response(problems.NOT_FOUND(), request)
+    if error.status_code == 405:
+        return problem_response(problems.METHOD_NOT_ALLOWED(headers={"Allow": _allowed(request)}), request)
+    return problem_response(problems.BAD_SYNTAX(), request)
 
 
-def _database_is_away(error: BaseException) -> bool:
-    if isinstance(error, PoolTimeout | ConnectionError | InterfaceError | OperationalError | TimeoutError):
-        return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-async def _on_database(request: Request, error: Exception) -> Response:
-    if _database_is_away(error):
-        log.warning("database_unavailable", error=type(error).__name__)
-        return problem_response(problems.UNAVAILABLE(headers=RETRY_AFTER), request)
-    return await _on_error(request, error)
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    log.error("internal_error", exc_info=error)
-    return problem_response(problems.INTERNAL(), request)
+def _allowed(request: Request) -> str:
+    """The methods of all routes on this path; Starlette names those of the first only."""
+    routes = request.app.router.routes
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    found = (m for m, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes))
+    return ", ".join(found)
 
 
 def create_service(
@@ -150,7 +167,16 @@ def create_service(
                 await stack.enter_async_context(lifespan(app))
             yield
 
-    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=run, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="0.1.0",
+        lifespan=run,
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would be made of the Host header, which the client wrote.
+        redirect_slashes=False,
+    )
     app.state.settings = settings
     app.state.database = database
     app.state.keys = source
@@ -159,9 +185,6 @@ def create_service(
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    for kind in (DBAPIError, PoolTimeout, ConnectionError, TimeoutError):
-        app.add_exception_handler(kind, _on_database)
-    app.add_exception_handler(Exception, _on_error)
     app.include_router(_operations(app, source))
     for router in routers:
         app.include_router(router)

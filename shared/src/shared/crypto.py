@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeDecorator
 
 NONCE = 12
+TAG = 16
 INDEX_BYTES = 16
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 class FieldKeyError(RuntimeError):
@@ -32,13 +35,16 @@ class KeyRing:
     """The keys of encrypted columns: `active` encrypts, every key of `keys` opens, `index` finds."""
 
     active: str
-    keys: dict[str, bytes]
-    index: bytes
+    # Kept out of repr(): a ring must not tell its keys to a log or a failing test.
+    keys: dict[str, bytes] = field(repr=False)
+    index: bytes = field(repr=False)
     _ciphers: dict[str, AESGCMSIV] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.active not in self.keys:
             raise FieldKeyError("The active field key is not among the keys.")
+        if not all(_KEY_ID.fullmatch(key_id) for key_id in self.keys):
+            raise FieldKeyError("A field key's id is 1 to 40 of A-Z, a-z, 0-9, '_', '.', '-'.")
         if any(len(k) != 32 for k in (*self.keys.values(), self.index)):
             raise FieldKeyError("Field keys must be 32 bytes, base64-encoded.")
         for key_id, key in self.keys.items():
@@ -66,7 +72,9 @@ class KeyRing:
 
     def decrypt(self, sealed: bytes, context: str) -> bytes:
         """The value sealed for `context`; raises `FieldKeyError` when no key opens it there."""
-        cut = 1 + sealed[0]
+        cut = 1 + (sealed[0] if sealed else 0)
+        if len(sealed) < cut + NONCE + TAG:
+            raise FieldKeyError(f"A stored value of {context} is cut short.")
         cipher = self._ciphers.get(sealed[1:cut].decode("ascii", "replace"))
         if cipher is None:
             raise FieldKeyError("A stored value was sealed with a field key that is not in the ring.")
@@ -109,7 +117,11 @@ def load(document: str, directory: str) -> KeyRing:
         raise FieldKeyError(
             "No field keys: set MUSTER_FIELD_KEYS, or MUSTER_FIELD_KEYS_DIR to a folder with field.json."
         )
-    return KeyRing.parse(path.read_text())
+    try:
+        document = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FieldKeyError(f"{path} cannot be read ({type(error).__name__}).") from None
+    return KeyRing.parse(document)
 
 
 class Encrypted(TypeDecorator[str]):
@@ -132,18 +144,26 @@ class Encrypted(TypeDecorator[str]):
 
 
 _PROBE = b"muster field key probe"
+# The index key's row; no key's id has a colon.
+_INDEX = ":index"
 
 
 async def check_keys(session: AsyncSession) -> None:
-    """Refuse to go on with a ring that cannot open what this database holds.
+    """Refuse to go on with a ring that cannot open, or cannot find, what this database holds.
 
-    Every key that ever encrypted here has left a probe in `field_key_probe`; each must open. The active key leaves
-    its own. Raises `FieldKeyError`.
+    Every key that ever encrypted here has left a probe in `field_key_probe`; each must open. The index key has left
+    what it makes of a fixed text; under another one, people stored here would no longer be found. The active key and
+    the index key leave their own. Raises `FieldKeyError`.
     """
     keys = ring()
-    for sealed in (await session.execute(text("SELECT probe FROM field_key_probe"))).scalars():
-        keys.decrypt(sealed, "field_key_probe.probe")
+    probes = {_INDEX: keys.blind_index(_PROBE.decode(), "probe")}
+    for key_id, probe in (await session.execute(text("SELECT key_id, probe FROM field_key_probe"))).all():
+        if key_id != _INDEX:
+            keys.decrypt(probe, "field_key_probe.probe")
+        elif not hmac.compare_digest(probe, probes[_INDEX]):
+            raise FieldKeyError("The index key is not the one under which this database was filled.")
+    probes[keys.active] = keys.encrypt(_PROBE, "field_key_probe.probe")
     await session.execute(
         text("INSERT INTO field_key_probe (key_id, probe) VALUES (:id, :probe) ON CONFLICT DO NOTHING"),
-        {"id": keys.active, "probe": keys.encrypt(_PROBE, "field_key_probe.probe")},
+        [{"id": key_id, "probe": probe} for key_id, probe in probes.items()],
     )

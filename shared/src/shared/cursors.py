@@ -26,8 +26,8 @@ _NONCE = 12
 
 
 def bound_to(*parts: object) -> str:
-    """What a cursor is bound to: organisation, list, filters, order."""
-    return msgspec.json.encode([str(p) for p in parts]).decode()
+    """What a cursor is bound to: organisation, list, filters, order. None is not the text "None"."""
+    return msgspec.json.encode([None if p is None else str(p) for p in parts]).decode()
 
 
 def seal(position: Mapping[str, Any], bound: str) -> str:

@@ -7,10 +7,13 @@ with `set_config(…, true)`, so they end with the transaction and cannot leak t
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from socket import gaierror
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request
 from sqlalchemy import MetaData, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -23,6 +26,13 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+# Seconds that a request waits for a connection; then it is told to come back.
+PATIENCE_SECONDS = 2
+# SQLSTATE classes and codes after which the same request may well succeed: connection lost, out of resources, shut
+# down or started up, statement or lock time-out, deadlock, idle in transaction.
+_PASSING = ("08", "53", "57", "55P03", "40", "25P03")
 
 
 class Base(DeclarativeBase):
@@ -73,12 +83,14 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=5,
+            pool_timeout=PATIENCE_SECONDS,
             pool_pre_ping=True,
             # Values never reach a log or a traceback: they may be national IDs.
             hide_parameters=True,
             connect_args={
-                "timeout": 5,
+                "timeout": PATIENCE_SECONDS,
+                # For a server that no longer answers at all; one that does ends statements earlier itself.
+                "command_timeout": 40,
                 "server_settings": {
                     "application_name": application,
                     "statement_timeout": "30000",
@@ -99,6 +111,17 @@ class Database:
     async def close(self) -> None:
         """Give the connections back."""
         await self.engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` says that the database cannot be reached or cannot go on just now, and not that we erred."""
+    if isinstance(error, PoolTimeout | ConnectionError | TimeoutError | gaierror):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # SQLAlchemy wraps the driver's errors, except those of opening a connection.
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_PASSING)
 
 
 async def set_context(session: AsyncSession, context: Context) -> None:

@@ -28,6 +28,8 @@ from shared.settings import Settings
 
 MEDIA_TYPE = "application/cloudevents+json"
 DELIVER = "event.deliver"
+# A receiver may be away over a long weekend: a try every five minutes for a good week.
+PATIENCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ async def publish(
         DELIVER,
         [(f"{event_id}:{receiver}", {"to": receiver, "event": event}) for receiver in kind.to],
         priority=priority,
+        max_attempts=PATIENCE,
     )
     return event_id
 
@@ -108,6 +111,7 @@ def deliverer(settings: Settings, client: http.AsyncClient, tokens: http.Service
         if response.status_code in (408, 409, 425, 429) or response.status_code >= 500:
             raise jobs.RetryLater(f"answered {response.status_code}")
         if response.status_code in (401, 403):
+            tokens.forget()
             raise jobs.RetryLater(f"answered {response.status_code}: check this service's client")
         if response.status_code >= 300:
             raise jobs.GiveUp(f"refused with {response.status_code}")

@@ -1,12 +1,14 @@
 """The door of every route: a body is read once, whole or not at all, and JSON means one thing only.
 
 `GuardedRoute` refuses bodies over the route's limit (413), a content type the route does not take (415), and JSON
-that is not UTF-8, repeats a member name, holds NaN or Infinity, half a surrogate pair or NUL, or nests deeper than
-32 (400), before any other code sees it.
+that is not UTF-8, repeats a member name, holds NaN, Infinity or a number that becomes it, half a surrogate pair or
+NUL, or nests deeper than 32 (400), before any other code sees it. Nor does NUL come in by the address.
 """
 
 import json
-from collections.abc import Callable, Coroutine
+import math
+import re
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -18,7 +20,7 @@ DEFAULT_LIMIT = 1_048_576
 MAX_DEPTH = 32
 LIMIT_KEY = "x-body-limit"
 TYPES_KEY = "x-body-types"
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class JsonError(ValueError):
@@ -41,41 +43,64 @@ def _constant(_name: str) -> Any:
     raise JsonError("數值不得為 NaN 或 Infinity", "NaN and Infinity are not JSON numbers.")
 
 
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise JsonError("數值過大", "A number is too large.")
+    return value
+
+
 def strict_json(body: bytes) -> Any:
     """The value of a JSON document; raises `JsonError`."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise JsonError("JSON 必須為 UTF-8 編碼", "JSON must be UTF-8.") from None
-    depth = deepest = 0
-    # A cheap upper bound: brackets inside strings count too, and 32 levels leave room for them.
-    for char in body.translate(None, delete=_NOT_BRACKETS):
-        if char in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    if deepest > MAX_DEPTH:
-        raise JsonError("JSON 巢狀層數過深", "The JSON is nested too deeply.")
     try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
-        # Half a surrogate pair arrives by escape only, and does not encode; NUL neither stores nor prints.
-        json.dumps(value, ensure_ascii=False).encode()
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
     except JsonError:
         raise
-    except UnicodeEncodeError:
-        raise JsonError("文字含有不完整的字元", "A text holds half a surrogate pair.") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
         raise JsonError("無法解析的 JSON", "This is not JSON.") from None
-    if "\\u0000" in text:
-        raise JsonError("文字不得含有 NUL 字元", "NUL must not stand in a text.")
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [item for inner in level for item in _items(inner) if isinstance(item, dict | list)]
+    if level:
+        raise _too_deep()
+    # NUL and half a surrogate pair arrive by escape only.
+    if "\\u" in text:
+        for found in _texts(value):
+            if bad := _NO_TEXT.search(found):
+                if bad[0] == "\x00":
+                    raise JsonError("文字不得含有 NUL 字元", "NUL must not stand in a text.")
+                raise JsonError("文字含有不完整的字元", "A text holds half a surrogate pair.")
     return value
+
+
+def _items(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        # Of an object: its names, then its values.
+        yield from (text for item in value for text in _texts(item))
+        if isinstance(value, dict):
+            yield from (text for item in value.values() for text in _texts(item))
+
+
+def _too_deep() -> JsonError:
+    return JsonError("JSON 巢狀層數過深", "The JSON is nested too deeply.")
 
 
 async def read_limited(request: Request, limit: int) -> bytes:
     """The whole body, at most `limit` bytes; raises 413 as soon as it is known to be longer."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
     chunks: list[bytes] = []
     size = 0
@@ -109,19 +134,30 @@ class GuardedRoute(APIRoute):
         types: tuple[str, ...] = tuple(extra.get(TYPES_KEY, ("application/json",)))
 
         async def guarded(request: Request) -> Response:
+            if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+                # PostgreSQL stores no NUL and refuses to compare with one.
+                raise BAD_SYNTAX(detail="網址不得含有 NUL 字元。", detail_en="NUL must not stand in an address.")
             body = await read_limited(request, limit)
             request._body = body
             if body:
-                media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-                if media not in types:
-                    raise UNSUPPORTED_TYPE(
-                        detail=f"請以 {'、'.join(types)} 送出。", detail_en=f"Send {' or '.join(types)}."
-                    )
+                _check_type(request, types, json_only=has_model)
                 if has_model:
                     try:
                         request._json = strict_json(body)
                     except JsonError as error:
-                        raise BAD_SYNTAX(detail=error.reason, detail_en=error.reason_en) from None
+                        raise BAD_SYNTAX(detail=f"{error.reason}。", detail_en=error.reason_en) from None
             return await handler(request)
 
         return guarded
+
+
+def _check_type(request: Request, types: tuple[str, ...], *, json_only: bool) -> None:
+    """Raise 415 for another media type or a compressed body, and for JSON in another character set than UTF-8."""
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media.strip().lower() not in types:
+        raise UNSUPPORTED_TYPE(detail=f"請以 {'、'.join(types)} 送出。", detail_en=f"Send {' or '.join(types)}.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UNSUPPORTED_TYPE(detail="請勿壓縮請求內容。", detail_en="Send the body uncompressed.")
+    charset = parameters.lower().replace(" ", "").replace('"', "")
+    if json_only and "charset=" in charset and "charset=utf-8" not in charset:
+        raise UNSUPPORTED_TYPE(detail="JSON 必須為 UTF-8 編碼。", detail_en="JSON must be UTF-8.")

@@ -1,5 +1,6 @@
 """Calls to other systems: the one import site of httpx, and the tokens that services show each other."""
 
+import asyncio
 import time
 
 import httpx
@@ -34,23 +35,32 @@ class ServiceTokens:
         self._http = http
         self._token = ""
         self._until = 0.0
+        self._asking = asyncio.Lock()
 
     async def headers(self) -> dict[str, str]:
-        """The `Authorization` header to send; raises `HTTPError` while identity cannot be reached."""
-        if time.monotonic() >= self._until:
-            response = await self._http.post(
-                f"{self._settings.identity_url}/identity/v1/token",
-                data={
-                    "grant_type": "client_credentials",
-                    "client_id": self._settings.client_id,
-                    "client_secret": self._settings.client_secret.get_secret_value(),
-                },
-            )
-            response.raise_for_status()
-            answer = response.json()
-            self._token = answer["access_token"]
-            self._until = time.monotonic() + max(answer["expires_in"] - 60, 1)
+        """The `Authorization` header to send; raises `HTTPError` while identity gives none."""
+        async with self._asking:
+            if time.monotonic() >= self._until:
+                await self._ask()
         return {"Authorization": f"Bearer {self._token}"}
+
+    def forget(self) -> None:
+        """The token was refused: ask for another at the next call."""
+        self._until = 0.0
+
+    async def _ask(self) -> None:
+        response = await self._http.post(
+            f"{self._settings.identity_url}/identity/v1/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": self._settings.client_id,
+                "client_secret": self._settings.client_secret.get_secret_value(),
+            },
+        )
+        response.raise_for_status()
+        answer = response.json()
+        self._token = answer["access_token"]
+        self._until = time.monotonic() + max(answer["expires_in"] - 60, 1)
 
 
 async def fetch(http: httpx.AsyncClient, url: str) -> bytes:

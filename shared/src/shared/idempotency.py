@@ -2,13 +2,15 @@
 
 Every POST that creates or moves something takes `Idempotency-Key`. Key, business rows and outbox rows are one
 transaction. Before the work an advisory lock on (caller, route, key) is tried; who does not get it is told 409. Only
-2xx answers are kept (encrypted): a refused request may be mended and sent under the same key.
+2xx answers are kept (encrypted): a refused request may be mended and sent under the same key. Of the key and the
+request only keyed digests are kept: what a client chose to write into them cannot be read, nor guessed, from a row.
 
     async def open_roster(once: Once, …) -> Response:
         return await once.run(lambda: service.open_roster(session, …))
 """
 
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -73,17 +75,16 @@ class OnceRunner:
 
     async def _fingerprint(self) -> bytes:
         request = self._request
-        digest = hashlib.sha256()
-        for part in (
-            request.method,
-            request.scope["path"],
-            request.scope["query_string"].decode("latin-1"),
-            request.headers.get("if-match", ""),
-            request.headers.get("content-type", ""),
-        ):
-            digest.update(part.encode() + b"\x00")
-        digest.update(await request.body())
-        return digest.digest()
+        head = msgspec.json.encode(
+            [
+                request.scope["path"],
+                request.scope["query_string"],
+                request.headers.get("if-match"),
+                request.headers.get("content-type"),
+            ]
+        )
+        # A list's text ends where it ends: nothing of the head can be taken for the body.
+        return _digest(head + await request.body())
 
     async def run(
         self,
@@ -96,10 +97,10 @@ class OnceRunner:
         Raises 409 while the same key is being worked on, 422 when it stands for another request.
         """
         fingerprint = await self._fingerprint()
-        owner = {"sub": self._sub, "route": self._route, "key": self._key}
+        owner = {"sub": self._sub, "route": self._route, "key": _digest(self._key.encode()).hex()}
         locked = await self._session.scalar(
             text("SELECT pg_try_advisory_xact_lock(hashtextextended(:all, 0))"),
-            {"all": "\x1f".join(("idempotency", self._sub, self._route, self._key))},
+            {"all": "\x1f".join(("idempotency", *owner.values()))},
         )
         if not locked:
             raise IDEMPOTENCY_BUSY(headers={"Retry-After": "1"})
@@ -135,6 +136,10 @@ class OnceRunner:
                 },
             )
         return _response(body, reply.status, reply.headers)
+
+
+def _digest(value: bytes) -> bytes:
+    return hmac.digest(crypto.ring().derive("idempotency"), value, hashlib.sha256)
 
 
 def _response(body: bytes, status: int, headers: dict[str, str]) -> Response:

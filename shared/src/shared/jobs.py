@@ -8,6 +8,7 @@ idempotent.
 """
 
 import asyncio
+import contextlib
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,11 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import logs, metrics
 from shared.db import Context, Database
+from shared.ids import mask_ids_in
 
 log = logs.get(__name__)
 
 LEASE_SECONDS = 60
 MAX_BACKOFF_SECONDS = 300
+LONGEST_PAUSE_SECONDS = 2.0
 URGENT, NORMAL, BULK = 10, 100, 200
 
 
@@ -59,12 +62,13 @@ _INSERT = text(
 )
 
 _CLAIM = text(
-    "UPDATE job SET owner = :owner, attempts = attempts + 1,"
-    " lease_until = now() + make_interval(secs => :lease)"
-    " WHERE id IN (SELECT id FROM job WHERE state = 'ready' AND run_at <= now()"
+    # Materialized: as a plain subquery it could be run again and lock more than the limit.
+    "WITH due AS MATERIALIZED (SELECT id FROM job WHERE state = 'ready' AND run_at <= now()"
     "  AND (lease_until IS NULL OR lease_until < now())"
     "  ORDER BY priority, run_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, kind, payload, attempts, max_attempts"
+    " UPDATE job SET owner = :owner, attempts = attempts + 1, lease_until = now() + make_interval(secs => :lease)"
+    " FROM due WHERE job.id = due.id"
+    " RETURNING job.id, kind, payload, attempts, max_attempts, priority, run_at"
 )
 
 _FINISH = text(
@@ -90,7 +94,11 @@ async def enqueue(
     delay_seconds: int = 0,
     max_attempts: int = 20,
 ) -> None:
-    """Ask for one job in this transaction; a waiting job of the same `kind` and `key` is not doubled."""
+    """Ask for one job in this transaction.
+
+    While a job of the same `kind` and `key` waits or runs, no second is made: `key` names the work itself (a
+    decision's id), never a subject to be looked at again, for what runs may have looked already.
+    """
     await enqueue_many(
         session,
         kind,
@@ -113,7 +121,6 @@ async def enqueue_many(
     """Ask for many jobs of one kind, `(key, payload)` each, in one statement."""
     if not items:
         return
-
     await session.execute(
         _INSERT,
         {
@@ -162,46 +169,80 @@ class Worker:
         self.batch = batch
         self.idle_seconds = idle_seconds
         self.lease_seconds = lease_seconds
-        self.owner = uuid.uuid4()
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        # Set when there is a reason to look at the table at once: to stop, or because much of what ran has ended.
+        self._wake = asyncio.Event()
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`."""
-        self._stopping.set()
+        self._stopping = True
+        self._wake.set()
 
     async def run(self) -> None:
-        """Claim and run until `stop`. A database that is away is waited for, without spinning."""
+        """Claim and run until `stop`. A database that is away is waited for, without spinning.
+
+        At most `batch` jobs run at a time; a slow one holds its own place only.
+        """
+        running: set[asyncio.Task[None]] = set()
+
+        def ended(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            # Not at each: claiming one by one would cost a transaction a job.
+            if len(running) <= self.batch // 2:
+                self._wake.set()
+
         pause = self.idle_seconds
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._wake.clear()
             try:
-                worked = await self.run_once()
-                pause = 0.0 if worked else self.idle_seconds
+                jobs = await self._claim(self.batch - len(running))
+                pause = self.idle_seconds
             except Exception as error:
                 log.warning("worker_database_unavailable", error=type(error).__name__)
-                pause = min(max(pause, 0.2) * 2, 5.0)
-            if pause:
-                try:
-                    await asyncio.wait_for(self._stopping.wait(), pause)
-                except TimeoutError:
-                    continue
+                jobs = []
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            for job in jobs:
+                task = asyncio.create_task(self._run(job))
+                running.add(task)
+                task.add_done_callback(ended)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+        await asyncio.gather(*running)
 
     async def run_once(self) -> int:
         """Claim one batch and run it; the number of jobs taken."""
-        async with self.database.transaction(self.context) as session:
-            rows = (
-                await session.execute(_CLAIM, {"owner": self.owner, "lease": self.lease_seconds, "limit": self.batch})
-            ).all()
-        jobs = [Job(r.id, r.kind, r.payload, r.attempts, r.max_attempts, self.owner) for r in rows]
+        jobs = await self._claim(self.batch)
         await asyncio.gather(*(self._run(job) for job in jobs))
         return len(jobs)
 
+    async def _claim(self, limit: int) -> list[Job]:
+        if not limit:
+            return []
+        # An owner for each claim: a job that this very worker takes up again is fenced off from its own first try.
+        owner = uuid.uuid4()
+        async with self.database.transaction(self.context) as session:
+            rows = await session.execute(_CLAIM, {"owner": owner, "lease": self.lease_seconds, "limit": limit})
+            # What an UPDATE returns stands in no order.
+            due = sorted(rows.all(), key=lambda r: (r.priority, r.run_at, r.id))
+        return [Job(r.id, r.kind, r.payload, r.attempts, r.max_attempts, owner) for r in due]
+
     async def _run(self, job: Job) -> None:
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(job=job.id, job_kind=job.kind, attempt=job.attempts)
+        structlog.contextvars.bind_contextvars(request_id=f"job-{job.id}", job_kind=job.kind, attempt=job.attempts)
+        try:
+            await self._try(job)
+        except Exception as error:
+            # How it ended could not be written down: the lease runs out and the job is taken up again.
+            log.warning("job_end_not_recorded", error=type(error).__name__)
+
+    async def _try(self, job: Job) -> None:
         handler = self.handlers.get(job.kind)
         try:
             if handler is None:
                 raise GiveUp(f"No handler for {job.kind}.")
+            if job.attempts > 2 * job.max_attempts:
+                # Never seen to fail, and yet never done: each try has taken its worker with it.
+                raise GiveUp("Every worker that tried it died.")
             async with asyncio.timeout(self.lease_seconds * 0.8):
                 await handler(job)
             async with self.database.transaction(self.context) as session:
@@ -223,7 +264,7 @@ class Worker:
                         "owner": job.owner,
                         "dead": isinstance(error, GiveUp),
                         "delay": backoff_seconds(job.attempts),
-                        "error": reason[:500],
+                        "error": mask_ids_in(reason)[:500],
                     },
                 )
             ).scalar()

@@ -5,10 +5,12 @@ messages of libraries that we do not write ourselves. Tracebacks name classes an
 places only.
 """
 
+import contextlib
 import logging
 import sys
 import traceback
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -20,7 +22,7 @@ def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return mask_ids_in(value)
     if isinstance(value, dict):
-        return {k: _masked(v) for k, v in value.items()}
+        return {mask_ids_in(str(k)): _masked(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(v) for v in value]
     if value is None or isinstance(value, bool | int | float):
@@ -31,16 +33,22 @@ def _masked(value: Any) -> Any:
 def _frames(error: BaseException) -> list[str]:
     lines: list[str] = []
     seen: set[int] = set()
-    step: BaseException | None = error
-    while step is not None and id(step) not in seen:
+    steps = [error]
+    while steps:
+        step = steps.pop(0)
+        if id(step) in seen:
+            continue
         seen.add(id(step))
         kind = f"{type(step).__module__}.{type(step).__qualname__}"
         state = getattr(step, "sqlstate", None)
         lines.append(f"{kind} sqlstate={state}" if state else kind)
-        lines += [
-            f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(step.__traceback__)
-        ]
-        step = step.__cause__ or step.__context__
+        # Not extract_tb: it reads the source of every frame, which nobody asks for here.
+        walked = traceback.walk_tb(step.__traceback__)
+        lines += [f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}" for frame, line in walked]
+        if isinstance(step, BaseExceptionGroup):
+            steps += step.exceptions
+        if (before := step.__cause__ or step.__context__) is not None:
+            steps.append(before)
     return lines
 
 
@@ -61,6 +69,21 @@ def mask_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -
     return {key: _masked(value) for key, value in event.items()}
 
 
+class _Output(logging.StreamHandler[TextIO]):
+    """Standard output; what cannot be written is told by its place, never shown, as the standard library would."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """A line without the message and its arguments."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(f'{{"level":"error","event":"log_line_lost","at":"{record.module}:{record.lineno}"}}\n')
+
+
+def _first_line(record: logging.LogRecord) -> bool:
+    # asyncio adds the repr of tasks, and with it their exceptions' words; the traceback is ours to tell.
+    record.msg, record.args = record.getMessage().partition("\n")[0], ()
+    return True
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send our logs and those of all libraries to standard output as JSON, masked, with `service` bound."""
     before: list[Any] = [
@@ -75,7 +98,10 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Whatever the locale says, and whatever half characters a message holds.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    handler = _Output(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,
@@ -95,8 +121,11 @@ def configure(service: str, level: str = "INFO") -> None:
         logger.handlers[:] = []
         logger.propagate = True
     # These narrate every request with its full address; what we want to know of a call we log ourselves.
-    for name in ("httpx", "httpcore", "aiosmtplib", "asyncio", "aiohttp.access"):
+    for name in ("httpx", "httpcore", "aiosmtplib", "asyncio", "aiohttp.access", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    asyncio = logging.getLogger("asyncio")
+    asyncio.removeFilter(_first_line)
+    asyncio.addFilter(_first_line)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -80,10 +80,11 @@ def run_env() -> None:
     settings = context.config
 
     def migrate(connection: sa.Connection) -> None:
-        connection.execute(sa.text("SET lock_timeout = '5s'"))
         connection.execute(sa.text("SET statement_timeout = '10min'"))
         # Two starters at once: the second waits here and then finds nothing left to do.
         connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('muster.migrations'))"))
+        # Only now, for it would end that waiting too: what is in use is not to be queued up behind a migration.
+        connection.execute(sa.text("SET lock_timeout = '5s'"))
         connection.commit()
         context.configure(connection=connection, transaction_per_migration=False)
         with context.begin_transaction():

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from shared.ids import mask_ids_in
+
 MAX_LISTED = 1_000
 MEDIA_TYPE = "application/problem+json"
 
@@ -75,7 +77,7 @@ class ProblemType:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ProblemError(Exception):
     """A refusal on its way to the client; the transaction it interrupts is rolled back."""
 
@@ -91,14 +93,16 @@ class ProblemError(Exception):
         return f"{self.type.status} {self.type.code}"
 
     def document(self, instance: str) -> dict[str, Any]:
-        """The problem document; `instance` is the path of the request. At most 1,000 faults are listed."""
+        """The problem document; `instance` is the path of the request, at most 2,000 characters of it, without
+        anybody's number. At most 1,000 faults are listed.
+        """
         body: dict[str, Any] = {
             "type": f"urn:muster:problem:{self.type.code}",
             "title": self.type.title,
             "title_en": self.type.title_en,
             "status": self.type.status,
             "code": self.type.code,
-            "instance": instance,
+            "instance": mask_ids_in(instance)[:2_000],
             "errors": [{k: v for k, v in asdict(fault).items() if v is not None} for fault in self.errors[:MAX_LISTED]],
             "error_count": self.error_count,
         }

@@ -10,7 +10,25 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
 from pydantic.json_schema import WithJsonSchema
 
-from shared.roc import DateTextError, parse_date
+from shared.roc import DateTextCode, DateTextError, parse_date
+
+_DATE_TEXTS: dict[DateTextCode, tuple[str, str]] = {
+    "date_format": ("應為日期文字，例如 2026-09-18 或 115/09/18", "A date is needed, such as 2026-09-18 or 115/09/18"),
+    "date_impossible": ("沒有這一天", "There is no such day"),
+    "roc_year_zero": ("民國紀年自元年起，沒有 0 年", "The ROC calendar has no year 0"),
+}
+
+
+class ContentError(ValueError):
+    """What a validator of ours says of a value, in zh-TW and English; shown to the client, so never quote the value.
+
+    The words of any other exception are not passed on: a library's may hold the input.
+    """
+
+    def __init__(self, message: str, message_en: str) -> None:
+        super().__init__(message_en)
+        self.message = message
+        self.message_en = message_en
 
 
 class In(BaseModel):
@@ -25,41 +43,43 @@ class Out(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-def _bool(value: Any) -> Any:
-    if not isinstance(value, bool):
-        raise ValueError("true or false is needed")
-    return value
-
-
 def _local_date(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if not isinstance(value, str):
-        raise ValueError("a date as text is needed, such as 2026-09-18 or 115/09/18")
+        raise ContentError(*_DATE_TEXTS["date_format"])
     try:
         return parse_date(value)
     except DateTextError as error:
-        raise ValueError(f"not a date ({error.code})") from None
+        raise ContentError(*_DATE_TEXTS[error.code]) from None
 
 
 def _instant(value: Any) -> Any:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("an instant with its zone is needed, such as 2026-09-18T08:00:00+08:00")
-    return value
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            # The calendar's first and last day have no UTC everywhere: found out here, not by the database.
+            value.astimezone(UTC)
+            return value
+    except (ValueError, OverflowError):
+        pass
+    raise ContentError(
+        "應為含時區的時刻，例如 2026-09-18T08:00:00+08:00",
+        "An instant with its zone is needed, such as 2026-09-18T08:00:00+08:00",
+    )
 
 
 def _clean(value: str) -> str:
     # PostgreSQL stores no NUL, and a lone surrogate is no character: neither may come this far.
     if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("a control character or half a character stands in the text")
+        raise ContentError("文字含有 NUL 或不完整的字元", "NUL or half a character stands in the text")
     return value
 
 
-# Strict for this one alone: no bool, no text, no 1.0; a validator of our own would keep bounds out of the OpenAPI.
+# Strict for these alone: no bool, no text, no 1.0; a validator of our own would keep bounds out of the OpenAPI.
 Int = Annotated[int, Strict()]
-Bool = Annotated[bool, BeforeValidator(_bool)]
+Bool = Annotated[bool, Strict()]
 LocalDate = Annotated[
     date,
     BeforeValidator(_local_date),

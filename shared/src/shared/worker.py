@@ -2,21 +2,29 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Mapping
 
 from shared import crypto, events, http, jobs, logs
+from shared.clock import ClockError
 from shared.db import Context, Database
-from shared.settings import ServiceName, Settings, load
+from shared.settings import ServiceName, Settings, SettingsError, load
 
 Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Handler]]
 
 
 def main(service: ServiceName, handlers: Handlers) -> None:
-    """Run the jobs of `service`, event delivery included, until SIGTERM or SIGINT; what is in hand is finished."""
-    settings = load(service)
-    logs.configure(f"{service}-worker", settings.log_level)
-    crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
-    asyncio.run(_run(settings, handlers))
+    """Run the jobs of `service`, event delivery included, until SIGTERM or SIGINT; what is in hand is finished.
+
+    Exits with 1 and one line when it cannot start as it is set up.
+    """
+    try:
+        settings = load(service)
+        logs.configure(f"{service}-worker", settings.log_level)
+        crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
+        asyncio.run(_run(settings, handlers))
+    except (SettingsError, ClockError, crypto.FieldKeyError) as error:
+        sys.exit(str(error))
 
 
 async def _run(settings: Settings, handlers: Handlers) -> None:
@@ -27,6 +35,7 @@ async def _run(settings: Settings, handlers: Handlers) -> None:
         database,
         settings.service,
         {events.DELIVER: events.deliverer(settings, client, tokens), **handlers(settings, database, client)},
+        lease_seconds=settings.job_lease_seconds,
     )
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
