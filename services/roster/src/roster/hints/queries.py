@@ -1,13 +1,11 @@
 """What judging reads of entries, rosters, deferments and the registry's answers, and the hints it left behind."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    ColumnExpressionArgument,
     Executable,
     LargeBinary,
     Row,
@@ -21,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from roster.deferments.models import Deferment
-from roster.hints.hint import Severity
 from roster.hints.models import EntryHint
 from roster.intake.models import Entry, Roster
 from roster.reference.models import School
@@ -41,16 +38,6 @@ _JUDGED = (
     Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
     Entry.judged_at, Roster.kind, Roster.academic_year, Roster.term, Roster.received_on, Roster.deadline,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StoredHintRow:
-    """A stored hint: what deciding asks of it (`review.rules.HintRef`), and the whole of it as JSON."""
-
-    code: str
-    rule: str
-    severity: Severity
-    body: dict[str, Any]
 
 
 async def read_all(session: AsyncSession, query: Executable) -> Sequence[Record]:
@@ -113,24 +100,12 @@ async def facts_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[U
 
 async def bodies_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, list[dict[str, Any]]]:
     """The stored hints of entries as JSON, in their order; entries without any are left out."""
-    bodies: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await _stored(session, among(EntryHint.entry_id, entry_ids)):
-        bodies.setdefault(row.entry_id, []).append(row.body)
-    return bodies
-
-
-async def hints_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, list[StoredHintRow]]:
-    """The stored hints of entries, in their order, as far as row-level security shows them to the caller."""
-    found: dict[UUID, list[StoredHintRow]] = {entry_id: [] for entry_id in entry_ids}
-    for row in await _stored(session, among(EntryHint.entry_id, entry_ids)):
-        found[row.entry_id].append(StoredHintRow(row.code, row.rule, Severity(row.severity), row.body))
-    return found
-
-
-async def _stored(session: AsyncSession, where: ColumnExpressionArgument[bool]) -> Sequence[Record]:
     query = (
-        select(EntryHint.entry_id, EntryHint.code, EntryHint.rule, EntryHint.severity, EntryHint.body)
-        .where(where)
+        select(EntryHint.entry_id, EntryHint.body)
+        .where(among(EntryHint.entry_id, entry_ids))
         .order_by(EntryHint.entry_id, EntryHint.position)
     )
-    return await read_all(session, query)
+    bodies: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await read_all(session, query):
+        bodies.setdefault(row.entry_id, []).append(row.body)
+    return bodies
