@@ -1,0 +1,155 @@
+"""What is left after the murders, and everything that is wrong with it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from local.stack import Stack
+from tests.support.smoke import Case
+from tests.support.suite import SERVICES, ask, fetch
+
+Row = dict[str, Any]
+# Who is written to of each batch: two approvers who want mail when it comes up, the school's person when it is decided.
+MAILS = {"muster.roster.batch.submitted.v1": 2, "muster.roster.batch.decided.v1": 1}
+
+
+@dataclass
+class Aftermath:
+    """Everything that was kept, told and sent, read past every wall."""
+
+    submissions: list[Row]
+    entries: list[Row]
+    batches: list[Row]
+    decisions: list[Row]
+    deferments: list[Row]
+    jobs: list[Row]
+    taken: list[Row]
+    messages: list[Row]
+    mails: list[Row]
+    annotations: list[Row]
+    reports: list[Row]
+
+
+async def look(suite: Stack) -> Aftermath:
+    """Read it all."""
+    roster, notify = suite.database_url("roster"), suite.database_url("notify")
+    kept = {
+        name: [{key: _plain(value) for key, value in row.items()} for row in await ask(roster, query)]
+        for name, query in (
+            ("submissions", "SELECT id, row_count FROM submission"),
+            ("entries", "SELECT id, roster_id, row_no, national_id_index AS man, state, batch_id FROM entry"),
+            ("batches", "SELECT id, roster_id, state FROM batch"),
+            ("decisions", "SELECT id, entry_id, batch_id, decision FROM decision"),
+            ("deferments", "SELECT decision_id, deferment_id FROM deferment_change"),
+        )
+    }
+    jobs = [
+        {"service": service, **row}
+        for service in SERVICES
+        for row in await ask(
+            suite.database_url(service),
+            "SELECT kind, state, last_error, payload -> 'event' ->> 'id' AS event,"
+            " payload -> 'event' ->> 'source' AS source FROM job",
+        )
+    ]
+    messages = await ask(notify, "SELECT id::text, recipient, event_type, about::text, state FROM message")
+    mails = [
+        {"id": mail["headers"]["Message-ID"].strip("<>").partition("@")[0], "to": mail["to"]}
+        for mail in msgspec.json.decode(await fetch(f"{suite.mail_url}/messages"))
+    ]
+    return Aftermath(
+        **kept,
+        jobs=jobs,
+        taken=await ask(notify, "SELECT source, id AS event FROM inbox_event"),
+        messages=messages,
+        mails=mails,
+        annotations=await _all(f"{suite.registry_url}/v1/annotations"),
+        reports=await _all(f"{suite.registry_url}/v1/township-reports"),
+    )
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value if value is None else str(value)
+
+
+async def _all(url: str) -> list[Row]:
+    items: list[Row] = msgspec.json.decode(await fetch(url))["items"]
+    return items
+
+
+def faults(cases: list[Case], found: Aftermath) -> list[str]:
+    """Everything acknowledged that is lost, everything that was done twice, everything that was never done."""
+    return [
+        *_of_rosters(cases, found),
+        *_of_decisions(cases, found),
+        *_of_the_registry(cases, found),
+        *_of_jobs_and_events(found),
+        *_of_mail(cases, found),
+    ]
+
+
+def _differ(what: str, wanted: Iterable[Any], there: Iterable[Any]) -> Iterator[str]:
+    """Lost, doubled and unasked-for things, each counted as often as it stands there."""
+    told, kept = Counter(wanted), Counter(there)
+    yield from (f"{what} lost: {thing}" for thing in told - kept)
+    yield from (f"{what} doubled or unasked for: {thing}" for thing in kept - told)
+
+
+def _of_rosters(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    yield from _differ("submission", (case.submission for case in cases), (row["id"] for row in found.submissions))
+    headcounts = Counter(row["roster_id"] for row in found.entries)
+    for case in cases:
+        for county, roster in case.rosters.items():
+            men = sum(man.county_code == county for man in case.men)
+            if headcounts[roster] != men:
+                yield f"entry lost or doubled: roster {roster} has {headcounts[roster]} of {men}"
+    men_twice = Counter((row["roster_id"], row["man"]) for row in found.entries)
+    yield from (f"entry doubled: {who}" for who, count in men_twice.items() if count > 1)
+
+
+def _of_decisions(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    yield from _differ("batch", (case.batch for case in cases), (row["id"] for row in found.batches))
+    yield from (f"batch left {row['state']}: {row['id']}" for row in found.batches if row["state"] != "decided")
+    decided = [row["id"] for row in found.entries if row["state"] == "decided"]
+    yield from _differ("decision", decided, (row["entry_id"] for row in found.decisions))
+    told = [
+        (case.batch, decision)
+        for case in cases
+        for decision, men in (("approved", case.approved), ("rejected", case.rejected))
+        for _ in men
+    ]
+    yield from _differ("decision", told, ((row["batch_id"], row["decision"]) for row in found.decisions))
+    approved = [row["id"] for row in found.decisions if row["decision"] == "approved"]
+    yield from _differ("deferment", approved, (row["decision_id"] for row in found.deferments))
+    twice = Counter(row["deferment_id"] for row in found.deferments)
+    yield from (f"deferment doubled: {which}" for which, count in twice.items() if count > 1)
+
+
+def _of_the_registry(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    approved = [man for case in cases for man in case.approved]
+    told = ((item["national_id"], step["event_id"]) for item in found.annotations for step in item["history"])
+    yield from _differ("annotation", approved, (man for man, _event in told))
+    yield from (f"annotation lost: {i['national_id']}" for i in found.annotations if i["annotation"] is None)
+    everybody = [*approved, *(man for case in cases for man in case.rejected)]
+    yield from _differ("township report", everybody, (report["data"]["national_id"] for report in found.reports))
+
+
+def _of_jobs_and_events(found: Aftermath) -> Iterator[str]:
+    for job in found.jobs:
+        if job["state"] != "done":
+            yield f"job {job['state']}: {job['service']} {job['kind']} {job['last_error']}"
+    sent = ((job["source"], job["event"]) for job in found.jobs if job["event"] is not None)
+    yield from _differ("event", sent, ((row["source"], row["event"]) for row in found.taken))
+
+
+def _of_mail(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    told = [(case.batch, kind) for case in cases for kind, count in MAILS.items() for _ in range(count)]
+    yield from _differ("message", told, ((row["about"], row["event_type"]) for row in found.messages))
+    twice = Counter((row["recipient"], row["about"], row["event_type"]) for row in found.messages)
+    yield from (f"message doubled: {which}" for which, count in twice.items() if count > 1)
+    yield from (f"message {row['state']}: {row['id']}" for row in found.messages if row["state"] != "sent")
+    # A mail may go out again under its own Message-ID, by which the receiver knows it; never under another.
+    yield from _differ("mail", {row["id"] for row in found.messages}, {mail["id"] for mail in found.mails})

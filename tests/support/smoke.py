@@ -1,0 +1,251 @@
+"""Work under murder: clients that never give up, somebody who kills what they work with, and a look at what is left.
+
+`Load` posts rosters, reviews, submits and decides them through the gateway, each POST with one `Idempotency-Key`
+however often it has to be sent, and writes down what was acknowledged. `Murderer` kills processes and database
+connections meanwhile.
+"""
+
+import asyncio
+import random
+import signal
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import httpx
+
+from local.children import alive
+from local.demo.days import plan
+from local.demo.files import api_csv, table
+from local.demo.people import Maker, Man
+from local.stack import Stack
+from shared import clock
+from tests.support.rosters import SCHOOLS
+from tests.support.suite import Caller, put, settled, until
+
+CSV = {"Content-Type": "text/csv"}
+TAIPEI, NEW_TAIPEI = "63000", "65000"
+_MOST_CASES = 120
+
+
+@dataclass
+class Sent:
+    """A POST that was acknowledged: sent again as it was, it must be answered as it was."""
+
+    who: str
+    path: str
+    how: dict[str, Any]
+    answer: Any
+
+
+@dataclass
+class Case:
+    """One roster from post to decision, as far as the clients were told that it got."""
+
+    men: list[Man]
+    submission: str = ""
+    rosters: dict[str, str] = field(default_factory=dict)
+    batch: str = ""
+    approved: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
+
+
+class Load:
+    """Several clients at work until `stop` is set; each finishes what it has begun."""
+
+    def __init__(self, suite: Stack, seed: str) -> None:
+        self.suite = suite
+        self.days = plan(clock.today())
+        make = Maker(seed, self.days)
+        self._waiting = [
+            Case([*(make.man(TAIPEI) for _ in range(3)), make.man(NEW_TAIPEI)]) for _ in range(_MOST_CASES)
+        ]
+        self.cases: list[Case] = []
+        self.sent: list[Sent] = []
+        self.people: dict[str, Caller] = {}
+        self.stop = asyncio.Event()
+
+    async def prepare(self) -> None:
+        """Everybody logs in; the schools, the term and the registry's population are there."""
+        # Notify learns by events whom it is to tell of a batch.
+        await settled(self.suite)
+        for name in ("admin", "sis_ntu", "county_taipei_officer", "county_taipei_approver"):
+            self.people[name] = await Caller(self.suite).log_in(name)
+        admin = self.people["admin"]
+        taken = await admin.persist("POST", "/roster/v1/schools/imports", content=SCHOOLS.encode(), headers=CSV)
+        assert taken.status_code == 200, taken.text
+        deadline = {"registration_deadline": self.days.term.registration_deadline.isoformat()}
+        kept = await admin.persist("PUT", f"/roster/v1/terms/{self.days.term.path}", json=deadline)
+        assert kept.status_code == 200, kept.text
+        men = [man.draftee() for case in self._waiting for man in case.men]
+        await put(f"{self.suite.registry_url}/v1/draftees", men)
+
+    async def close(self) -> None:
+        """Everybody goes home."""
+        for caller in self.people.values():
+            await caller.http.aclose()
+
+    async def work(self, clients: int) -> None:
+        """Case after case by so many clients at once."""
+        await asyncio.gather(*(self._client() for _ in range(clients)))
+
+    async def _client(self) -> None:
+        while self._waiting and not self.stop.is_set():
+            case = self._waiting.pop()
+            self.cases.append(case)
+            await self._post(case)
+            entries = await self._checked(case)
+            await self._review(case, entries)
+            await self._decide(case, [entry["id"] for entry in entries])
+
+    async def _do(self, who: str, path: str, **how: Any) -> httpx.Response:
+        how["headers"] = {"Idempotency-Key": uuid.uuid4().hex} | how.get("headers", {})
+        answer = await self.people[who].persist("POST", f"/roster/v1{path}", **how)
+        if answer.is_success:
+            self.sent.append(Sent(who, path, how, answer.json()))
+        return answer
+
+    async def _post(self, case: Case) -> None:
+        path = f"/submissions?kind=application&{self.days.term.query}"
+        body = api_csv(table(case.men))
+        answer = await self._do("sis_ntu", path, content=body, headers=CSV)
+        assert answer.status_code in (200, 201), answer.text
+        made = answer.json()
+        case.submission, case.rosters = made["id"], {r["county_code"]: r["id"] for r in made["rosters"]}
+        # The same content under another key is the same submission.
+        again = await self._do("sis_ntu", path, content=body, headers=CSV)
+        assert (again.status_code, again.json()["id"]) == (200, case.submission), again.text
+
+    async def _checked(self, case: Case) -> list[dict[str, Any]]:
+        """The entries of Taipei once the registry has answered for all; opened."""
+        roster = case.rosters[TAIPEI]
+        opened = await self._do("county_taipei_officer", f"/rosters/{roster}/open")
+        assert opened.status_code == 200, opened.text
+
+        async def answered() -> list[dict[str, Any]] | None:
+            page = await self.people["county_taipei_officer"].get(f"/roster/v1/rosters/{roster}/entries")
+            items: list[dict[str, Any]] = page["items"]
+            return items if all(item["registry"] is not None for item in items) else None
+
+        return await until(f"the registry's answer for {roster}", answered, 90)
+
+    async def _at_revision(self, roster: str, act: str, body: dict[str, Any]) -> Any:
+        """A POST that states the roster's revision; read again whenever somebody else was faster."""
+        while True:
+            seen = (await self.people["county_taipei_officer"].get(f"/roster/v1/rosters/{roster}"))["revision"]
+            answer = await self._do("county_taipei_officer", f"/rosters/{roster}/{act}", json=body, seen=seen)
+            if answer.status_code != 412:
+                assert answer.is_success, answer.text
+                return answer.json()
+
+    async def _review(self, case: Case, entries: list[dict[str, Any]]) -> None:
+        roster = case.rosters[TAIPEI]
+        every = {"match": {"entry_ids": [entry["id"] for entry in entries]}, "set": {"decision": "approved"}}
+        done = await self._at_revision(roster, "reviews", every)
+        assert done["changed"] == len(entries), done
+        # A PATCH has no key: who does not know whether it was done looks.
+        officer, path = self.people["county_taipei_officer"], f"/roster/v1/entries/{entries[0]['id']}"
+        draft = {"decision": "rejected", "ground": "unseen", "reason": "查無在學紀錄"}
+        while (entry := await officer.get(path))["draft"]["decision"] != "rejected":
+            answer = await officer.persist("PATCH", path, json=draft, seen=entry["version"])
+            assert answer.status_code in (200, 412), answer.text
+        case.rejected = {entries[0]["national_id"]}
+        case.approved = {entry["national_id"] for entry in entries[1:]}
+
+    async def _decide(self, case: Case, entry_ids: list[str]) -> None:
+        batch = await self._at_revision(case.rosters[TAIPEI], "batches", {"entry_ids": entry_ids})
+        path = f"/batches/{batch['id']}/decide"
+        decided = await self._do("county_taipei_approver", path, seen=batch["version"])
+        assert decided.status_code == 200, decided.text
+        assert (decided.json()["approved"], decided.json()["rejected"]) == (len(case.approved), len(case.rejected))
+        case.batch = batch["id"]
+
+    async def differing_replays(self) -> list[str]:
+        """Every acknowledged POST once more: what is not answered as it was."""
+        wrong = []
+        for sent in self.sent:
+            again = await self.people[sent.who].persist("POST", f"/roster/v1{sent.path}", **sent.how)
+            if not again.is_success or again.json() != sent.answer or "Idempotent-Replayed" not in again.headers:
+                wrong.append(f"replay differs: {sent.path} {again.status_code}")
+        return wrong
+
+
+class Murderer:
+    """Kills one process or database connection after another; the supervisor brings the processes back.
+
+    The next process is killed only when the one before is at work again: where all are dead all the time, nothing is
+    done that could be lost.
+    """
+
+    PAGES: Mapping[str, str] = {name: name for name in ("gateway", "identity", "notify", "roster", "registry")} | {
+        "mail-sink": "mail"
+    }
+    WORKERS = ("identity-worker", "notify-worker", "roster-worker")
+
+    def __init__(self, suite: Stack, seed: str) -> None:
+        self.suite = suite
+        self.connections = 0
+        self.processes: list[str] = []
+        self._rng = random.Random(seed)
+        self._killed: dict[str, int] = {}
+        self._next: list[str] = []
+
+    async def rage(self, seconds: float, pause: float, enough: Callable[[], bool], at_most: float) -> None:
+        """Kill somebody every `pause` seconds for `seconds`, and on until it is enough or `at_most` are over.
+
+        PostgreSQL itself is spared, its connections are not.
+        """
+        began = time.monotonic()
+        admin = await asyncpg.connect(self.suite.admin_url)
+        try:
+            while (so_far := time.monotonic() - began) < seconds or (so_far < at_most and not enough()):
+                await asyncio.sleep(pause * self._rng.uniform(0.6, 1.4))
+                if self._rng.random() < 0.3 or not await self.are_back():
+                    await self._kill_connection(admin)
+                else:
+                    self._kill_process()
+        finally:
+            await admin.close()
+
+    async def _kill_connection(self, admin: asyncpg.Connection) -> None:
+        killed = await admin.fetchval(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE usename LIKE '%\\_app' ORDER BY (state = 'active') DESC, random() LIMIT 1"
+        )
+        self.connections += bool(killed)
+
+    def _kill_process(self) -> None:
+        if not self._next:
+            # Everybody's turn comes, the roster service's and its worker's twice.
+            self._next = [*self.PAGES, *self.WORKERS, "roster", "roster-worker"]
+            self._rng.shuffle(self._next)
+        name = self._next.pop()
+        self._killed = {name: self.suite.kill(name, signal.SIGKILL)}
+        self.processes.append(name)
+
+    async def are_back(self) -> bool:
+        """Whether whoever was killed last runs again and answers."""
+        pids = self.suite.pids
+        if not all(alive(pids.get(name, 0)) and pids[name] != old for name, old in self._killed.items()):
+            return False
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
+                for name in self._killed.keys() & self.PAGES.keys():
+                    port = self.suite.ports[self.PAGES[name]]
+                    if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code != 200:
+                        return False
+        except httpx.TransportError:
+            return False
+        return True
+
+    async def all_back(self) -> None:
+        """Wait until everybody is there again and answers."""
+        self._killed = dict.fromkeys((*self.PAGES, *self.WORKERS), 0)
+
+        async def back() -> bool | None:
+            return await self.are_back() or None
+
+        await until("everybody back", back, 90)
