@@ -11,7 +11,7 @@ KEYS = StaticKeys(KeySet([KEY.public()]))
 
 
 def claims(*roles: str, org: str = "county:63000", sub: str | None = None, client: bool = False, **changes):
-    """The claims of a token good for longer than any run of the tests; `changes` replaces members (None removes one)."""
+    """The claims of a token good for longer than any test run; `changes` replaces members (None removes one)."""
     now = int(time.time())
     org_type, _, code = org.partition(":")
     made = {
