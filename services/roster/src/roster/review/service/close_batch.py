@@ -127,14 +127,21 @@ async def _send_back(
     if entry_ids is not None and len(rows) != len(set(entry_ids)):
         raise NOT_FOUND()
     ids = [row.id for row in rows]
-    # The approver's draft as it stood when the entry left this batch.
-    approver_draft = select(Entry.approver_draft).where(Entry.id == BatchEntry.entry_id).scalar_subquery()
-    await session.execute(
-        update(BatchEntry)
-        .where(BatchEntry.batch_id == batch.id, BatchEntry.entry_id.in_(ids))
-        .values(left_as=state.value, reason=reason, approver_draft=approver_draft)
-    )
+    await leave(session, batch, ids, state, reason)
     if roster.proposed_number is None:
         roster.proposed_number = await numbers.allocate(session, roster.county_code)
     roster.revision += 1
     return ids
+
+
+async def leave(
+    session: AsyncSession, batch: Batch, entry_ids: Sequence[UUID], left_as: BatchState, reason: str | None
+) -> None:
+    """Note in the batch's history how entries left it, with the approver's draft as it stood then (RO-44)."""
+    # Asked for each row by its key: joined, PostgreSQL expects a single row behind row-level security and loops.
+    approver_draft = select(Entry.approver_draft).where(Entry.id == BatchEntry.entry_id).scalar_subquery()
+    await session.execute(
+        update(BatchEntry)
+        .where(BatchEntry.batch_id == batch.id, BatchEntry.entry_id.in_(entry_ids))
+        .values(left_as=left_as.value, reason=reason, approver_draft=approver_draft)
+    )

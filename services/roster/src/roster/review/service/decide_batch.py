@@ -1,6 +1,7 @@
 """核定: the approver's final act (seed step 15). Everything it fixes is fixed in one transaction (RO-48)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -17,9 +18,10 @@ from roster.intake.models import Entry, Roster
 from roster.intake.rules import CessationReason, RosterKind
 from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
 from roster.review import drafts, queries
-from roster.review.models import Batch, BatchEntry, DecisionRecord
+from roster.review.models import Batch, DecisionRecord
 from roster.review.rules import (
     BatchAction,
+    BatchState,
     Decision,
     Draft,
     EntryState,
@@ -30,7 +32,7 @@ from roster.review.rules import (
 )
 from roster.review.schemas import DecidedBatch
 from roster.review.service import common, numbers
-from roster.review.service.close_batch import close, lock_batch
+from roster.review.service.close_batch import close, leave, lock_batch
 from roster.review.service.submit_batch import facts
 from shared import audit, clock, events, jobs
 from shared.auth import Principal
@@ -60,9 +62,10 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
         record["deferment_id"] = outcome.deferment_id
     await session.execute(insert(DecisionRecord), records)
     await deferments.record(session, batch.county_code, outcomes)
-    await _close_entries(session, batch)
+    entry_ids = [man.entry["id"] for man in men]
+    await _close_entries(session, batch, entry_ids)
     # A man decided here may stand undecided on another roster, whose officer is to see it (RO-27).
-    await announce(session, [man.entry["id"] for man in men])
+    await announce(session, entry_ids)
     close(batch, state, approver)
     roster.revision += 1
     await session.flush()
@@ -206,14 +209,10 @@ def _record(
     }
 
 
-async def _close_entries(session: AsyncSession, batch: Batch) -> None:
+async def _close_entries(session: AsyncSession, batch: Batch, entry_ids: Sequence[UUID]) -> None:
     await session.execute(
         update(Entry)
         .where(Entry.batch_id == batch.id)
         .values(state=EntryState.DECIDED.value, version=Entry.version + 1, changed_at=func.now())
     )
-    await session.execute(
-        update(BatchEntry)
-        .where(BatchEntry.batch_id == batch.id, BatchEntry.left_as.is_(None), BatchEntry.entry_id == Entry.id)
-        .values(left_as="decided", approver_draft=Entry.approver_draft)
-    )
+    await leave(session, batch, entry_ids, BatchState.DECIDED, None)
