@@ -257,9 +257,12 @@ CREATE TABLE deferment (
 CREATE INDEX ix_deferment_national_id_index ON deferment (national_id_index, created_at);
 CREATE FUNCTION keep_first_decision() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- Seed item (1): an extension or cessation never rewrites the number and date of the first decision.
-    IF (OLD.decision_number, OLD.issued_on, OLD.national_id_index, OLD.kind, OLD.deferred_from)
-       IS DISTINCT FROM (NEW.decision_number, NEW.issued_on, NEW.national_id_index, NEW.kind, NEW.deferred_from) THEN
+    -- Seed item (1): an extension or cessation never rewrites the number and date of the first decision. Whose it is
+    -- stays as well.
+    IF (OLD.decision_number, OLD.issued_on, OLD.national_id_index, OLD.kind, OLD.deferred_from,
+        OLD.county_code, OLD.school_code)
+       IS DISTINCT FROM (NEW.decision_number, NEW.issued_on, NEW.national_id_index, NEW.kind, NEW.deferred_from,
+        NEW.county_code, NEW.school_code) THEN
         RAISE EXCEPTION 'the first decision of a deferment is never rewritten' USING ERRCODE = '23514';
     END IF;
     RETURN NEW;
@@ -388,7 +391,12 @@ def upgrade() -> None:
         "SELECT, INSERT",
         {"county": own_county, "select_school": own_school, "select_purpose": purpose("judge", "deliver")},
     )
-    # A county that is to decide on a man may see what deferment he has, wherever it was decided (RO-40).
+    # A county that is to decide on a man may see and extend or end what deferment he has, wherever it was decided
+    # (RO-40, RO-50); whose it is stays as it was, and one of its own it makes in its own name only.
+    on_its_rosters = (
+        f"{any_county} AND EXISTS (SELECT 1 FROM entry WHERE entry.national_id_index = deferment.national_id_index"
+        f" AND {org('county', 'entry.county_code')})"
+    )
     protect(
         "deferment",
         "SELECT, INSERT, UPDATE",
@@ -396,11 +404,10 @@ def upgrade() -> None:
             "county": own_county,
             "select_school": own_school,
             "select_purpose": purpose("judge", "deliver"),
-            "decide": f"{any_county} AND EXISTS (SELECT 1 FROM entry"
-            " WHERE entry.national_id_index = deferment.national_id_index"
-            f" AND {org('county', 'entry.county_code')})",
+            "select_decide": on_its_rosters,
         },
     )
+    op.execute(f"CREATE POLICY decide ON deferment FOR UPDATE USING ({on_its_rosters})")
     protect("deferment_change", "SELECT, INSERT", {"county": own_county, "select_purpose": deliver})
     append_only("decision")
     append_only("deferment_change")
