@@ -103,11 +103,11 @@ async def furnish(service: Service) -> World:
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
             " max(id) FROM job WHERE kind = 'registry.annotate' AND payload ->> 'county_code' = '63000') RETURNING id"
         )
-        things["decision"] = str(await owner.fetchval("SELECT id FROM decision WHERE county_code = '63000' LIMIT 1"))
         rows = await owner.fetch(
-            "SELECT id::text, roster_id::text, batch_id::text FROM entry WHERE school_code = '0003'"
-            " AND county_code = '63000'"
+            "SELECT e.id::text, e.roster_id::text, e.batch_id::text, d.id::text AS decision FROM entry e"
+            " LEFT JOIN decision d ON d.entry_id = e.id WHERE e.school_code = '0003' AND e.county_code = '63000'"
         )
+        things["decision"] = next(row["decision"] for row in rows if row["decision"])
     men_of_a = {men(n, 1)[0]["national_id"] for n in range(1, 100)}
     return World(
         service,
