@@ -139,7 +139,7 @@ def event(kind: str, data: dict[str, Any], *, at: datetime = START, event_id: st
 
 async def send(service: Service, body: dict[str, Any], **headers) -> httpx.Response:
     """Deliver an event as another service does."""
-    who = bearer("service", org="service:roster", client=True)
+    who = bearer("service", org=f"service:{body['source'].strip('/')}", client=True)
     return await service.http.post(
         "/internal/v1/events", json=body, headers={**who, "Content-Type": "application/cloudevents+json", **headers}
     )

@@ -22,7 +22,7 @@ from shared.auth import Principal, Requires
 from shared.db import Session
 from shared.guard import TYPES_KEY, GuardedRoute
 from shared.law import rule
-from shared.problems import INVALID_CONTENT, Fault
+from shared.problems import FORBIDDEN, INVALID_CONTENT, Fault
 from shared.schemas import In, Instant
 from shared.settings import Settings
 
@@ -160,9 +160,11 @@ def receiver(handlers: Mapping[str, tuple[type[In], Receive]]) -> APIRouter:
 
     @router.post("/internal/v1/events", openapi_extra={TYPES_KEY: (MEDIA_TYPE, "application/json")})
     async def take_event(
-        event: CloudEvent, session: Session, _caller: Annotated[Principal, Depends(Requires("service"))]
+        event: CloudEvent, session: Session, caller: Annotated[Principal, Depends(Requires("service"))]
     ) -> Response:
-        """202 when applied, 200 when it was already."""
+        """202 when applied, 200 when it was already; 403 for what another service would have to tell."""
+        if {event.source, f"/{event.type.split('.')[1]}"} != {f"/{caller.org.code}"}:
+            raise FORBIDDEN()
         return Response(status_code=202 if await take(session, event, handlers) else 200)
 
     return router
