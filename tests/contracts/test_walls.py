@@ -14,53 +14,39 @@ from fastapi import APIRouter
 from roster.deps import Anyone, CaseOfficer
 from shared.guard import GuardedRoute
 from shared.problems import NOT_FOUND
-from tests.contracts.walls import identity, notify, roster
+from tests.contracts.walls.houses import ROWS, house_of
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations, unfounded
 from tests.contracts.walls.rows import Row, World, hide_from_others, let_a_in, refuse_bad_tokens, refuse_wrong_roles
 from tests.support import rosters
-from tests.support.databases import Template
 from tests.support.services import running
 from tests.support.tokens import key
 
 # One worker makes the three houses once.
 pytestmark = [pytest.mark.xdist_group("walls"), pytest.mark.rule("ID-03")]
 
-FIXTURES = {"identity": identity, "notify": notify, "roster": roster}
-ROWS: dict[str, dict[str, Row]] = {service: FIXTURES[service].ROWS for service in SERVICES}
 FOUND = {service: operations(service, application(service)) for service in SERVICES}
 ALL = [operation for service in SERVICES for operation in FOUND[service] if operation.name in ROWS[service]]
 WITH_TOKEN = [operation for operation in ALL if operation.roles is not None]
 
 
-async def _house(service: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """The service on a database of its own, with things of A and of others in it."""
-    urls = await template.clone()
-    with pytest.MonkeyPatch.context() as patch:
-        rosters.set_today(patch, tmp_path_factory.mktemp(service))
-        own_keys = {"keys": None} if service == "identity" else {}
-        async with running(service, urls, **own_keys) as started:
-            yield await FIXTURES[service].furnish(started)
-    await template.drop(urls)
-
-
 @pytest.fixture(scope="module")
 async def identity_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """identity, furnished."""
-    async for world in _house("identity", template("identity"), tmp_path_factory):
+    async for world in house_of("identity", template, tmp_path_factory):
         yield world
 
 
 @pytest.fixture(scope="module")
 async def notify_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """notify, furnished."""
-    async for world in _house("notify", template("notify"), tmp_path_factory):
+    async for world in house_of("notify", template, tmp_path_factory):
         yield world
 
 
 @pytest.fixture(scope="module")
 async def roster_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """roster, furnished."""
-    async for world in _house("roster", template("roster"), tmp_path_factory):
+    async for world in house_of("roster", template, tmp_path_factory):
         yield world
 
 

@@ -1,15 +1,15 @@
 """notify's fixtures: A is one approver of Taipei; a colleague and an approver of New Taipei have messages too."""
 
 import json
-import uuid
 
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
-from tests.notify.support import account, event, known, messages, sql, told
+from tests.notify.support import DATA, account, batch, event, known, messages, sql, told
 from tests.support.services import Service
 
 OVERSEERS = frozenset({"admin", "auditor"})
-_EVENT = json.dumps(event("account", account("somebody"), event_id=str(uuid.uuid4()))).encode()
+# The sender is the roster service, and tells of its own things only.
+_EVENT = json.dumps(event("recalled", batch(**DATA["recalled"]))).encode()
 ROWS: dict[str, Row] = {
     "list_messages": Row("list", "approver", shows=("message", "second"), overseers=OVERSEERS),
     "get_message": Row("item", "approver", path={"message_id": "{message}"}, overseers=OVERSEERS),

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from shared.tokens import ROLES
 from tests.contracts.walls.operations import Operation
 from tests.support.services import Service
 
+Content = str | bytes | AsyncIterable[bytes]
 Wall = Literal["item", "list", "own", "national", "open"]
 
 
@@ -76,22 +77,38 @@ class World:
         path: Mapping[str, str] | None = None,
         key: str | None = None,
         seen: str | None = None,
+        query: str | None = None,
+        content: Content | None = None,
+        headers: Mapping[str, str | bytes | None] | None = None,
     ) -> httpx.Response:
-        """The row's request by `who`; `path`, `key` and `seen` replace what the row says."""
-        headers = dict(who)
+        """The row's request by `who`; what is given replaces what the row says, a header that is None is left out."""
+        sent: dict[str, str | bytes | None] = {**who}
         if "idempotency-key" in operation.headers:
-            headers["Idempotency-Key"] = key or uuid.uuid4().hex
+            sent["Idempotency-Key"] = key or uuid.uuid4().hex
         if "if-match" in operation.headers:
-            headers["If-Match"] = f'"{seen if seen is not None else self.filled(row.seen)}"'
-        content = self.filled(row.content)
-        if row.body is not None:
-            content = json.dumps(self.filled(row.body), ensure_ascii=False).encode()
+            sent["If-Match"] = f'"{seen if seen is not None else self.filled(row.seen)}"'
+        if content is None:
+            content = self.content(row)
         if content is not None:
-            headers["Content-Type"] = row.media
+            sent["Content-Type"] = row.media
         where = operation.path.format(**(self.path(row) if path is None else path))
         return await self.service.http.request(
-            operation.method, where + self.filled(row.query), headers=headers, content=content
+            operation.method,
+            where + (row.query if query is None else query),
+            headers=[
+                (name.encode(), value if isinstance(value, bytes) else value.encode())
+                for name, value in (sent | dict(headers or {})).items()
+                if value is not None
+            ],
+            content=content,
         )
+
+    def content(self, row: Row) -> str | bytes | None:
+        """The body that A sends."""
+        if row.body is not None:
+            return json.dumps(self.filled(row.body), ensure_ascii=False)
+        content: str | bytes | None = self.filled(row.content)
+        return content
 
     def path(self, row: Row) -> dict[str, str]:
         """The path's values that lead to A's thing."""
