@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,11 @@ from local.demo.command import main, school_list
 from local.layout import REPO
 from local.stack import Stack
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("suite"), pytest.mark.timeout(300)]
 
 # Nothing of the caller's environment may lead the suite to another server, or the story to another seed.
 APART = {"DATABASE_URL": "", "MUSTER_FIELD_KEYS": "", "MUSTER_DB_PREFIX": "", "PORT": "", "SEED": ""}
 TEN_SCHOOLS = REPO / "local" / "data" / "schools.csv"
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A suite of this module's own, as `make run` starts it."""
-    with Stack(tmp_path_factory.mktemp("demo") / ".local", environment=APART) as stack:
-        yield stack
 
 
 def test_told_on_a_running_suite_and_once_more(suite, capsys, monkeypatch, tmp_path):

@@ -69,6 +69,10 @@ async def test_a_national_id_is_found_nowhere(suite: Stack, story: Story, places
     looked_at = {place.name for place in places}
     assert {f"file log/{name}.log" for name in suite.pids} <= looked_at
     assert {"roster.job.payload", "roster.idempotency_key.response", "roster.entry.national_id", "mail"} <= looked_at
+    # The failures that tell most were there, told with a traceback that names classes and places only.
+    assert "CheckViolation" in suite.log("roster")
+    assert "FieldKeyError" in suite.log("roster")
+    assert "FieldKeyError" in suite.log("roster-worker")
     assert search(story.stated, places) == {}
     # On the disk as well: a sealed column is sealed in the write-ahead log too.
     raw = await asyncio.to_thread(list, cluster(suite.root))
