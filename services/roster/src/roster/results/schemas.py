@@ -8,7 +8,7 @@ from pydantic import Field
 
 from roster.intake.rules import RosterKind
 from roster.review.rules import Decision, EntryState, RosterState
-from shared.schemas import In, LocalDate, Out, Page, Text
+from shared.schemas import In, Int, LocalDate, Out, Page, Text
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -65,7 +65,7 @@ class ResultSearch(In):
     from_on: LocalDate | None = Field(default=None, description="First day: of decision, else of submission")
     to_on: LocalDate | None = Field(default=None, description="Last day, counted")
     sort: Annotated[str, Field(max_length=40)] = "-submitted_at"
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[Int, Field(ge=1, le=200)] = 50
 
 
 class ResultSearchOut(Page[ResultOut]):
