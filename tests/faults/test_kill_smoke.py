@@ -69,7 +69,8 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
 
 def test_there_were_murders_and_there_was_work(smoke: Smoke) -> None:
     told = f"{smoke.connections} connections and {dict(Counter(smoke.processes))} killed, {len(smoke.cases)} cases"
-    print(told, smoke.decided_under_fire, "decided under fire")
+    again = sum(step["deliveries"] > 1 for item in smoke.found.annotations for step in item["history"])
+    print(told, smoke.decided_under_fire, "decided under fire,", again, "annotations delivered again")
     assert smoke.connections >= CONNECTIONS
     assert len(smoke.processes) >= PROCESSES
     assert smoke.decided_under_fire > 0

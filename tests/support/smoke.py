@@ -6,6 +6,7 @@ connections meanwhile.
 """
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
@@ -205,6 +206,7 @@ class Murderer:
                 await asyncio.sleep(pause * self._rng.uniform(0.6, 1.4))
                 if self._rng.random() < 0.3 or not await self.are_back():
                     await self._kill_connection(admin)
+                    await self._lose_answers()
                 else:
                     self._kill_process()
         finally:
@@ -216,6 +218,11 @@ class Murderer:
             " WHERE usename LIKE '%\\_app' ORDER BY (state = 'active') DESC, random() LIMIT 1"
         )
         self.connections += bool(killed)
+
+    async def _lose_answers(self) -> None:
+        """The registry does what it is told and then breaks off: what was delivered will be delivered again."""
+        with contextlib.suppress(httpx.TransportError):
+            await put(f"{self.suite.registry_url}/v1/faults", {"lose_answers": 3})
 
     def _kill_process(self) -> None:
         if not self._next:
@@ -249,3 +256,4 @@ class Murderer:
             return await self.are_back() or None
 
         await until("everybody back", back, 90)
+        await put(f"{self.suite.registry_url}/v1/faults", {})
