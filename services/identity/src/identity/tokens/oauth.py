@@ -5,7 +5,6 @@ OAuth libraries and our own clients both understand it.
 """
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -75,7 +74,8 @@ def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     try:
         plain = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
+        # Neither base64 nor ASCII, before decoding or after.
         raise refused(INVALID_REQUEST) from None
     client_id, colon, secret = plain.partition(":")
     if scheme.lower() != "basic" or not colon or "\x00" in plain:
