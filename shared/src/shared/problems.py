@@ -12,6 +12,7 @@ by whoever makes the fault.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,6 +20,7 @@ from shared.ids import mask_ids_in
 
 MAX_LISTED = 1_000
 MEDIA_TYPE = "application/problem+json"
+_IN_A_PATH = "/!$&'()*+,;=:@~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ class ProblemError(Exception):
         return f"{self.type.status} {self.type.code}"
 
     def document(self, instance: str) -> dict[str, Any]:
-        """The problem document; `instance` is the path of the request, at most 2,000 characters of it, without
-        anybody's number. At most 1,000 faults are listed.
+        """The problem document; `instance` is the path of the request as an address is written (RFC 3986), at most
+        2,000 characters of it, without anybody's number. At most 1,000 faults are listed.
         """
         body: dict[str, Any] = {
             "type": f"urn:muster:problem:{self.type.code}",
@@ -102,7 +104,7 @@ class ProblemError(Exception):
             "title_en": self.type.title_en,
             "status": self.type.status,
             "code": self.type.code,
-            "instance": mask_ids_in(instance)[:2_000],
+            "instance": quote(mask_ids_in(instance), safe=_IN_A_PATH, errors="replace")[:2_000],
             "errors": [{k: v for k, v in asdict(fault).items() if v is not None} for fault in self.errors[:MAX_LISTED]],
             "error_count": self.error_count,
         }
