@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from identity.accounts.schemas import (
     AccountChange,
@@ -20,11 +20,11 @@ from identity.accounts.service import change_me as own
 from identity.accounts.service import create_account as creating
 from identity.accounts.service import read_accounts as reading
 from identity.deps import Admin, Newcomer, Overseer, Passwords, Person
-from identity.pages import Pages, link
 from identity.schemas import OrgCode
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 from shared.tokens import OrgType, Role
@@ -50,8 +50,6 @@ async def change_me(change: MeChange, seen: IfMatch, response: Response, session
 
 @router.get("/accounts", operation_id="list_accounts")
 async def list_accounts(
-    request: Request,
-    response: Response,
     session: Session,
     _caller: Overseer,
     pages: Pages,
@@ -70,8 +68,7 @@ async def list_accounts(
         limit=pages.limit,
         cursor=pages.cursor,
     )
-    link(request, response, page)
-    return page
+    return pages.linked(page)
 
 
 @router.post("/accounts", operation_id="create_account", status_code=201, response_model=AccountWithPassword)

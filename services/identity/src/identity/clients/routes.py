@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
 from identity.clients import service
 from identity.clients.schemas import ClientChange, ClientOut, ClientWithSecret, NewClient
 from identity.deps import Admin, Overseer
-from identity.pages import Pages, link
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 
@@ -20,13 +20,9 @@ ClientId = Annotated[str, Path(max_length=40, pattern=r"^[a-z][a-z0-9_]{2,39}$")
 
 
 @router.get("", operation_id="list_clients")
-async def list_clients(
-    request: Request, response: Response, session: Session, _caller: Overseer, pages: Pages
-) -> Page[ClientOut]:
+async def list_clients(session: Session, _caller: Overseer, pages: Pages) -> Page[ClientOut]:
     """Clients by id."""
-    page = await service.list_clients(session, limit=pages.limit, cursor=pages.cursor)
-    link(request, response, page)
-    return page
+    return pages.linked(await service.list_clients(session, limit=pages.limit, cursor=pages.cursor))
 
 
 @router.post("", operation_id="create_client", status_code=201, response_model=ClientWithSecret)

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from identity.deps import Admin, Overseer
 from identity.organisations import service
 from identity.organisations.schemas import NewOrganisation, OrganisationChange, OrganisationOut
-from identity.pages import Pages, link
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 from shared.tokens import OrgType
@@ -22,8 +22,6 @@ Code = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-
 
 @router.get("", operation_id="list_organisations")
 async def list_organisations(
-    request: Request,
-    response: Response,
     session: Session,
     _caller: Overseer,
     pages: Pages,
@@ -31,8 +29,7 @@ async def list_organisations(
 ) -> Page[OrganisationOut]:
     """Organisations by type and code."""
     page = await service.list_organisations(session, org_type=org_type, limit=pages.limit, cursor=pages.cursor)
-    link(request, response, page)
-    return page
+    return pages.linked(page)
 
 
 @router.post("", operation_id="create_organisation", status_code=201, response_model=OrganisationOut)

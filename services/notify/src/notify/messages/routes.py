@@ -12,26 +12,25 @@ from shared.auth import Principal, Requires
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.schemas import Page
 
 router = APIRouter(prefix="/notify/v1", route_class=GuardedRoute, tags=["messages"])
 
 Anyone = Annotated[Principal, Depends(Requires())]
 Admin = Annotated[Principal, Depends(Requires("admin"))]
-Cursor = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.get("/messages", operation_id="list_messages", summary="訊息清單 Messages, newest first")
 async def list_messages(
     session: Session,
     caller: Anyone,
+    pages: Pages,
     state: Annotated[State | None, Query(description="`failed` is the dead-letter list")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
 ) -> Page[MessageOut]:
     """One's own messages; all of them for the administrator and the auditor."""
-    return await service.list_messages(session, caller, state=state, cursor=cursor, limit=limit)
+    page = await service.list_messages(session, caller, state=state, cursor=pages.cursor, limit=pages.limit)
+    return pages.linked(page)
 
 
 @router.get("/messages/{message_id}", operation_id="get_message", summary="訊息明細 One message and its attempts")

@@ -22,6 +22,7 @@ from shared import cursors
 from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 
@@ -44,17 +45,17 @@ async def import_schools(once: Once, session: Session, request: Request, _admin:
 async def list_schools(
     session: Session,
     _caller: Anyone,
+    pages: Pages,
     name: Annotated[str | None, Query(max_length=100, description="Part of the name")] = None,
-    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[SchoolOut]:
     """Schools by code."""
     bound = cursors.bound_to("schools", name)
-    after = cursors.unseal(cursor, bound)["after"] if cursor else ""
-    found = await service.list_schools(session, name, after, limit + 1)
-    more = len(found) > limit
-    items = found[:limit]
-    return Page(items=items, next_cursor=cursors.seal({"after": items[-1].code}, bound) if more else None)
+    after = cursors.unseal(pages.cursor, bound)["after"] if pages.cursor else ""
+    found = await service.list_schools(session, name, after, pages.limit + 1)
+    more = len(found) > pages.limit
+    items = found[: pages.limit]
+    following = cursors.seal({"after": items[-1].code}, bound) if more else None
+    return pages.linked(Page[SchoolOut](items=items, next_cursor=following))
 
 
 @router.get("/schools/{school_code}", operation_id="get_school")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from roster.deps import CaseOfficerOrAdmin, CountyOrAdmin
 from roster.registry import service
@@ -10,6 +10,7 @@ from roster.registry.schemas import EventKind, EventState, RegistryEventOut
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.schemas import Page
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["conscription registry"])
@@ -21,13 +22,13 @@ EventId = Annotated[int, Path(ge=1, le=9_223_372_036_854_775_807)]
 async def list_events(
     session: Session,
     caller: CountyOrAdmin,
+    pages: Pages,
     state: EventState | None = None,
     kind: EventKind | None = None,
-    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[RegistryEventOut]:
     """Calls to the registry, the newest first; `state=dead` is what somebody has to look at."""
-    return await service.list_events(session, caller, state=state, kind=kind, cursor=cursor, limit=limit)
+    page = await service.list_events(session, caller, state=state, kind=kind, cursor=pages.cursor, limit=pages.limit)
+    return pages.linked(page)
 
 
 @router.post(

@@ -42,13 +42,12 @@ from roster.review.service import (
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 
-Cursor = Annotated[str | None, Query(max_length=2_000)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
@@ -57,6 +56,7 @@ HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$",
 async def list_rosters(
     session: Session,
     caller: SchoolOrCounty,
+    pages: Pages,
     state: RosterState | None = None,
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
@@ -64,11 +64,9 @@ async def list_rosters(
     academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
     term: Annotated[int | None, Query(ge=1, le=2)] = None,
     sort: Sort = "received_on",
-    cursor: Cursor = None,
-    limit: Limit = 50,
 ) -> RosterPage:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
-    return await read.list_rosters(
+    page = await read.list_rosters(
         session,
         caller,
         state=state,
@@ -78,9 +76,10 @@ async def list_rosters(
         academic_year=academic_year,
         term=term,
         sort=sort,
-        cursor=cursor,
-        limit=limit,
+        cursor=pages.cursor,
+        limit=pages.limit,
     )
+    return pages.linked(page)
 
 
 @router.get("/rosters/{roster_id}", operation_id="get_roster")
@@ -96,16 +95,23 @@ async def list_entries(
     roster_id: UUID,
     session: Session,
     caller: SchoolOrCounty,
+    pages: Pages,
     state: EntryState | None = None,
     hint: HintCode = None,
     batch_id: UUID | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
 ) -> EntryPage:
     """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts."""
-    return await read.list_entries(
-        session, caller, roster_id, state=state, hint=hint, batch_id=batch_id, cursor=cursor, limit=limit
+    page = await read.list_entries(
+        session,
+        caller,
+        roster_id,
+        state=state,
+        hint=hint,
+        batch_id=batch_id,
+        cursor=pages.cursor,
+        limit=pages.limit,
     )
+    return pages.linked(page)
 
 
 @router.post("/rosters/{roster_id}/open", operation_id="open_roster", response_model=RosterOut)
@@ -172,13 +178,13 @@ async def transfer(
 async def list_batches(
     session: Session,
     caller: County,
+    pages: Pages,
     state: BatchState | None = None,
     sort: Sort = "submitted_at",
-    cursor: Cursor = None,
-    limit: Limit = 50,
 ) -> BatchPage:
     """The county's batches; `state=for_approval` is the approver's work list."""
-    return await read.list_batches(session, caller, state=state, sort=sort, cursor=cursor, limit=limit)
+    page = await read.list_batches(session, caller, state=state, sort=sort, cursor=pages.cursor, limit=pages.limit)
+    return pages.linked(page)
 
 
 @router.get("/batches/{batch_id}", operation_id="get_batch")
