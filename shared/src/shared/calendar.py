@@ -23,6 +23,7 @@ _WEEKDAYS: Final = "一二三四五六日"
 _COLUMNS: Final = ("西元日期", "星期", "是否放假", "備註")
 # Both official codings write 0 for a working day and 2 for a day off; there is no 1.
 _WORKING: Final = {"0": True, "2": False}
+_LONGEST_NOTE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ def read_official_calendar(data: bytes, source: str) -> list[DayOverride]:
 
     CSV with the columns 西元日期 (YYYYMMDD), 星期, 是否放假 (0 or 2) and 備註, in UTF-8 with or without BOM,
     or Big5. Raises ValueError naming `source` and the line for anything else: a wrong coding, a missing
-    column, an impossible date, a weekday that is not the date's, an unknown code, a day given twice, no day
-    at all.
+    column, an impossible date, a weekday that is not the date's, an unknown code, a note too long, NUL, a day
+    given twice, no day at all. No cell is quoted in it.
     """
     rows = csv.reader(io.StringIO(_decode(data, source), newline=""), strict=True)
     overrides: list[DayOverride] = []
@@ -144,15 +145,20 @@ def _read_row(cells: list[str], columns: list[int], source: str) -> DayOverride:
     if len(written) != 8 or not (written.isascii() and written.isdigit()):
         raise ValueError("西元日期 is not eight digits")
     day = date(int(written[:4]), int(written[4:6]), int(written[6:]))
+    # What is no weekday at all is not quoted: somebody may have sent another file.
     if weekday != _WEEKDAYS[day.weekday()]:
-        raise ValueError(f"{day.isoformat()} is not a 星期{weekday or '?'}")
+        raise ValueError(f"{day.isoformat()} is not a 星期{weekday if weekday in set(_WEEKDAYS) else '?'}")
     working = _WORKING.get(code)
     if working is None:
-        raise ValueError(f"是否放假 is {code!r}, not 0 or 2")
+        raise ValueError("是否放假 is not 0 or 2")
+    if len(note) > _LONGEST_NOTE:
+        raise ValueError(f"備註 is longer than {_LONGEST_NOTE} characters")
     return DayOverride(day, working, note or ("上班日" if working else "例假日"), source)
 
 
 def _decode(data: bytes, source: str) -> str:
+    if 0 in data:
+        raise ValueError(f"{source}: line {_line(data, data.index(0))}: NUL is no text")
     # With a BOM it is UTF-8 or broken; without one, the coding that got farther names the line.
     codings = ("utf-8-sig",) if data.startswith(BOM_UTF8) else ("utf-8", "cp950")
     farthest = 0
@@ -161,8 +167,11 @@ def _decode(data: bytes, source: str) -> str:
             return data.decode(coding)
         except UnicodeDecodeError as error:
             farthest = max(farthest, error.start)
-    line = data.count(b"\n", 0, farthest) + 1
-    raise ValueError(f"{source}: line {line}: neither UTF-8 nor Big5")
+    raise ValueError(f"{source}: line {_line(data, farthest)}: neither UTF-8 nor Big5")
+
+
+def _line(data: bytes, place: int) -> int:
+    return data.count(b"\n", 0, place) + 1
 
 
 def _days_in(year: int) -> int:

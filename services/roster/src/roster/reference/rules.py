@@ -73,16 +73,16 @@ def read_school_list(text: str) -> list[ListedSchool]:
             )
         found: dict[str, ListedSchool] = {}
         faults: list[Fault] = []
-        for row in reader:
+        for number, row in enumerate(reader, 1):
             line = reader.line_num
+            if number > MAX_SCHOOLS:
+                raise BadSchoolList([_fault("too_many_rows", "列數過多", "Too many rows", line, "代碼")])
             school, wrong = _read(row, line)
             faults += wrong
             if school is not None:
                 if school.code in found:
                     faults.append(_fault("duplicate_code", "代碼重複", "This code stands twice", line, "代碼"))
                 found[school.code] = school
-            if len(found) > MAX_SCHOOLS:
-                raise BadSchoolList([_fault("too_many_rows", "列數過多", "Too many rows", line, "代碼")])
     except csv.Error:
         raise BadSchoolList(
             [_fault("bad_csv", "不是有效的 CSV", "This is not a valid CSV file", reader.line_num or 1, "代碼")]
