@@ -1,7 +1,6 @@
 """What bad JSON gets at every operation that takes JSON: a problem naming the place, never a 500, nothing stored."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.contracts.walls.hostile import (
     tried,
     unreadable,
 )
-from tests.contracts.walls.houses import ROWS, house_of
+from tests.contracts.walls.houses import ROWS
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations
 from tests.contracts.walls.rows import World
 
@@ -31,20 +30,6 @@ TAKES_JSON = [
     for operation in operations(service, app)
     if ROWS[service][operation.name].body is not None
 ]
-
-
-@pytest.fixture(scope="module")
-async def identity_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """identity, furnished."""
-    async for world in house_of("identity", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture(scope="module")
-async def roster_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """roster, furnished."""
-    async for world in house_of("roster", template, tmp_path_factory):
-        yield world
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.contracts.walls.hostile import PLANTED_ID, PLANTED_NAME, Case, described, refused, tried
-from tests.contracts.walls.houses import ROWS, house_of
+from tests.contracts.walls.houses import ROWS
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations
 from tests.contracts.walls.rows import Row, World
 
@@ -73,35 +73,6 @@ SORTS = [
 ]
 NUMBERS = ["x", "1.5", "9" * 40, "-9", quote("١"), "0x10", "1e3", "NaN", "true", "null", PLANTED_ID, "%20"]
 CODES = ["x", "", "APPROVED", "null", PLANTED_ID, quote(PLANTED_NAME), "%FF", "true "]
-
-
-@pytest.fixture(scope="module")
-async def identity_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """identity, furnished."""
-    async for world in house_of("identity", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture(scope="module")
-async def notify_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """notify, furnished."""
-    async for world in house_of("notify", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture(scope="module")
-async def roster_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """roster, furnished."""
-    async for world in house_of("roster", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture
-def house(request: pytest.FixtureRequest) -> tuple[World, Operation, Row]:
-    """The world of the test's operation, the operation, its row."""
-    operation: Operation = request.node.callspec.params["operation"]
-    world: World = request.getfixturevalue(f"{operation.service}_world")
-    return world, operation, ROWS[operation.service][operation.name]
 
 
 @pytest.mark.parametrize("operation", WITH_PATH, ids=str)

@@ -5,7 +5,6 @@ last A himself, who must succeed with the same request. An operation without a f
 """
 
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from fastapi import APIRouter
 from roster.deps import Anyone, CaseOfficer
 from shared.guard import GuardedRoute
 from shared.problems import NOT_FOUND
-from tests.contracts.walls.houses import ROWS, house_of
+from tests.contracts.walls.houses import ROWS
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations, unfounded
 from tests.contracts.walls.rows import Row, World, hide_from_others, let_a_in, refuse_bad_tokens, refuse_wrong_roles
 from tests.support import rosters
@@ -27,35 +26,6 @@ pytestmark = [pytest.mark.xdist_group("walls"), pytest.mark.rule("ID-03")]
 FOUND = {service: operations(service, application(service)) for service in SERVICES}
 ALL = [operation for service in SERVICES for operation in FOUND[service] if operation.name in ROWS[service]]
 WITH_TOKEN = [operation for operation in ALL if operation.roles is not None]
-
-
-@pytest.fixture(scope="module")
-async def identity_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """identity, furnished."""
-    async for world in house_of("identity", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture(scope="module")
-async def notify_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """notify, furnished."""
-    async for world in house_of("notify", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture(scope="module")
-async def roster_world(template, tmp_path_factory) -> AsyncIterator[World]:
-    """roster, furnished."""
-    async for world in house_of("roster", template, tmp_path_factory):
-        yield world
-
-
-@pytest.fixture
-def house(request: pytest.FixtureRequest) -> tuple[World, Operation, Row]:
-    """The world of the test's operation, the operation, its row."""
-    operation: Operation = request.node.callspec.params["operation"]
-    world: World = request.getfixturevalue(f"{operation.service}_world")
-    return world, operation, ROWS[operation.service][operation.name]
 
 
 @pytest.mark.parametrize("service", SERVICES)
