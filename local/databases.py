@@ -14,7 +14,7 @@ import re
 import secrets as random
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -188,8 +188,3 @@ def _url(admin_url: str, role: str, password: str, database: str) -> str:
     host = parts.netloc.rpartition("@")[2]
     login = f"{quote(role, safe='')}:{quote(password, safe='')}"
     return urlunsplit(("postgresql+asyncpg", f"{login}@{host}", f"/{database}", parts.query, ""))
-
-
-def password_in(url: str) -> str:
-    """The password of a URL, or the empty text."""
-    return unquote(urlsplit(url).password or "")

@@ -54,10 +54,6 @@ class Layout:
         return self.root / "run.json"
 
     @property
-    def lock_file(self) -> Path:
-        return self.root / "lock"
-
-    @property
     def secrets_file(self) -> Path:
         return self.root / "secrets.json"
 

@@ -3,6 +3,7 @@
 import json
 import string
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from roster.hints import findings, grounds, standing
 from roster.hints.explain import WORDING, explain
 from roster.hints.findings import FINDINGS
-from roster.hints.hint import Finding, Severity
+from roster.hints.hint import Finding, Hint, Severity
 from roster.hints.labels import label, label_en
 from roster.hints.limits import AGE_LIMITS, EXPERIMENTAL_AGE_LIMIT, age_limit, end_of_study, end_of_term, last_day_of
 from roster.hints.model import (
@@ -31,7 +32,7 @@ from roster.hints.model import (
     SchoolKind,
     Student,
 )
-from roster.hints.rules import CESSATION_TESTS, GRANTING_TESTS, for_school, judge
+from roster.hints.rules import CESSATION_TESTS, GRANTING_TESTS, judge
 from roster.intake.deadlines import deadline_article
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from shared.law import DEFERMENT_REGULATION, RULES
@@ -39,6 +40,12 @@ from shared.periods import Deadline
 from tests.roster.rules.hint_cases import FACTS, FILING, LEFT, SCHOOL, TODAY, codes, facts, find, one, student
 
 FIRST_DAY = date(2018, 6, 28)
+
+
+def for_school(hints: Sequence[Hint]) -> list[Hint]:
+    """What is left of `hints` where the read path keeps `visible_to_school`, as row-level security does."""
+    return [hint for hint in hints if hint.visible_to_school]
+
 
 days = st.dates()
 maybe_day = st.none() | days

@@ -79,8 +79,3 @@ def judge(
         else:
             found.extend(outcome)
     return tuple(found)
-
-
-def for_school(hints: Sequence[Hint]) -> tuple[Hint, ...]:
-    """The hints a school may see (docs/adr/0041)."""
-    return tuple(hint for hint in hints if hint.visible_to_school)
