@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -216,7 +216,7 @@ async def probing(urls: Urls, **changes) -> AsyncIterator[Probe]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def served(app: Any) -> AsyncIterator[str]:
     """`app` behind a real server on a free port; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))

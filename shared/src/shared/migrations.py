@@ -20,7 +20,11 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.db import is_away
+
 NEWER_DATABASE = 3
+# How long a migration waits for a table that is in use; what comes after it would wait behind it.
+LOCK_TIMEOUT = "5s"
 
 
 def _owner_url(service: str) -> str:
@@ -43,8 +47,20 @@ def config(service: str, url: str) -> Config:
 
 
 def run(service: str) -> None:
-    """Upgrade the database of `service`; the whole of `python -m <package>.migrate`."""
-    upgrade(service, _owner_url(service))
+    """Upgrade the database of `service`; the whole of `python -m <package>.migrate`.
+
+    Exits with 1 and one line when the database is away or in use.
+    """
+    url = _owner_url(service)
+    try:
+        upgrade(service, url)
+    except Exception as error:
+        if not is_away(error):
+            raise
+        sys.exit(
+            f"{service} 資料庫無法連線或正在使用中，資料未變更，請稍後再試。"
+            f" The {service} database is away or in use ({type(error).__name__}); nothing was changed: try again."
+        )
 
 
 def upgrade(service: str, url: str, revision: str = "head") -> None:
@@ -83,8 +99,8 @@ def run_env() -> None:
         connection.execute(sa.text("SET statement_timeout = '10min'"))
         # Two starters at once: the second waits here and then finds nothing left to do.
         connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('muster.migrations'))"))
-        # Only now, for it would end that waiting too: what is in use is not to be queued up behind a migration.
-        connection.execute(sa.text("SET lock_timeout = '5s'"))
+        # Only now, for it would end that waiting too.
+        connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
         context.configure(connection=connection, transaction_per_migration=False)
         with context.begin_transaction():
@@ -119,7 +135,8 @@ def grant(table: str, privileges: str) -> None:
 def protect(table: str, privileges: str, policies: Mapping[str, str]) -> None:
     """Switch on row-level security for `table`: `policies` maps a name to the condition under which a row is seen.
 
-    A policy named `insert_…` applies to INSERT only; others to all commands. Without a policy no row is seen.
+    A policy named `select_…`, `insert_…` or `update_…` applies to that command only, any other to all commands.
+    A row that one of them lets through is let through. Without a policy no row is seen.
     """
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     for name, condition in policies.items():
@@ -127,6 +144,8 @@ def protect(table: str, privileges: str, policies: Mapping[str, str]) -> None:
             op.execute(f"CREATE POLICY {name} ON {table} FOR INSERT WITH CHECK ({condition})")
         elif name.startswith("select_"):
             op.execute(f"CREATE POLICY {name} ON {table} FOR SELECT USING ({condition})")
+        elif name.startswith("update_"):
+            op.execute(f"CREATE POLICY {name} ON {table} FOR UPDATE USING ({condition}) WITH CHECK ({condition})")
         else:
             op.execute(f"CREATE POLICY {name} ON {table} USING ({condition}) WITH CHECK ({condition})")
     grant(table, privileges)

@@ -1,0 +1,181 @@
+"""The database: a context ends with its transaction, values do not reach errors, a commit comes before the answer."""
+
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from local.databases import Urls
+from shared import db
+from shared.db import Base, Context, Database, context_of, is_away
+from tests.shared.probe import PLANTED, owner
+from tests.support.tokens import bearer, key
+
+OFFICER = bearer("case_officer")
+ASK = text(
+    "SELECT current_setting('app.sub', true) AS sub, current_setting('app.org_type', true) AS org_type,"
+    " current_setting('app.org_code', true) AS org_code, current_setting('app.purpose', true) AS purpose,"
+    " pg_backend_pid() AS pid"
+)
+NOBODY = (None, None, None, None)
+LEFT = ("", "", "", "")
+
+
+async def settings_of(session) -> tuple[str, ...]:
+    row = (await session.execute(ASK)).one()
+    return (row.sub, row.org_type, row.org_code, row.purpose)
+
+
+@pytest.fixture
+async def single(probe_urls: Urls):
+    """A pool of one connection: who comes after another gets the same."""
+    database = Database(probe_urls.app, pool_size=1)
+    yield database
+    await database.close()
+
+
+async def test_a_context_ends_with_its_transaction(single):
+    """On one and the same connection: nothing of the first is left for whoever comes next, however it ended."""
+    one, two = Context("a", "county", "63000"), Context("b", "school", "0003")
+    pids = set()
+    for ends in ("well", "badly", "by savepoint"):
+        try:
+            async with single.transaction(one) as session:
+                assert await settings_of(session) == ("a", "county", "63000", "")
+                await session.execute(text("SELECT set_config('app.purpose', 'deliver', true)"))
+                if ends == "by savepoint":
+                    async with session.begin_nested():
+                        await session.execute(text("SELECT set_config('app.sub', 'x', true)"))
+                if ends == "badly":
+                    raise LookupError
+        except LookupError:
+            pass
+        async with single.engine.connect() as connection:
+            row = (await connection.execute(ASK)).one()
+            pids.add(row.pid)
+            assert (row.sub, row.org_type, row.org_code, row.purpose) in (NOBODY, LEFT)
+        async with single.transaction(two) as session:
+            assert await settings_of(session) == ("b", "school", "0003", "")
+            assert context_of(session) == two
+    assert len(pids) == 1
+
+
+async def test_a_setting_of_the_session_would_leak(single):
+    """Negative control: `set_config(…, false)` is found by the next user of the connection."""
+    async with single.transaction(Context("a", "county", "63000")) as session:
+        await session.execute(text("SELECT set_config('app.org_code', '63000', false)"))
+    async with single.engine.connect() as connection:
+        assert (await connection.execute(ASK)).one().org_code == "63000"
+
+
+async def test_without_context_a_protected_table_gives_no_row(single, probe_urls):
+    await owner(probe_urls, "INSERT INTO idempotency_key VALUES ('', '', '', '', 200, '{}', '')")
+    async with single.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT 1 FROM idempotency_key"))).all() == []
+
+
+async def test_values_stand_in_no_error(single):
+    """Neither SQLAlchemy's parameters; and what PostgreSQL itself quotes, no handler repeats (tests of `app`)."""
+    async with single.transaction(Context.system("notify")) as session:
+        with pytest.raises(DBAPIError) as failed:
+            await session.execute(text("SELECT CAST(:v AS integer), CAST(:w AS text)"), {"v": "1", "w": PLANTED})
+    assert PLANTED not in str(failed.value)
+    assert "hidden" in str(failed.value)
+
+
+async def test_a_value_that_does_not_fit_is_our_mistake_and_no_outage(single):
+    async with single.transaction(Context.system("notify")) as session:
+        with pytest.raises(DBAPIError) as failed:
+            await session.execute(text("SELECT CAST(:v AS integer)"), {"v": 2**40})
+    assert not is_away(failed.value)
+
+
+async def test_a_statement_that_takes_too_long_is_ended_and_may_be_tried_again(single, monkeypatch):
+    async with single.transaction(Context.system("notify")) as session:
+        assert (await session.execute(text("SHOW statement_timeout"))).scalar() == "30s"
+        assert (await session.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar() == "1min"
+        await session.execute(text("SET LOCAL statement_timeout = '30ms'"))
+        with pytest.raises(DBAPIError) as failed:
+            await session.execute(text("SELECT pg_sleep(2)"))
+    assert is_away(failed.value)
+
+
+async def test_a_connection_cut_is_an_outage_and_the_next_is_fresh(single):
+    with pytest.raises(DBAPIError) as failed:
+        async with single.transaction(Context.system("notify")) as session:
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert is_away(failed.value)
+    async with single.transaction(Context.system("notify")) as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def test_nobody_there_is_an_outage():
+    nowhere = Database("postgresql+asyncpg://a:b@127.0.0.1:1/c")
+    with pytest.raises(OSError) as failed:
+        async with nowhere.transaction(Context.system("notify")):
+            pytest.fail("connected")
+    assert is_away(failed.value)
+    await nowhere.close()
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), FileNotFoundError("x"), PermissionError("x"), KeyError("x")])
+def test_other_errors_are_no_outage(error):
+    assert not is_away(error)
+
+
+async def test_a_commit_that_fails_is_no_success(probe):
+    """The answer leaves after the commit: the constraint is deferred, so the handler itself saw nothing wrong."""
+    first = await probe.http.post("/probe/v1/things", json={"what": "a", "twin": "t"}, headers={**OFFICER, **key()})
+    second = await probe.http.post("/probe/v1/things", json={"what": "b", "twin": "t"}, headers={**OFFICER, **key()})
+    assert (first.status_code, second.status_code) == (201, 500)
+    assert await probe.effects() == ["a"]
+
+
+async def test_with_the_frameworks_own_scope_it_would_be_a_success(probe_urls):
+    """Negative control: why `scope="function"` is written at every session (design, house rule 1)."""
+    database = Database(probe_urls.app)
+    app = FastAPI()
+
+    async def late():
+        async with database.transaction(Context.system("notify")) as session:
+            yield session
+
+    @app.post("/late", status_code=201)
+    async def post(session: Annotated[AsyncSession, Depends(late)]) -> None:
+        await session.execute(text("INSERT INTO effect (what, twin) VALUES ('a', 't'), ('b', 't')"))
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert (await client.post("/late")).status_code == 201
+    assert await owner(probe_urls, "SELECT 1 FROM effect") == []
+    await database.close()
+
+
+async def test_the_application_role_is_nobody_special(probe):
+    async with probe.database.transaction(Context.system("notify")) as session:
+        row = (
+            await session.execute(
+                text(
+                    "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication,"
+                    " (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owns"
+                    " FROM pg_roles r WHERE rolname = current_user"
+                )
+            )
+        ).one()
+        assert tuple(row) == (False, False, False, False, False, 0)
+
+
+def test_each_service_has_tables_of_its_own():
+    """Two services may both have an `account`, and one process hold both."""
+
+    def base(module: str) -> type[Base]:
+        return type("Tables", (Base,), {"__module__": module, "__abstract__": True})
+
+    of_one, of_two, again = base("one.models"), base("two.models"), base("one.other")
+    assert of_one.metadata is again.metadata
+    assert of_one.metadata is not of_two.metadata
+    assert of_one.metadata.naming_convention["ck"] == db.NAMING["ck"]
