@@ -101,10 +101,68 @@ async def test_the_approver_may_change_the_draft_and_both_are_kept(county):
     assert both["draft"]["decision_number"] == "府兵徵字第1150000001號"
     assert both["approver_draft"]["decision_number"] == "核字第9號"
     assert (await county.patch(both, {"review_remarks": "x"}, OFFICER)).status_code == 409
+    # Another approver who has not seen this change cannot decide on it (RO-47).
+    unseen = await county.call("POST", f"/batches/{batch['id']}/decide", APPROVER, seen=batch["version"])
+    assert (unseen.status_code, unseen.json()["code"]) == (412, "version_mismatch")
+    batch = await county.get(f"/batches/{batch['id']}")
     await county.do(f"/batches/{batch['id']}/decide", APPROVER, seen=batch["version"])
     first, second = await county.entries(roster_id)
     assert (first["decision"]["decision_number"], first["decision"]["issued_on"]) == ("核字第9號", "2026-10-05")
     assert second["decision"]["decision_number"] == "府兵徵字第1150000001號"
+
+
+@pytest.mark.rule("RO-48", "RO-44")
+async def test_who_submitted_changes_nothing_as_an_approver_either(county):
+    roster_id, _ = await county.opened(men(1, 1))
+    await county.approve_clean(roster_id)
+    await county.submit(roster_id, DEPUTY)
+    (entry,) = await county.entries(roster_id)
+    own = await county.patch(entry, {"review_remarks": "x"}, DEPUTY)
+    assert (own.status_code, own.json()["code"]) == (403, "four_eyes")
+    assert (await county.patch(entry, {"review_remarks": "x"}, APPROVER)).status_code == 200
+
+
+@pytest.mark.rule("RO-13", "RO-48")
+async def test_a_reason_does_not_cover_a_hint_that_came_after_it(county):
+    roster_id, (entry,) = await county.opened(men(1, 1, birth_date="1992-05-05", level="doctoral", nominal_years="7"))
+    written = {
+        "decision": "approved",
+        "override_reason": "出生年份登載錯誤，經戶政查明。",
+        "deferment_until": "2028-06-30",
+    }
+    drafted = (await county.patch(entry, written)).json()["draft"]
+    assert drafted["override_codes"] == ["age_limit"]
+    batch = await county.submit(roster_id)
+    await county.answered(roster_id, {2: {"status": "disqualified", "birth_date": "1992-05-05"}})
+    refused = await county.call("POST", f"/batches/{batch['id']}/decide", APPROVER, seen=batch["version"])
+    assert (refused.status_code, refused.json()["code"]) == (422, "not_ready")
+    assert [(e["code"], e["row"]) for e in refused.json()["errors"]] == [("override_reason_missing", 2)]
+
+
+@pytest.mark.rule("RO-57", "RO-60")
+@pytest.mark.parametrize(
+    ("facts", "change", "told"),
+    [
+        ({"status": "reservist"}, {"ground": "not_conscriptable", "reason": "已列管後備軍人。"}, None),
+        ({}, {"ground": "age_limit", "reason": "年逾33歲。"}, "年逾33歲。"),
+        ({}, {"ground": "age_limit", "ground_unseen": True, "reason": "役籍資料所載。"}, None),
+    ],
+)
+async def test_a_school_does_not_read_the_registrys_word_in_a_rejection(county, facts, change, told):
+    old = men(1, 1, birth_date="1992-05-05", level="doctoral", nominal_years="7")
+    roster_id, (entry,) = await county.opened(old, {2: facts})
+    assert (await county.patch(entry, {"decision": "rejected", **change})).status_code == 200
+    await decide_all(county, roster_id)
+    seen = (await county.entries(roster_id, NTU))[0]["decision"]
+    assert (seen["decision"], seen["reason"], seen["ground"]) == (
+        "rejected",
+        told,
+        change["ground"] if told else None,
+    )
+    (result,) = (await county.get(f"/results/{roster_id}/entries", NTU))["items"]
+    assert (result["decision"], result["reason"]) == ("rejected", told)
+    (full,) = (await county.get(f"/results/{roster_id}/entries", OFFICER))["items"]
+    assert full["reason"] == change["reason"]
 
 
 @pytest.mark.rule("RO-45")
@@ -112,6 +170,7 @@ async def test_single_entries_are_returned_with_a_reason(county):
     roster_id, batch = await county.up(3)
     entries = await county.entries(roster_id)
     await county.patch(entries[0], {"decision_number": "核字第9號"}, APPROVER)
+    batch = await county.get(f"/batches/{batch['id']}")
     back = [entries[0]["id"], entries[1]["id"]]
     blank = await county.call("POST", f"/batches/{batch['id']}/return", APPROVER, {"reason": "  "}, batch["version"])
     assert blank.status_code == 422
@@ -120,12 +179,20 @@ async def test_single_entries_are_returned_with_a_reason(county):
     )
     assert (returned["state"], returned["headcount"]) == ("for_approval", 1)
     first = (await county.entries(roster_id))[0]
-    assert (first["state"], first["draft"]["decision_number"]) == ("in_review", "府兵徵字第1150000001號")
+    # The first batch's number went up with it; what came back is offered the next one.
+    assert (first["state"], first["draft"]["decision_number"]) == ("in_review", "府兵徵字第1150000002號")
     assert first["approver_draft"]["decision_number"] == "核字第9號"  # Visible beside the officer's own.
+    assert {"reason": "請再查", "returned_by": "approver-1", "batch_id": batch["id"]}.items() <= first[
+        "returned"
+    ].items()
+    assert first["returned"]["approver_draft"]["decision_number"] == "核字第9號"
     rest = await county.do(f"/batches/{batch['id']}/return", APPROVER, {"reason": "全部退回"}, returned["version"])
     assert (rest["state"], rest["return_reason"]) == ("returned", "全部退回")
     resubmitted = await county.submit(roster_id)
-    assert resubmitted["headcount"] == 3
+    assert (resubmitted["headcount"], resubmitted["proposed_number"]) == (3, "府兵徵字第1150000002號")
+    again = (await county.entries(roster_id))[0]
+    assert again["approver_draft"] is None  # A new batch, a new mind; the old one stays with its return.
+    assert again["returned"]["approver_draft"]["decision_number"] == "核字第9號"
 
 
 @pytest.mark.rule("RO-46")
@@ -226,7 +293,7 @@ async def test_a_cessation_revokes_as_of_leaving(county):
             "county_code": "63000",
             "township_code": "63000030",
             "cessation_reason": "withdrew",
-            "left_on": "2026-09-30",
+            "left_on": "2026-10-01",
         }
         for n in (1, 2)
     ]
@@ -238,13 +305,18 @@ async def test_a_cessation_revokes_as_of_leaving(county):
     free, served = await county.entries(second)
     assert (free["decision"]["annotation_action"], served["decision"]["annotation_action"]) == ("modify", "none")
     for entry in (free, served):
-        assert (entry["latest_deferment"]["revoked_on"], entry["latest_deferment"]["active"]) == ("2026-09-30", False)
-    changes = await rows(county, "SELECT annotation_action, liable_for_induction FROM deferment_change ORDER BY 1, 2")
-    assert [(c["annotation_action"], c["liable_for_induction"]) for c in changes] == [
-        ("create", False),
-        ("create", False),
-        ("modify", True),
-        ("none", False),
+        assert (entry["latest_deferment"]["revoked_on"], entry["latest_deferment"]["active"]) == ("2026-10-01", False)
+    changes = await rows(
+        county,
+        "SELECT annotation_action, liable_for_induction, revoked_on::text, until_after::text"
+        " FROM deferment_change ORDER BY 1, 2",
+    )
+    # Of him who served the annotation is left alone, and our books end his deferment all the same.
+    assert [tuple(change.values()) for change in changes] == [
+        ("create", False, None, "2028-06-30"),
+        ("create", False, None, "2028-06-30"),
+        ("modify", True, "2026-10-01", "2026-10-01"),
+        ("none", False, "2026-10-01", "2026-10-01"),
     ]
 
 

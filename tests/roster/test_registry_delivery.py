@@ -45,7 +45,7 @@ def one_term(number: int, until: str = "2027-01-31"):
 
 
 def on_leave(number: int):
-    return cessation(number, birth_date="2006-03-04", left_on="2026-09-20")
+    return cessation(number, birth_date="2006-03-04", left_on="2026-10-01")
 
 
 async def waiting(county: County, kind: str):
@@ -90,7 +90,12 @@ async def test_an_approved_application_creates_an_annotation(county, registry, w
 @pytest.mark.rule("RO-51")
 async def test_every_decision_is_reported_to_the_township(county, registry, worker):
     await decided(county, men(1, 1))
-    rejection = {"decision": "rejected", "ground": "unseen", "reason": "經函查，學籍已註銷。"}
+    rejection = {
+        "decision": "rejected",
+        "ground": "enrolment_not_recognised",
+        "ground_unseen": True,
+        "reason": "經函查，學籍已註銷。",
+    }
     await decided(county, men(2, 1), draft=rejection)
     await worker.settle()
     reports = sorted((report["data"] for report in await registry.reports()), key=lambda data: data["national_id"])
@@ -132,7 +137,7 @@ async def test_extension_and_cessation_modify_and_keep_the_first_number_and_date
     man = (await registry.annotations())[national_id(1)]
     ended = man["annotation"]
     assert (ended["decision_number"], ended["issued_on"]) == (FIRST, "2026-10-01")
-    assert (ended["revoked_on"], ended["revoked_for"]) == ("2026-09-20", "on_leave")
+    assert (ended["revoked_on"], ended["revoked_for"]) == ("2026-10-01", "on_leave")
     assert ended["liable_for_induction"] is True
     assert len(ended["summary"].split("\n")) == 3
     assert [(e["type"].split(".")[3], e["data"]["action"], e["data"]["version"]) for e in man["history"]] == [

@@ -153,7 +153,12 @@ async def test_grounds_founded_unseen_and_overridden(county):
         entries,
         (
             {"decision": "rejected", "ground": "age_limit", "reason": "年逾33歲仍未畢業。"},
-            {"decision": "rejected", "ground": "unseen", "reason": "經函查，該生已入營服役。"},
+            {
+                "decision": "rejected",
+                "ground": "not_conscriptable",
+                "ground_unseen": True,
+                "reason": "經函查，該生已入營服役。",
+            },
             {"decision": "approved", "override_reason": "出生年份登載錯誤，經戶政查明。"},
         ),
         strict=True,

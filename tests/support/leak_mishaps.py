@@ -76,7 +76,12 @@ async def through_the_review(story: Story) -> None:
     drafts: list[dict[str, Any]] = [
         {"decision": "approved", "review_remarks": f"已查 {written()}", "override_reason": written()},
         {"decision": "approved", "annotation_text": f"緩徵 {wide(written())}", "decision_number": written()},
-        {"decision": "rejected", "ground": "unseen", "reason": f"查 {written()} 非役男"},
+        {
+            "decision": "rejected",
+            "ground": "enrolment_not_recognised",
+            "ground_unseen": True,
+            "reason": f"查 {written()} 非役男",
+        },
         {"decision": "approved"},
         {"decision": "approved"},
     ]

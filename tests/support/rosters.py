@@ -92,6 +92,7 @@ class County:
                     text(
                         "INSERT INTO registry_fact (entry_id, county_code, as_of, known, facts)"
                         " VALUES (:e, '63000', now(), true, CAST(:f AS jsonb))"
+                        " ON CONFLICT (entry_id) DO UPDATE SET facts = EXCLUDED.facts"
                     ),
                     {"e": row.id, "f": msgspec.json.encode(said).decode()},
                 )

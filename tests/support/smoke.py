@@ -149,7 +149,12 @@ class Load:
         assert done["changed"] == len(entries), done
         # A PATCH has no key: who does not know whether it was done looks.
         officer, path = self.people["county_taipei_officer"], f"/roster/v1/entries/{entries[0]['id']}"
-        draft = {"decision": "rejected", "ground": "unseen", "reason": "查無在學紀錄"}
+        draft = {
+            "decision": "rejected",
+            "ground": "enrolment_not_recognised",
+            "ground_unseen": True,
+            "reason": "查無在學紀錄",
+        }
         while (entry := await officer.get(path))["draft"]["decision"] != "rejected":
             answer = await officer.persist("PATCH", path, json=draft, seen=entry["version"])
             assert answer.status_code in (200, 412), answer.text

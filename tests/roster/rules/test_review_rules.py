@@ -1,7 +1,7 @@
 """Who moves an entry, and what a decision needs: RO-13, 40 to 48, 56, 57."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from itertools import product
 
@@ -27,16 +27,18 @@ from roster.review.rules import (
     EntryState,
     Ground,
     HintRef,
+    Limits,
     Refusal,
     RosterState,
     StoredHint,
+    blocking_codes,
     check_draft,
     decision_defaults,
     is_clean,
     may_decide,
-    needs_override,
     not_ready,
     roster_state,
+    tells_nothing,
 )
 from tests.roster.rules.hint_cases import facts, find, student
 
@@ -52,6 +54,8 @@ STEPS = [
     (S.RECEIVED, A.OPEN, S.IN_REVIEW, "case_officer"),
     (S.IN_REVIEW, A.HOLD, S.ON_HOLD, "case_officer"),
     (S.ON_HOLD, A.RELEASE, S.IN_REVIEW, "case_officer"),
+    (S.IN_REVIEW, A.TRANSFER, S.SUPERSEDED, "case_officer"),
+    (S.ON_HOLD, A.TRANSFER, S.SUPERSEDED, "case_officer"),
     (S.IN_REVIEW, A.SUBMIT, S.FOR_APPROVAL, "case_officer"),
     (S.FOR_APPROVAL, A.RECALL, S.IN_REVIEW, "case_officer"),
     (S.FOR_APPROVAL, A.RETURN, S.IN_REVIEW, "approver"),
@@ -95,8 +99,8 @@ def test_who_writes_the_draft():
     """Manual, steps 3 and 12: the officer in review, then the approver, who may change any of it."""
     assert EDITORS == {S.IN_REVIEW: "case_officer", S.ON_HOLD: "case_officer", S.FOR_APPROVAL: "approver"}
     seed = {"decision", "decision_number", "issued_on", "deferment_until", "annotation_text", "review_remarks"}
-    assert seed | {"ground", "reason", "override_reason"} == EDITABLE_FIELDS
-    assert {field.name for field in fields(Draft)} == EDITABLE_FIELDS
+    assert seed | {"ground", "reason", "ground_unseen", "override_reason"} == EDITABLE_FIELDS
+    assert {field.name for field in fields(Draft)} - EDITABLE_FIELDS == {"override_codes"}
 
 
 ROSTERS = [
@@ -142,7 +146,11 @@ def test_who_is_not_checked_yet_is_not_clean():
 
 
 def refused(draft: Draft, hints: Sequence[HintRef] = (), last_day: date | None = None) -> list[str]:
-    return [refusal.code for refusal in check_draft(draft, hints, last_day=last_day)]
+    return [refusal.code for refusal in check_draft(draft, hints, limits=limits(last_day))]
+
+
+def limits(last_day: date | None) -> Limits | None:
+    return None if last_day is None else Limits(last_day, any_school=date(2035, 12, 31), service_age=date(2038, 12, 31))
 
 
 @pytest.mark.rule("RO-57")
@@ -156,8 +164,6 @@ def refused(draft: Draft, hints: Sequence[HintRef] = (), last_day: date | None =
         (Ground.AGE_LIMIT, "年齡已逾", (BLOCKED,), []),
         (Ground.AGE_LIMIT, "年齡已逾", (), ["ground_unfounded"]),
         (Ground.REPEATED_LEVEL, "再就讀", (BLOCKED,), ["ground_unfounded"]),
-        (Ground.UNSEEN, "學籍經查不實", (), []),
-        (Ground.UNSEEN, "", (), ["reason_missing"]),
         (Ground.NOT_CONSCRIPTABLE, "尚未及齡", (StoredHint("not_yet_draftee", Severity.WARNING),), []),
         (Ground.WRONG_COUNTY, "已遷出", (StoredHint("household_elsewhere", Severity.BLOCKING),), []),
         (Ground.NOT_CONSCRIPTABLE, "已除役", (StoredHint("past_draftee_age", Severity.INFO),), ["ground_unfounded"]),
@@ -166,6 +172,26 @@ def refused(draft: Draft, hints: Sequence[HintRef] = (), last_day: date | None =
 def test_rejecting_needs_a_legal_ground_and_a_reason(ground, reason, hints, expected):
     """Art. 13: 經查無第十五條所定情形，應予核准."""
     assert refused(Draft(REJECTED, ground=ground, reason=reason), hints) == expected
+
+
+@pytest.mark.rule("RO-57")
+@pytest.mark.parametrize("ground", list(Ground))
+def test_a_ground_the_system_cannot_see_is_still_one_of_the_law(ground):
+    unseen = Draft(REJECTED, ground=ground, ground_unseen=True, reason="學籍經查不實")
+    assert refused(unseen) == []
+    assert refused(replace(unseen, reason="")) == ["reason_missing"]
+    assert refused(replace(unseen, ground=None)) == ["ground_missing"]
+
+
+@pytest.mark.rule("RO-57")
+def test_a_school_reads_no_ground_that_is_kept_from_it():
+    """roster.md: schools never see RO-22, 27, 29, 30 and 32."""
+    secret = {"RO-22", "RO-27", "RO-29", "RO-30", "RO-32"}
+    for code, ground in GROUND_OF_HINT.items():
+        if FINDINGS[code].rule in secret:
+            assert not tells_nothing(ground, False)
+    assert tells_nothing(Ground.AGE_LIMIT, False)
+    assert not tells_nothing(Ground.AGE_LIMIT, True)
 
 
 @pytest.mark.rule("RO-57")
@@ -193,20 +219,28 @@ def test_the_real_hints_found_the_grounds():
         assert refused(Draft(REJECTED, ground=ground, reason="如提示"), hints) == []
 
 
+ELSEWHERE = StoredHint("household_elsewhere", Severity.BLOCKING)
+
+
 @pytest.mark.rule("RO-13")
 @pytest.mark.parametrize(
-    ("hints", "reason", "expected"),
+    ("hints", "reason", "covers", "expected"),
     [
-        ((), None, []),
-        ((WARNED, TOLD), None, []),
-        ((BLOCKED,), None, ["override_reason_missing"]),
-        ((BLOCKED,), " \n", ["override_reason_missing"]),
-        ((BLOCKED,), "戶籍已更正", []),
+        ((), None, (), []),
+        ((WARNED, TOLD), None, (), []),
+        ((BLOCKED,), None, (), ["override_reason_missing"]),
+        ((BLOCKED,), " \n", ("age_limit",), ["override_reason_missing"]),
+        ((BLOCKED,), "出生日期已更正", ("age_limit",), []),
+        # A reason speaks of the hints that stood when it was written, and of none that came later.
+        ((BLOCKED, ELSEWHERE), "出生日期已更正", ("age_limit",), ["override_reason_missing"]),
+        ((BLOCKED,), "戶籍已更正", ("household_elsewhere",), ["override_reason_missing"]),
+        ((BLOCKED, ELSEWHERE), "均已查明", ("age_limit", "household_elsewhere"), []),
     ],
 )
-def test_approving_in_spite_of_a_block_needs_a_written_reason(hints, reason, expected):
-    assert refused(Draft(APPROVED, override_reason=reason), hints) == expected
-    assert needs_override(hints) is (BLOCKED in hints)
+def test_approving_in_spite_of_a_block_needs_a_written_reason(hints, reason, covers, expected):
+    draft = Draft(APPROVED, override_reason=reason, override_codes=frozenset(covers))
+    assert refused(draft, hints) == expected
+    assert blocking_codes(hints) == {hint.code for hint in hints if hint in (BLOCKED, ELSEWHERE)}
 
 
 def test_a_draft_without_a_decision_is_not_refused_but_not_ready():
@@ -220,7 +254,7 @@ def ready(
     kind: RosterKind = RosterKind.APPLICATION,
     asked: date | None = date(2029, 6, 30),
 ) -> tuple[Refusal, ...]:
-    return not_ready(state, kind, draft, (), asked_until=asked, last_day=None)
+    return not_ready(state, kind, draft, (), asked_until=asked, limits=None, today=DECIDED_ON)
 
 
 @pytest.mark.rule("RO-42")
@@ -236,11 +270,26 @@ def test_a_grant_without_an_end_is_not_ready():
     assert [r.code for r in ready(Draft(APPROVED), asked=None)] == ["deferment_until_missing"]
     assert ready(Draft(APPROVED, deferment_until=date(2029, 6, 30)), asked=None) == ()
     assert ready(Draft(APPROVED), asked=None, kind=RosterKind.CESSATION) == ()
-    assert ready(Draft(REJECTED, ground=Ground.UNSEEN, reason="學籍不實"), asked=None) == ()
+    rejected = Draft(REJECTED, ground=Ground.ENROLMENT_NOT_RECOGNISED, ground_unseen=True, reason="學籍不實")
+    assert ready(rejected, asked=None) == ()
+
+
+@pytest.mark.rule("RO-42", "RO-48")
+@pytest.mark.parametrize(
+    ("asked", "typed", "expected"),
+    [
+        (date(2026, 10, 19), None, ["deferment_over_already"]),
+        (date(2026, 10, 20), None, []),
+        (date(2029, 6, 30), date(2026, 10, 19), ["deferment_over_already"]),
+        (date(2026, 6, 30), date(2027, 6, 30), []),
+    ],
+)
+def test_no_deferment_ends_before_it_begins(asked, typed, expected):
+    assert [r.code for r in ready(Draft(APPROVED, deferment_until=typed), asked=asked)] == expected
 
 
 def test_all_that_is_wrong_is_said_in_two_languages():
-    refusals = check_draft(Draft(REJECTED), (), last_day=None)
+    refusals = check_draft(Draft(REJECTED), (), limits=None)
     assert [refusal.field for refusal in refusals] == ["ground", "reason"]
     assert all(refusal.message_en.isascii() and not refusal.message.isascii() for refusal in refusals)
 
@@ -260,15 +309,30 @@ def test_no_one_types_an_end_past_the_age_limit(until, expected):
 
 
 @pytest.mark.rule("RO-26", "RO-48", "RO-13")
-def test_overriding_the_age_ground_itself_lifts_its_cap_and_overriding_another_does_not():
-    past, asked = date(2025, 12, 31), date(2029, 6, 30)
-    draft = Draft(APPROVED, override_reason="出生日期登載有誤，已更正")
-    elsewhere = StoredHint("household_elsewhere", Severity.BLOCKING)
-    for hints, until in (((BLOCKED,), asked), ((elsewhere,), past), ((), past)):
-        found = decision_defaults(
-            RosterKind.APPLICATION, draft, hints, decided_on=date(2026, 10, 20), asked_until=asked, last_day=past
-        )
-        assert found.deferment_until == until
+@pytest.mark.parametrize(
+    ("covers", "typed", "until"),
+    [
+        # 24 overridden: 33 still stands. 33 overridden: the end of conscription age does. Another hint lifts nothing.
+        ({"experimental_age"}, date(2090, 1, 1), date(2035, 12, 31)),
+        ({"continuing_school_age"}, date(2034, 6, 30), date(2034, 6, 30)),
+        ({"age_limit"}, date(2090, 1, 1), date(2038, 12, 31)),
+        ({"age_limit", "experimental_age"}, date(2036, 6, 30), date(2036, 6, 30)),
+        ({"household_elsewhere"}, date(2029, 6, 30), date(2025, 12, 31)),
+        # Whoever holds an age ground wrong states the end himself.
+        ({"age_limit"}, None, None),
+        ({"household_elsewhere"}, None, date(2025, 12, 31)),
+    ],
+)
+def test_overriding_an_age_ground_lifts_its_own_limit_and_no_other(covers, typed, until):
+    draft = Draft(APPROVED, deferment_until=typed, override_reason="已更正", override_codes=frozenset(covers))
+    found = decision_defaults(
+        RosterKind.APPLICATION,
+        draft,
+        decided_on=DECIDED_ON,
+        asked_until=date(2029, 6, 30),
+        limits=limits(date(2025, 12, 31)),
+    )
+    assert found.deferment_until == until
 
 
 DECIDED_ON = date(2026, 10, 20)
@@ -288,7 +352,7 @@ DECIDED_ON = date(2026, 10, 20)
 )
 def test_what_the_decision_fixes(kind, draft, issued, until):
     found = decision_defaults(
-        kind, draft, (), decided_on=DECIDED_ON, asked_until=date(2029, 6, 30), last_day=date(2040, 12, 31)
+        kind, draft, decided_on=DECIDED_ON, asked_until=date(2029, 6, 30), limits=limits(date(2040, 12, 31))
     )
     assert (found.decided_on, found.issued_on, found.deferment_until) == (DECIDED_ON, issued, until)
 
@@ -299,10 +363,9 @@ def test_no_end_ever_passes_the_last_day(typed, asked, last):
     found = decision_defaults(
         RosterKind.APPLICATION,
         Draft(APPROVED, deferment_until=typed),
-        (),
         decided_on=DECIDED_ON,
         asked_until=asked,
-        last_day=last,
+        limits=limits(last),
     )
     assert found.deferment_until is None or found.deferment_until <= last
 

@@ -62,6 +62,9 @@ async def _take(session: AsyncSession, men: Sequence[Record], answer: Answer) ->
     """Store the answer, judge by it, and count it as a change of the rosters it concerns."""
     rosters = among(Roster.id, {man.roster_id for man in men})
     await session.execute(select(Roster.id).where(rosters).order_by(Roster.id).with_for_update())
+    # Whoever was decided while the registry was being asked was decided without its answer: none is put beside it.
+    undecided = {man.id for man in await _men(session, [man.id for man in men])}
+    men = [man for man in men if man.id in undecided]
     facts = []
     for man in men:
         found = answer.men[man.national_id]

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, RowMapping, Subquery, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import lists
@@ -20,7 +20,7 @@ from roster.results.schemas import (
 )
 from roster.review import queries
 from roster.review.models import DecisionRecord
-from roster.review.rules import Decision
+from roster.review.rules import Decision, tells_nothing
 from roster.review.service.common import own, own_entries, roster_out
 from shared import clock, crypto, cursors
 from shared.auth import Principal
@@ -44,7 +44,11 @@ SORTS = (
     "decided",
     "approved",
     "rejected",
+    "last_decided_on",
 )
+
+
+_UNDECIDED = date(1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +122,15 @@ async def _page(
         limit=limit,
         bound=cursors.bound_to("results", *asdict(criteria).values()),
     )
-    items = [
-        ResultOut(**{n: row[n] for n in ResultOut.model_fields if n in row}, county_name=_county(row["county_code"]))
-        for row in found
-    ]
-    return ResultPage(items=items, next_cursor=next_cursor)
+    return ResultPage(items=[_result(row) for row in found], next_cursor=next_cursor)
 
 
-def _county(code: str) -> str:
-    return COUNTIES[code].name
+def _result(row: RowMapping) -> ResultOut:
+    last = row["last_decided_on"]
+    return ResultOut(
+        **{name: row[name] for name in ResultOut.model_fields if name in row}
+        | {"county_name": COUNTIES[row["county_code"]].name, "last_decided_on": None if last == _UNDECIDED else last}
+    )
 
 
 def _results(principal: Principal, criteria: Criteria) -> Subquery:
@@ -135,7 +139,8 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
         select(
             func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
             func.count().filter(DecisionRecord.decision == Decision.REJECTED).label("rejected"),
-            func.max(DecisionRecord.decided_on).label("last_decided_on"),
+            # A roster without a decision sorts before all that have one.
+            func.coalesce(func.max(DecisionRecord.decided_on), _UNDECIDED).label("last_decided_on"),
         )
         .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.corrects.is_(None))
         .lateral()
@@ -191,6 +196,10 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     return [men.exists()]
 
 
+def _readable(principal: Principal, row: RowMapping) -> bool:
+    return principal.org.type == "county" or tells_nothing(row["ground"], bool(row["ground_unseen"]))
+
+
 async def list_result_entries(
     session: AsyncSession, principal: Principal, roster_id: UUID, *, cursor: str | None, limit: int
 ) -> ResultEntryPage:
@@ -209,11 +218,13 @@ async def list_result_entries(
         DecisionRecord.issued_on,
         DecisionRecord.deferment_until,
         DecisionRecord.reason,
+        DecisionRecord.ground,
+        DecisionRecord.ground_unseen,
     ]
     rows = (
         select(*columns)
         .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
-        .where(Entry.roster_id == roster_id, *own_entries(principal))
+        .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )
     found, next_cursor = await lists.page(
@@ -226,7 +237,10 @@ async def list_result_entries(
         bound=cursors.bound_to("result-entries", roster_id),
     )
     items = [
-        ResultEntryOut(entry_id=row["id"], **{n: row[n] for n in ResultEntryOut.model_fields if n in row})
+        ResultEntryOut(
+            **{n: row[n] for n in ResultEntryOut.model_fields if n in row}
+            | {"entry_id": row["id"], "reason": row["reason"] if _readable(principal, row) else None}
+        )
         for row in found
     ]
     return ResultEntryPage(items=items, next_cursor=next_cursor)

@@ -4,7 +4,7 @@ In the stored JSON a member that is absent was never touched; `decision_number: 
 allocated when the batch is decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -23,23 +23,27 @@ def read(stored: Mapping[str, Any]) -> Draft:
         values["decision"] = Decision(values["decision"])
     if "ground" in values:
         values["ground"] = Ground(values["ground"])
+    values["override_codes"] = frozenset(stored.get("override_codes", ()))
     return Draft(**values)
 
 
-def merge(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(stored: Mapping[str, Any], changes: Mapping[str, Any], blocking: Iterable[str]) -> dict[str, Any]:
     """`stored` with `changes` (JSON values; null clears).
 
-    A change of mind drops what belonged to the other decision.
+    A change of mind drops what belonged to the other decision. With a written override the hints are noted that block
+    at that moment (`blocking`): the reason speaks of these and of none that comes later.
     """
     merged = {**stored, **changes}
+    if "override_reason" in changes:
+        merged["override_codes"] = sorted(blocking)
     if changes.get("decision") == Decision.APPROVED:
-        drop: tuple[str, ...] = ("ground", "reason")
+        drop: tuple[str, ...] = ("ground", "ground_unseen", "reason")
     elif changes.get("decision") == Decision.REJECTED:
-        drop = ("override_reason", "deferment_until")
+        drop = ("override_reason", "override_codes", "deferment_until")
     else:
         drop = ()
     for name in drop:
-        if name not in changes:
+        if changes.get(name) is None:
             merged.pop(name, None)
     return {k: v for k, v in merged.items() if v is not None or k == "decision_number"}
 

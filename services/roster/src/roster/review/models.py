@@ -41,6 +41,8 @@ class BatchEntry(Base):
     officer_draft: Mapped[dict[str, Any]] = mapped_column(JSONB)
     approver_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     left_as: Mapped[str | None] = mapped_column(Text)
+    left_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    left_by: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
 
 
@@ -68,6 +70,7 @@ class DecisionRecord(Base):
     annotation_text: Mapped[str | None] = mapped_column(Text)
     review_remarks: Mapped[str | None] = mapped_column(Text)
     ground: Mapped[str | None] = mapped_column(Text)
+    ground_unseen: Mapped[bool]
     reason: Mapped[str | None] = mapped_column(Text)
     override_reason: Mapped[str | None] = mapped_column(Text)
     annotation_action: Mapped[str] = mapped_column(Text)

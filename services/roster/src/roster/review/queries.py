@@ -27,7 +27,8 @@ from roster.intake.models import Entry, Roster
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
 from roster.review.models import Batch, BatchEntry, DecisionRecord
-from roster.review.rules import EntryState, RosterState
+from roster.review.rules import BatchState, EntryState, RosterState
+from shared.db import context_of
 
 ROSTER_SORTS = (
     "received_on",
@@ -43,7 +44,7 @@ ROSTER_SORTS = (
     "state",
 )
 BATCH_SORTS = ("submitted_at", "school_name", "kind", "headcount", "state")
-_GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
+GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 # A roster without a deadline sorts behind all that have one.
 _NO_DEADLINE = date(9999, 12, 31)
@@ -58,7 +59,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
     counts = {state: func.count().filter(Entry.state == state).label(f"n_{state}") for state in EntryState}
     sums = (
         select(
-            func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(_GONE)).label("headcount"),
+            func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(GONE)).label("headcount"),
             func.count().filter(Entry.state.in_(_PENDING)).label("pending"),
             *counts.values(),
         )
@@ -125,9 +126,10 @@ def entries(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*Entry.__table__.c).where(*where)
 
 
-def with_hint(code: str) -> ColumnElement[bool]:
-    """The condition: the entry has this hint (among those the caller may see)."""
-    return select(1).where(EntryHint.entry_id == Entry.id, EntryHint.code == code).exists()
+def with_hint(code: str, org_type: str) -> ColumnElement[bool]:
+    """The condition: the entry has this hint, among those the caller may see."""
+    found = select(1).where(EntryHint.entry_id == Entry.id, EntryHint.code == code, *shown_to(org_type))
+    return found.exists()
 
 
 def clean() -> ColumnElement[bool]:
@@ -136,11 +138,16 @@ def clean() -> ColumnElement[bool]:
     return and_(Entry.judged_at.is_not(None), ~found.exists())
 
 
+def shown_to(org_type: str) -> tuple[ColumnElement[bool], ...]:
+    """The condition on hints for a caller: schools see those only that reveal nothing (docs/adr/0041)."""
+    return (EntryHint.visible_to_school.is_(True),) if org_type == "school" else ()
+
+
 async def hints(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
     """The stored hints of entries, in their order, as far as the caller may see them."""
     rows = await session.execute(
         select(EntryHint.entry_id, EntryHint.body)
-        .where(EntryHint.entry_id.in_(entry_ids))
+        .where(EntryHint.entry_id.in_(entry_ids), *shown_to(context_of(session).org_type))
         .order_by(EntryHint.entry_id, EntryHint.position)
     )
     found: dict[UUID, list[dict[str, Any]]] = {entry_id: [] for entry_id in entry_ids}
@@ -165,6 +172,17 @@ async def registry_facts(session: AsyncSession, entry_ids: Sequence[UUID]) -> di
     """What the registry said of the men on entries; counties only."""
     found = await session.scalars(select(RegistryFact).where(RegistryFact.entry_id.in_(entry_ids)))
     return {fact.entry_id: fact for fact in found}
+
+
+async def returns(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, BatchEntry]:
+    """The last time each entry was returned by an approver (RO-45)."""
+    query = (
+        select(BatchEntry)
+        .ext(distinct_on(BatchEntry.entry_id))
+        .where(BatchEntry.entry_id.in_(entry_ids), BatchEntry.left_as == BatchState.RETURNED)
+        .order_by(BatchEntry.entry_id, BatchEntry.left_at.desc())
+    )
+    return {left.entry_id: left for left in await session.scalars(query)}
 
 
 async def decisions(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, DecisionRecord]:

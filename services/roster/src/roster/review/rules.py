@@ -36,6 +36,7 @@ __all__ = [
     "EDITABLE_FIELDS",
     "EDITORS",
     "GROUND_OF_HINT",
+    "PUBLIC_GROUNDS",
     "SCHOOL",
     "TRANSITIONS",
     "BatchAction",
@@ -47,24 +48,28 @@ __all__ = [
     "Fixed",
     "Ground",
     "HintRef",
+    "Limits",
     "Refusal",
     "RosterState",
     "Step",
     "StoredHint",
+    "blocking_codes",
     "check_draft",
     "decision_defaults",
     "deferment_cap",
     "founded_grounds",
+    "granted_until",
     "is_clean",
     "may_decide",
-    "needs_override",
     "not_ready",
+    "overridden",
     "roster_state",
+    "tells_nothing",
 ]
 
 
 class Ground(StrEnum):
-    """Why a deferment is refused: Art. 15's grounds, not a draftee, not this county, or one only people can see."""
+    """Why a deferment is refused: Art. 15's grounds, not a draftee, not this county (RO-57). There is no other."""
 
     SCHOOL_NOT_REGISTERED = "school_not_registered"
     ENROLMENT_NOT_RECOGNISED = "enrolment_not_recognised"
@@ -74,7 +79,6 @@ class Ground(StrEnum):
     EXPERIMENTAL_AGE = "experimental_age"
     NOT_CONSCRIPTABLE = "not_conscriptable"
     WRONG_COUNTY = "wrong_county"
-    UNSEEN = "unseen"
 
 
 GROUND_OF_HINT: Final[dict[str, Ground]] = {
@@ -91,7 +95,34 @@ GROUND_OF_HINT: Final[dict[str, Ground]] = {
 }
 """The code of a hint → the ground it founds. No other hint founds one."""
 
-_AGE_GROUNDS: Final = frozenset({Ground.CONTINUING_SCHOOL_AGE, Ground.AGE_LIMIT, Ground.EXPERIMENTAL_AGE})
+PUBLIC_GROUNDS: Final = frozenset(
+    {
+        Ground.SCHOOL_NOT_REGISTERED,
+        Ground.ENROLMENT_NOT_RECOGNISED,
+        Ground.CONTINUING_SCHOOL_AGE,
+        Ground.AGE_LIMIT,
+        Ground.EXPERIMENTAL_AGE,
+    }
+)
+"""Grounds a school may read of a rejection: they say nothing that RO-22, 29 or 30 keeps from it (docs/adr/0041)."""
+
+
+def tells_nothing(ground: str | None, unseen: bool) -> bool:
+    """Whether a school may read a rejection's ground and reason: they rest on nothing that is kept from it."""
+    return ground in PUBLIC_GROUNDS and not unseen
+
+
+_AGE_HINTS: Final = frozenset({"continuing_school_age", "age_limit", "experimental_age"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The days that a man's age sets to a deferment (RO-26): by the limit that applies to him (`last_day`), by the one
+    of any school (Art. 15-1-5), and by the end of conscription age (Military Service Act Art. 3)."""
+
+    last_day: date
+    any_school: date
+    service_age: date
 
 
 class HintRef(Protocol):
@@ -115,8 +146,9 @@ class StoredHint:
 class Draft:
     """What officer or approver wrote about an entry: RO-41's fields, and what RO-13 and RO-57 ask for in writing.
 
-    `deferment_until` and `issued_on` None mean "by default" (`decision_defaults`). `reason` is why it is rejected,
-    `override_reason` why it is approved in spite of a blocking hint.
+    `deferment_until` and `issued_on` None mean "by default" (`decision_defaults`). `reason` is why it is rejected;
+    `ground_unseen` says that the system cannot see its ground. `override_reason` is why it is approved in spite of
+    the blocking hints `override_codes`: those that stood when it was written, and no later one.
     """
 
     decision: Decision | None = None
@@ -126,12 +158,14 @@ class Draft:
     annotation_text: str | None = None
     review_remarks: str | None = None
     ground: Ground | None = None
+    ground_unseen: bool = False
     reason: str | None = None
     override_reason: str | None = None
+    override_codes: frozenset[str] = frozenset()
 
 
-EDITABLE_FIELDS: Final = frozenset(item.name for item in fields(Draft))
-"""RO-41: what a review may change; the school's own data are not among them."""
+EDITABLE_FIELDS: Final = frozenset(item.name for item in fields(Draft)) - {"override_codes"}
+"""RO-41: what a review may change; the school's own data are not among them, nor what the system notes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +192,14 @@ _REASON_MISSING = Refusal("reason_missing", "reason", "不予核准應敘明理�
 _GROUND_UNFOUNDED = Refusal(
     "ground_unfounded",
     "ground",
-    "系統查無所選事由之情形；如屬系統無法查知者，請改選「系統未能查知之事由」並敘明理由。",
-    "No hint bears out this ground; if it is one the system cannot see, choose `unseen` and give the reason.",
+    "系統查無所選事由之情形；如屬系統無法查知者，請註明系統未能查知（ground_unseen）並敘明理由。",
+    "No hint bears out this ground; if the system cannot see it, say so with `ground_unseen` and give the reason.",
 )
 _OVERRIDE_MISSING = Refusal(
     "override_reason_missing",
     "override_reason",
-    "具不得緩徵之提示仍予核准者，應敘明理由。",
-    "Approving in spite of a blocking hint needs a written reason.",
+    "具不得緩徵之提示仍予核准者，應敘明理由；提示於敘明理由後新增者，應重新敘明。",
+    "Approving in spite of a blocking hint needs a written reason, and again when a hint has come since.",
 )
 _PAST_LIMIT = Refusal(
     "deferment_past_age_limit",
@@ -176,8 +210,14 @@ _PAST_LIMIT = Refusal(
 _UNTIL_MISSING = Refusal(
     "deferment_until_missing",
     "deferment_until",
-    "名冊未載預訂畢業日期或延長期限，應填寫緩徵截止日期。",
-    "The roster states no expected graduation or extension: enter the end of the deferment.",
+    "名冊未載預訂畢業日期或延長期限，或年齡之提示業經敘明理由排除者，應填寫緩徵截止日期。",
+    "The roster states no expected graduation or extension, or an age limit is overridden: enter the deferment's end.",
+)
+_OVER_ALREADY = Refusal(
+    "deferment_over_already",
+    "deferment_until",
+    "緩徵截止日期已過，無從核准；請查明後更正截止日期，或改為不予核准。",
+    "The deferment would end before it begins: correct its end, or reject.",
 )
 
 
@@ -188,9 +228,14 @@ def is_clean(hints: Iterable[HintRef]) -> bool:
 
 
 @rule("RO-13")
-def needs_override(hints: Iterable[HintRef]) -> bool:
-    """Whether approving needs a written reason."""
-    return any(hint.severity == Severity.BLOCKING for hint in hints)
+def blocking_codes(hints: Iterable[HintRef]) -> frozenset[str]:
+    """The blocking hints: approving needs a written reason for every one of them."""
+    return frozenset(hint.code for hint in hints if hint.severity == Severity.BLOCKING)
+
+
+def overridden(draft: Draft) -> frozenset[str]:
+    """The blocking hints that the draft's written reason covers."""
+    return draft.override_codes if _written(draft.override_reason) else frozenset()
 
 
 @rule("RO-57")
@@ -202,14 +247,30 @@ def founded_grounds(hints: Iterable[HintRef]) -> frozenset[Ground]:
 
 
 @rule("RO-26", "RO-48")
-def deferment_cap(draft: Draft, hints: Iterable[HintRef], last_day: date | None) -> date | None:
-    """The day the deferment may not pass. None when the age ground itself has been overridden in writing.
+def deferment_cap(draft: Draft, limits: Limits | None) -> date | None:
+    """The day the deferment may not pass; None for a cessation, which has no limits.
 
-    Then the officer holds the finding wrong, and the day that follows from it is wrong with it (docs/adr/0044).
+    An age ground that is overridden in writing is held wrong, and its day with it; the next limit stands: that of any
+    school, and if this is overridden the end of conscription age (docs/adr/0044).
     """
-    if _written(draft.override_reason) and founded_grounds(hints) & _AGE_GROUNDS:
+    if limits is None:
         return None
-    return last_day
+    lifted = overridden(draft) & _AGE_HINTS
+    if "age_limit" in lifted:
+        return limits.service_age
+    return limits.any_school if lifted else limits.last_day
+
+
+def granted_until(draft: Draft, asked_until: date | None, limits: Limits | None) -> date | None:
+    """The end of the deferment that the draft grants: as typed, else as asked for; never past the cap.
+
+    None when neither says, and where an age ground is overridden: then the officer states the end himself.
+    """
+    until = draft.deferment_until
+    if until is None and not overridden(draft) & _AGE_HINTS:
+        until = asked_until
+    cap = deferment_cap(draft, limits)
+    return until if until is None or cap is None else min(until, cap)
 
 
 @rule("RO-57", "RO-13", "RO-48")
@@ -217,24 +278,24 @@ def check_draft(
     draft: Draft,
     hints: Sequence[HintRef],
     *,
-    last_day: date | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Refusal, ...]:
     """Every reason why the draft's decision cannot be recorded; none for a draft without a decision yet.
 
-    `last_day`: RO-26's (`Hint.last_day`, or `roster.hints.case.deferment_limit`); None for a cessation.
+    `limits` None: a cessation.
     """
     refusals: list[Refusal] = []
     if draft.decision is Decision.REJECTED:
         if draft.ground is None:
             refusals.append(_GROUND_MISSING)
-        elif draft.ground is not Ground.UNSEEN and draft.ground not in founded_grounds(hints):
+        elif not draft.ground_unseen and draft.ground not in founded_grounds(hints):
             refusals.append(_GROUND_UNFOUNDED)
         if not _written(draft.reason):
             refusals.append(_REASON_MISSING)
-    if draft.decision is Decision.APPROVED and needs_override(hints) and not _written(draft.override_reason):
+    if draft.decision is Decision.APPROVED and blocking_codes(hints) - overridden(draft):
         refusals.append(_OVERRIDE_MISSING)
     if draft.decision is not Decision.REJECTED and draft.deferment_until is not None:
-        cap = deferment_cap(draft, hints, last_day)
+        cap = deferment_cap(draft, limits)
         if cap is not None and draft.deferment_until > cap:
             refusals.append(_PAST_LIMIT)
     return tuple(refusals)
@@ -248,17 +309,21 @@ def not_ready(
     hints: Sequence[HintRef],
     *,
     asked_until: date | None,
-    last_day: date | None,
+    limits: Limits | None,
+    today: date,
 ) -> tuple[Refusal, ...]:
     """Every reason why the entry cannot go up in a batch now; none means ready. One on hold stays behind, others go."""
     if state is not EntryState.IN_REVIEW:
         return (_NOT_IN_REVIEW,)
     if draft.decision is None:
         return (_DECISION_MISSING,)
-    refusals = check_draft(draft, hints, last_day=last_day)
-    granted = draft.decision is Decision.APPROVED and kind is not RosterKind.CESSATION
-    if granted and draft.deferment_until is None and asked_until is None:
-        refusals += (_UNTIL_MISSING,)
+    refusals = check_draft(draft, hints, limits=limits)
+    if draft.decision is Decision.APPROVED and kind is not RosterKind.CESSATION:
+        until = granted_until(draft, asked_until, limits)
+        if until is None:
+            refusals += (_UNTIL_MISSING,)
+        elif until < today and not refusals:
+            refusals += (_OVER_ALREADY,)
     return refusals
 
 
@@ -275,11 +340,10 @@ class Fixed:
 def decision_defaults(
     kind: RosterKind,
     draft: Draft,
-    hints: Iterable[HintRef],
     *,
     decided_on: date,
     asked_until: date | None,
-    last_day: date | None,
+    limits: Limits | None,
 ) -> Fixed:
     """The dates of a decision made on `decided_on`: what the draft says, else the defaults.
 
@@ -289,11 +353,7 @@ def decision_defaults(
     issued_on = draft.issued_on or decided_on
     if draft.decision is not Decision.APPROVED or kind is RosterKind.CESSATION:
         return Fixed(decided_on, issued_on, None)
-    until = draft.deferment_until or asked_until
-    cap = deferment_cap(draft, hints, last_day)
-    if until is not None and cap is not None and until > cap:
-        until = cap
-    return Fixed(decided_on, issued_on, until)
+    return Fixed(decided_on, issued_on, granted_until(draft, asked_until, limits))
 
 
 @rule("RO-48")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
-from shared.schemas import Bool, Code, In, LocalDate, Out, Page, Text
+from shared.schemas import Bool, Code, In, Line, LocalDate, Out, Page, Text
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
@@ -70,8 +70,22 @@ class DraftOut(Out):
     annotation_text: LongText | None = None
     review_remarks: LongText | None = None
     ground: Ground | None = None
+    ground_unseen: bool | None = None
     reason: LongText | None = None
     override_reason: LongText | None = None
+    override_codes: list[Annotated[str, Field(max_length=60)]] = Field(
+        default=[], max_length=100, description="The blocking hints that `override_reason` was written for"
+    )
+
+
+class ReturnedOut(Out):
+    """Why an entry came back from the approver (RO-45), with what he had written of it."""
+
+    batch_id: UUID
+    reason: LongText
+    returned_at: datetime
+    returned_by: str = Field(max_length=128)
+    approver_draft: DraftOut | None
 
 
 class DefermentOut(Out):
@@ -97,8 +111,8 @@ class DecisionOut(Out):
     issued_on: date
     decided_on: date
     deferment_until: date | None
-    ground: Ground | None
-    reason: LongText | None
+    ground: Ground | None = Field(description="To a school only where it reveals nothing of the registry's")
+    reason: LongText | None = Field(description="As `ground`")
     annotation_action: Literal["create", "modify", "none"] | None = Field(default=None, description="Counties only")
 
 
@@ -145,6 +159,7 @@ class EntryOut(Out):
     registry: dict[str, Any] | None = Field(default=None, description="Registry facts with `as_of`; null: not checked")
     draft: DraftOut | None = Field(default=None, description="The case officer's")
     approver_draft: DraftOut | None = None
+    returned: ReturnedOut | None = Field(default=None, description="The last return by an approver")
     batch_id: UUID | None = None
 
 
@@ -158,6 +173,7 @@ class DraftIn(In):
     annotation_text: Text | None = None
     review_remarks: Text | None = None
     ground: Ground | None = Field(default=None, description="Legal ground of a rejection (RO-57)")
+    ground_unseen: Bool | None = Field(default=None, description="The system cannot see the ground; the officer can")
     reason: Text | None = Field(default=None, description="Why it is rejected")
     override_reason: Text | None = Field(default=None, description="Why it is approved despite a blocking hint")
 
@@ -278,6 +294,7 @@ class TransferEntry(In):
 
     county_code: Code
     township_code: Code
+    village: Annotated[Line, Field(max_length=200)] | None = Field(default=None, description="Left out: not stated")
     reason: Annotated[Text, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 
 

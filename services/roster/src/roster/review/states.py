@@ -48,7 +48,8 @@ class Decision(StrEnum):
 
 
 class EntryAction(StrEnum):
-    """What moves an entry. `supersede`: a new version of the roster changed it; `withdraw`: it was taken back."""
+    """What moves an entry. `transfer`: it goes to another county (RO-29); `supersede`: a new version of the roster
+    changed it; `withdraw`: it was taken back."""
 
     OPEN = "open"
     HOLD = "hold"
@@ -57,6 +58,7 @@ class EntryAction(StrEnum):
     RETURN = "return"
     RECALL = "recall"
     DECIDE = "decide"
+    TRANSFER = "transfer"
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
 
@@ -88,6 +90,8 @@ TRANSITIONS: Final[dict[tuple[EntryState, EntryAction], Step[EntryState]]] = {
     (EntryState.RECEIVED, EntryAction.OPEN): Step(EntryState.IN_REVIEW, CASE_OFFICER),
     (EntryState.IN_REVIEW, EntryAction.HOLD): Step(EntryState.ON_HOLD, CASE_OFFICER),
     (EntryState.ON_HOLD, EntryAction.RELEASE): Step(EntryState.IN_REVIEW, CASE_OFFICER),
+    (EntryState.IN_REVIEW, EntryAction.TRANSFER): Step(EntryState.SUPERSEDED, CASE_OFFICER),
+    (EntryState.ON_HOLD, EntryAction.TRANSFER): Step(EntryState.SUPERSEDED, CASE_OFFICER),
     (EntryState.IN_REVIEW, EntryAction.SUBMIT): Step(EntryState.FOR_APPROVAL, CASE_OFFICER),
     (EntryState.FOR_APPROVAL, EntryAction.RECALL): Step(EntryState.IN_REVIEW, CASE_OFFICER),
     (EntryState.FOR_APPROVAL, EntryAction.RETURN): Step(EntryState.IN_REVIEW, APPROVER),

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
 from roster.intake.models import Entry, Roster
 from roster.review.models import Batch, BatchEntry
-from roster.review.rules import BATCH_TRANSITIONS, BatchAction, BatchState, EntryState
+from roster.review.rules import BATCH_TRANSITIONS, TRANSITIONS, BatchAction, BatchState, EntryAction, EntryState
 from roster.review.schemas import BatchOut, ReturnBatch
 from roster.review.service import common, numbers
 from roster.review.service.submit_batch import facts
@@ -57,7 +57,7 @@ def close(batch: Batch, state: BatchState, principal: Principal) -> None:
 async def recall_batch(session: AsyncSession, officer: Principal, batch_id: UUID, seen: int) -> BatchOut:
     """Any case officer of the county takes a batch back until it is decided (seed item 15)."""
     roster, batch, state = await lock_batch(session, officer, batch_id, seen, BatchAction.RECALL)
-    back = await _send_back(session, roster, batch, None, state, None)
+    back = await _send_back(session, officer, roster, batch, EntryAction.RECALL, state)
     close(batch, state, officer)
     await session.flush()
     await audit.record(session, "batch.recalled", "batch", batch_id, {"entries": len(back)})
@@ -78,7 +78,9 @@ async def return_batch(
     returned whole. Raises 404 also for an entry that is not in the batch.
     """
     roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.RETURN)
-    back = await _send_back(session, roster, batch, body.entry_ids, state, body.reason)
+    back = await _send_back(
+        session, approver, roster, batch, EntryAction.RETURN, state, reason=body.reason, entry_ids=body.entry_ids
+    )
     left = await session.scalar(select(func.count()).where(Entry.batch_id == batch_id))
     if left:
         batch.version += 1
@@ -86,9 +88,7 @@ async def return_batch(
         close(batch, state, approver)
         batch.return_reason = body.reason
     await session.flush()
-    await audit.record(
-        session, "batch.returned", "batch", batch_id, common.told({"entries": len(back), "reason": body.reason})
-    )
+    await audit.record(session, "batch.returned", "batch", batch_id, {"entries": len(back), "reason": body.reason})
     data = event_types.BatchReturnedData(
         **await facts(session, batch, roster),
         entry_count=len(back),
@@ -102,12 +102,21 @@ async def return_batch(
 
 async def _send_back(
     session: AsyncSession,
+    principal: Principal,
     roster: Roster,
     batch: Batch,
-    entry_ids: Sequence[UUID] | None,
-    state: BatchState,
-    reason: str | None,
+    action: EntryAction,
+    left_as: BatchState,
+    *,
+    reason: str | None = None,
+    entry_ids: Sequence[UUID] | None = None,
 ) -> list[UUID]:
+    # The number that this batch proposed went up with it; what comes back is offered the roster's next one. A number
+    # that somebody typed stays.
+    number = Entry.officer_draft["decision_number"].astext
+    offered = case(
+        (number == batch.proposed_number, Entry.officer_draft.op("-")("decision_number")), else_=Entry.officer_draft
+    )
     wanted: list[Any] = [Entry.batch_id == batch.id]
     if entry_ids is not None:
         wanted.append(Entry.id.in_(entry_ids))
@@ -116,8 +125,9 @@ async def _send_back(
             update(Entry)
             .where(*wanted)
             .values(
-                state=EntryState.IN_REVIEW.value,
+                state=TRANSITIONS[EntryState.FOR_APPROVAL, action].to.value,
                 batch_id=None,
+                officer_draft=offered,
                 version=Entry.version + 1,
                 changed_at=func.now(),
             )
@@ -127,7 +137,7 @@ async def _send_back(
     if entry_ids is not None and len(rows) != len(set(entry_ids)):
         raise NOT_FOUND()
     ids = [row.id for row in rows]
-    await leave(session, batch, ids, state, reason)
+    await leave(session, principal, batch, ids, left_as, reason)
     if roster.proposed_number is None:
         roster.proposed_number = await numbers.allocate(session, roster.county_code)
     roster.revision += 1
@@ -135,7 +145,12 @@ async def _send_back(
 
 
 async def leave(
-    session: AsyncSession, batch: Batch, entry_ids: Sequence[UUID], left_as: BatchState, reason: str | None
+    session: AsyncSession,
+    principal: Principal,
+    batch: Batch,
+    entry_ids: Sequence[UUID],
+    left_as: BatchState,
+    reason: str | None,
 ) -> None:
     """Note in the batch's history how entries left it, with the approver's draft as it stood then (RO-44)."""
     # Asked for each row by its key: joined, PostgreSQL expects a single row behind row-level security and loops.
@@ -143,5 +158,11 @@ async def leave(
     await session.execute(
         update(BatchEntry)
         .where(BatchEntry.batch_id == batch.id, BatchEntry.entry_id.in_(entry_ids))
-        .values(left_as=left_as.value, reason=reason, approver_draft=approver_draft)
+        .values(
+            left_as=left_as.value,
+            left_at=clock.now(),
+            left_by=principal.sub,
+            reason=reason,
+            approver_draft=approver_draft,
+        )
     )

@@ -9,16 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.hint import Severity
+from roster.hints.limits import age_limit, last_day_of
+from roster.hints.model import SchoolKind
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CONSCRIPTION_AGES, Division, RosterKind
 from roster.review import queries
 from roster.review.models import Batch
-from roster.review.rules import Refusal, StoredHint
+from roster.review.rules import Limits, Refusal, StoredHint
 from roster.review.schemas import BatchOut, RosterOut
 from shared import clock
 from shared.auth import Principal
-from shared.ids import mask_ids_in
 from shared.places import COUNTIES
 from shared.problems import NOT_FOUND, Fault, ProblemType
 
@@ -27,6 +28,7 @@ ENTRY_NOT_YOURS_NOW = ProblemType(
 )
 BATCH_CLOSED = ProblemType("batch_closed", 409, "此陳核案已結案，無法再變更", "This batch is closed already")
 NOT_READY = ProblemType("not_ready", 422, "有資料尚不能陳核或核定", "Some entries are not ready")
+FOUR_EYES = ProblemType("four_eyes", 403, "不得變更或核定自己陳核的案件", "Nobody decides what he himself submitted")
 DRAFT_REFUSED = ProblemType("draft_refused", 422, "審查內容不符規定", "The draft cannot stand")
 
 
@@ -67,14 +69,22 @@ def asked_until(kind: str, row: Cells) -> date | None:
     return found
 
 
+def limits_of(row: Cells, today: date) -> Limits | None:
+    """The days that his age sets to an entry's deferment (RO-26); None for a cessation."""
+    if row["last_day"] is None:
+        return None
+    birth_date: date = row["birth_date"]
+    any_school = age_limit(SchoolKind.UNIVERSITY, None, Division.DAY, today).years
+    return Limits(
+        last_day=row["last_day"],
+        any_school=last_day_of(birth_date, any_school),
+        service_age=last_day_of(birth_date, CONSCRIPTION_AGES.on(today).value[1]),
+    )
+
+
 def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:
     """Refusals of a draft as faults of a problem; `row_no` names the entry among many."""
     return [Fault(r.code, r.message, r.message_en, row=row_no, column=r.field) for r in refusals]
-
-
-def told(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes as they go into the audit: nothing of the shape of a national ID in what people wrote."""
-    return {k: mask_ids_in(v) if isinstance(v, str) else v for k, v in changes.items()}
 
 
 async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> None:
@@ -119,6 +129,7 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
     """A row of `queries.rosters` as JSON; the proposed number is the county's business."""
     deadline = queries.deadline_of(row)
     late = 0 if deadline is None else max((row["received_on"] - deadline).days, 0)
+    county = principal.org.type == "county"
     named = {name: row[name] for name in RosterOut.model_fields if name in row}
     return RosterOut(
         **named
@@ -127,7 +138,10 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
             "days_late": late,
             "county_name": COUNTIES[row["county_code"]].name,
             "counts": queries.counts_of(row),
-            "proposed_number": row["proposed_number"] if principal.org.type == "county" else None,
+            "proposed_number": row["proposed_number"] if county else None,
+            # What the review and the registry do to a roster is counted too, and would tell a school of a filing
+            # elsewhere (RO-27): for a school only its own versions count.
+            "revision": row["revision"] if county else row["version"],
         }
     )
 

@@ -20,11 +20,14 @@ from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
 from roster.review import drafts, queries
 from roster.review.models import Batch, DecisionRecord
 from roster.review.rules import (
+    TRANSITIONS,
     BatchAction,
     BatchState,
     Decision,
     Draft,
+    EntryAction,
     EntryState,
+    Refusal,
     StoredHint,
     decision_defaults,
     may_decide,
@@ -37,9 +40,7 @@ from roster.review.service.submit_batch import facts
 from shared import audit, clock, events, jobs
 from shared.auth import Principal
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
-from shared.problems import Fault, ProblemType
-
-FOUR_EYES = ProblemType("four_eyes", 403, "不得核定自己陳核的案件", "Nobody decides what he himself submitted")
+from shared.problems import Fault
 
 
 @rule("RO-48", "RO-44", "RO-47")
@@ -52,7 +53,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     """
     roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.DECIDE)
     if not may_decide(batch.submitted_by, approver.sub):
-        raise FOUR_EYES()
+        raise common.FOUR_EYES()
     today = clock.today()
     men, records = await _decisions(session, approver, roster, batch, today)
     outcomes = await deferments.apply(session, men)
@@ -63,7 +64,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     await session.execute(insert(DecisionRecord), records)
     await deferments.record(session, batch.county_code, outcomes)
     entry_ids = [man.entry["id"] for man in men]
-    await _close_entries(session, batch, entry_ids)
+    await _close_entries(session, approver, batch, entry_ids)
     # A man decided here may stand undecided on another roster, whose officer is to see it (RO-27).
     await announce(session, entry_ids)
     close(batch, state, approver)
@@ -121,7 +122,7 @@ async def _decisions(
     for row in rows:
         draft = drafts.read(drafts.current(row["officer_draft"], row["approver_draft"]))
         of_entry = common.stored_hints(hints[row["id"]])
-        wrong = _still_wrong(kind, row, draft, of_entry)
+        wrong = _still_wrong(kind, row, draft, of_entry, today)
         if wrong:
             faults += common.faults(wrong, row["row_no"])
             continue
@@ -129,7 +130,7 @@ async def _decisions(
             allocated = allocated or await numbers.allocate(session, batch.county_code)
             draft = replace(draft, decision_number=allocated)
         fact = registry.get(row["id"])
-        man = _man(kind, row, draft, of_entry, today, fact.facts if fact else None)
+        man = _man(kind, row, draft, today, fact.facts if fact else None)
         men.append(man)
         records.append(_record(approver, roster, batch, row, draft, man))
     if faults:
@@ -137,7 +138,9 @@ async def _decisions(
     return men, records
 
 
-def _still_wrong(kind: RosterKind, row: RowMapping, draft: Draft, hints: list[StoredHint]) -> tuple[Any, ...]:
+def _still_wrong(
+    kind: RosterKind, row: RowMapping, draft: Draft, hints: list[StoredHint], today: date
+) -> tuple[Refusal, ...]:
     # The same test as at submission; the entry itself is for approval by now.
     return not_ready(
         EntryState.IN_REVIEW,
@@ -145,7 +148,8 @@ def _still_wrong(kind: RosterKind, row: RowMapping, draft: Draft, hints: list[St
         draft,
         hints,
         asked_until=common.asked_until(kind, row),
-        last_day=row["last_day"],
+        limits=common.limits_of(row, today),
+        today=today,
     )
 
 
@@ -153,17 +157,15 @@ def _man(
     kind: RosterKind,
     row: RowMapping,
     draft: Draft,
-    hints: list[StoredHint],
     today: date,
     registry: dict[str, Any] | None,
 ) -> deferments.Man:
     fixed = decision_defaults(
         kind,
         draft,
-        hints,
         decided_on=today,
         asked_until=common.asked_until(kind, row),
-        last_day=row["last_day"],
+        limits=common.limits_of(row, today),
     )
     assert draft.decision is not None
     assert draft.decision_number is not None
@@ -203,16 +205,20 @@ def _record(
         "annotation_text": draft.annotation_text,
         "review_remarks": draft.review_remarks,
         "ground": draft.ground.value if rejected and draft.ground else None,
+        "ground_unseen": rejected and draft.ground_unseen,
         "reason": draft.reason if rejected else None,
         "override_reason": None if rejected else draft.override_reason,
         "law_version": LAWS[DEFERMENT_REGULATION].version_on(man.decided.decided_on),
     }
 
 
-async def _close_entries(session: AsyncSession, batch: Batch, entry_ids: Sequence[UUID]) -> None:
+_DECIDED = TRANSITIONS[EntryState.FOR_APPROVAL, EntryAction.DECIDE]
+
+
+async def _close_entries(session: AsyncSession, approver: Principal, batch: Batch, entry_ids: Sequence[UUID]) -> None:
     await session.execute(
         update(Entry)
         .where(Entry.batch_id == batch.id)
-        .values(state=EntryState.DECIDED.value, version=Entry.version + 1, changed_at=func.now())
+        .values(state=_DECIDED.to.value, version=Entry.version + 1, changed_at=func.now())
     )
-    await leave(session, batch, entry_ids, BatchState.DECIDED, None)
+    await leave(session, approver, batch, entry_ids, BatchState.DECIDED, None)

@@ -20,12 +20,15 @@ async def _locked(session: AsyncSession, county_code: str) -> CountySetting:
             decision_number_format=numbers.DEFAULT_FORMAT,
             serial_year=clock.today().year,
             next_serial=1,
-            version=1,
+            version=0,
         )
         .on_conflict_do_nothing()
     )
     setting = await session.scalar(
-        select(CountySetting).where(CountySetting.county_code == county_code).with_for_update()
+        select(CountySetting)
+        .where(CountySetting.county_code == county_code)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     assert setting is not None
     return setting
@@ -60,8 +63,6 @@ async def get_settings(session: AsyncSession, county_code: str) -> CountySetting
 
 async def set_format(session: AsyncSession, county_code: str, seen: int, template: str) -> CountySettings:
     """Choose the county's form; raises 412, and 422 for a form without `{serial}` or with unknown parts."""
-    current = await get_settings(session, county_code)
-    preconditions.require(seen, current.version)
     try:
         numbers.check_number_format(template)
     except numbers.NumberFormatError as error:
@@ -77,8 +78,9 @@ async def set_format(session: AsyncSession, county_code: str, seen: int, templat
             ]
         ) from None
     setting = await _locked(session, county_code)
+    preconditions.require(seen, setting.version)
     setting.decision_number_format = template
-    setting.version = current.version + 1
+    setting.version += 1
     await session.flush()
     await audit.record(session, "county_setting.changed", "county", county_code, {"format": template})
     return await get_settings(session, county_code)

@@ -16,7 +16,7 @@ from roster.reference import service as reference
 from roster.reference.schemas import ContactOut
 from roster.review import drafts, queries
 from roster.review.models import Batch
-from roster.review.rules import BatchState, EntryState, RosterState
+from roster.review.rules import BatchState, EntryState, RosterState, tells_nothing
 from roster.review.schemas import (
     BatchOut,
     BatchPage,
@@ -27,11 +27,13 @@ from roster.review.schemas import (
     EntryPage,
     HintExplanation,
     HintOut,
+    ReturnedOut,
     RosterPage,
 )
 from roster.review.service import common
 from shared import clock, cursors
 from shared.auth import Principal
+from shared.ids import mask_id
 from shared.law import rule
 from shared.places import TOWNSHIPS
 from shared.problems import NOT_FOUND
@@ -98,7 +100,7 @@ async def list_entries(
     if state is not None:
         where.append(Entry.state == state)
     if hint is not None:
-        where.append(queries.with_hint(hint))
+        where.append(queries.with_hint(hint, principal.org.type))
     if batch_id is not None and principal.org.type == "county":
         where.append(Entry.batch_id == batch_id)
     found, next_cursor = await lists.page(
@@ -180,6 +182,7 @@ async def entries_out(
     decisions = await queries.decisions(session, ids)
     county = principal.org.type == "county"
     facts = await queries.registry_facts(session, ids) if county else {}
+    returns = await queries.returns(session, ids) if county else {}
     latest = await queries.latest_deferments(session, [r["national_id_index"] for r in rows]) if county else {}
     today = clock.today()
     items = []
@@ -193,14 +196,22 @@ async def entries_out(
             "hints": [HintOut.model_validate(body, extra="ignore") for body in hints[row["id"]]],
             "decision": None if decision is None else _decision(decision, county),
         }
-        if county:
-            values |= _for_county(row, facts, latest, proposed_number, today)
+        if county and row["state"] in queries.GONE:
+            # He is another county's to decide now, or was taken back: what is known of him is no longer shown here.
+            values["national_id"] = mask_id(row["national_id"])
+        elif county:
+            values |= _for_county(row, facts, latest, returns.get(row["id"]), proposed_number, today)
         items.append(EntryOut(**values))
     return items
 
 
 def _for_county(
-    row: RowMapping, facts: dict[UUID, Any], latest: dict[bytes, RowMapping], proposed: str | None, today: date
+    row: RowMapping,
+    facts: dict[UUID, Any],
+    latest: dict[bytes, RowMapping],
+    left: Any,
+    proposed: str | None,
+    today: date,
 ) -> dict[str, Any]:
     deferment = latest.get(row["national_id_index"])
     fact = facts.get(row["id"])
@@ -209,6 +220,7 @@ def _for_county(
         "latest_deferment": None if deferment is None else deferment_out(deferment, today),
         "registry": None if fact is None else {**fact.facts, "known": fact.known, "as_of": fact.as_of.isoformat()},
         "draft": DraftOut(**drafts.shown(row["officer_draft"], proposed if open_ else None)),
+        "returned": None if left is None else _returned(left),
         "approver_draft": None if row["approver_draft"] is None else DraftOut(**row["approver_draft"]),
     }
 
@@ -219,6 +231,19 @@ def deferment_out(row: RowMapping, today: date) -> DefermentOut:
     return DefermentOut(**{n: row[n] for n in DefermentOut.model_fields if n in row}, active=active)
 
 
+def _returned(left: Any) -> ReturnedOut:
+    return ReturnedOut(
+        batch_id=left.batch_id,
+        reason=left.reason,
+        returned_at=left.left_at,
+        returned_by=left.left_by,
+        approver_draft=None if left.approver_draft is None else DraftOut(**left.approver_draft),
+    )
+
+
 def _decision(record: Any, county: bool) -> DecisionOut:
     decision = DecisionOut.model_validate(record)
-    return decision if county else decision.model_copy(update={"annotation_action": None})
+    if county:
+        return decision
+    hidden = {} if tells_nothing(record.ground, record.ground_unseen) else {"ground": None, "reason": None}
+    return decision.model_copy(update={"annotation_action": None, **hidden})

@@ -9,7 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
 from roster.review import drafts, queries
-from roster.review.rules import CASE_OFFICER, EDITORS, EntryState, Refusal, check_draft
+from roster.review.models import Batch
+from roster.review.rules import (
+    CASE_OFFICER,
+    EDITORS,
+    EntryState,
+    Refusal,
+    blocking_codes,
+    check_draft,
+    may_decide,
+)
 from roster.review.schemas import BulkItem, BulkResult, BulkReview, EntryOut, EntryPatch, Match, Refused
 from roster.review.service import common, read
 from roster.review.states import TRANSITIONS, EntryAction
@@ -37,7 +46,7 @@ async def patch_entry(
     changes = patch.changes()
     officer = CASE_OFFICER in reviewer.roles and EDITORS.get(EntryState(row["state"])) == CASE_OFFICER
     if not officer:
-        _approver_may(reviewer, row, sent)
+        await _approver_may(session, reviewer, row, sent)
     values: dict[str, Any] = {"version": row["version"] + 1, "changed_at": func.now()}
     if changes:
         values |= await _draft_values(session, roster, row, changes, officer)
@@ -52,7 +61,7 @@ async def patch_entry(
         "entry.reviewed",
         "entry",
         entry_id,
-        common.told(patch.model_dump(mode="json", exclude_unset=True)) | {"as": "officer" if officer else "approver"},
+        patch.model_dump(mode="json", exclude_unset=True) | {"as": "officer" if officer else "approver"},
     )
     if sent & set(_FINDINGS):
         await judge_entries(session, [entry_id], today=clock.today())
@@ -65,7 +74,11 @@ async def _locked(session: AsyncSession, entry_id: UUID) -> RowMapping:
     return row
 
 
-def _approver_may(reviewer: Principal, row: RowMapping, sent: set[str]) -> None:
+async def _approver_may(session: AsyncSession, reviewer: Principal, row: RowMapping, sent: set[str]) -> None:
+    """Let an approver write while the entry is up: not his own submission, and not unseen by who decides.
+
+    The batch counts the change as its own, so that a decision states the drafts it saw (RO-47).
+    """
     editor = EDITORS.get(EntryState(row["state"]))
     if editor is None or editor not in reviewer.roles or sent & {"on_hold", *_FINDINGS}:
         raise common.ENTRY_NOT_YOURS_NOW(
@@ -73,15 +86,19 @@ def _approver_may(reviewer: Principal, row: RowMapping, sent: set[str]) -> None:
             detail_en=f"The entry is {row['state']}: your role may not change these fields now.",
             state=row["state"],
         )
+    counted = update(Batch).where(Batch.id == row["batch_id"]).values(version=Batch.version + 1)
+    submitted_by = await session.scalar(counted.returning(Batch.submitted_by))
+    if not may_decide(str(submitted_by), reviewer.sub):
+        raise common.FOUR_EYES()
 
 
 async def _draft_values(
     session: AsyncSession, roster: Roster, row: RowMapping, changes: dict[str, Any], officer: bool
 ) -> dict[str, Any]:
     before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
-    merged = drafts.merge(before, changes)
-    hints = (await queries.hints(session, [row["id"]]))[row["id"]]
-    refusals = check_draft(drafts.read(merged), common.stored_hints(hints), last_day=row["last_day"])
+    hints = common.stored_hints((await queries.hints(session, [row["id"]]))[row["id"]])
+    merged = drafts.merge(before, changes, blocking_codes(hints))
+    refusals = check_draft(drafts.read(merged), hints, limits=common.limits_of(row, clock.today()))
     if refusals:
         raise common.DRAFT_REFUSED(errors=common.faults(refusals))
     return {"officer_draft" if officer else "approver_draft": merged}
@@ -106,14 +123,14 @@ async def review_many(
     rows = await _matching(session, roster_id, review.match)
     hints = await queries.hints(session, [row["id"] for row in rows])
     changes = review.set.changes()
+    today = clock.today()
     items: list[BulkItem] = []
     updates: list[dict[str, Any]] = []
     audits: list[dict[str, Any]] = []
     for row in rows:
-        merged = drafts.merge(row["officer_draft"], changes)
-        refusals: tuple[Refusal, ...] = check_draft(
-            drafts.read(merged), common.stored_hints(hints[row["id"]]), last_day=row["last_day"]
-        )
+        of_entry = common.stored_hints(hints[row["id"]])
+        merged = drafts.merge(row["officer_draft"], changes, blocking_codes(of_entry))
+        refusals: tuple[Refusal, ...] = check_draft(drafts.read(merged), of_entry, limits=common.limits_of(row, today))
         if row["state"] != EntryState.IN_REVIEW:
             refusals = (_NOT_IN_REVIEW,)
         version = row["version"] if refusals else row["version"] + 1
@@ -130,9 +147,7 @@ async def review_many(
         )
         if not refusals:
             updates.append({"entry": row["id"], "draft": merged})
-            audits.append(
-                audit.row(session, "entry.reviewed", "entry", row["id"], {**common.told(changes), "as": "officer"})
-            )
+            audits.append(audit.row(session, "entry.reviewed", "entry", row["id"], {**changes, "as": "officer"}))
     if updates:
         statement = (
             update(Entry.__table__)  # type: ignore[arg-type]
@@ -158,8 +173,16 @@ async def _matching(session: AsyncSession, roster_id: UUID, match: Match) -> lis
         wanted.append(Entry.id.in_(match.entry_ids))
     else:
         wanted.append(Entry.state == EntryState.IN_REVIEW)
-        wanted.append(queries.clean() if match.clean else queries.with_hint(match.hint or ""))
-    columns = (Entry.id, Entry.row_no, Entry.state, Entry.version, Entry.officer_draft, Entry.last_day)
+        wanted.append(queries.clean() if match.clean else queries.with_hint(match.hint or "", "county"))
+    columns = (
+        Entry.id,
+        Entry.row_no,
+        Entry.state,
+        Entry.version,
+        Entry.officer_draft,
+        Entry.birth_date,
+        Entry.last_day,
+    )
     found = await session.execute(select(*columns).where(*wanted).order_by(Entry.row_no).with_for_update())
     rows = list(found.mappings())
     if match.entry_ids is not None and len(rows) != len(set(match.entry_ids)):

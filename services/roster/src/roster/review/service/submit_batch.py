@@ -12,10 +12,10 @@ from roster.intake.rules import RosterKind
 from roster.reference.service import get_school
 from roster.review import drafts, queries
 from roster.review.models import Batch, BatchEntry
-from roster.review.rules import EntryState, Refusal, not_ready
+from roster.review.rules import TRANSITIONS, EntryAction, EntryState, Refusal, not_ready
 from roster.review.schemas import BatchOut, SubmitBatch
 from roster.review.service import common, numbers
-from shared import audit, events, jobs, preconditions
+from shared import audit, clock, events, jobs, preconditions
 from shared.auth import Principal
 from shared.law import rule
 from shared.problems import NOT_FOUND, Fault
@@ -98,6 +98,7 @@ async def _candidates(session: AsyncSession, roster_id: UUID, entry_ids: list[UU
         Entry.row_no,
         Entry.state,
         Entry.officer_draft,
+        Entry.birth_date,
         Entry.last_day,
         Entry.judged_at,
         Entry.expected_graduation_on,
@@ -122,6 +123,7 @@ async def _split(
     hints = await queries.hints(session, [row["id"] for row in rows])
     ready: list[dict[str, Any]] = []
     faults: list[Fault] = []
+    today = clock.today()
     for row in rows:
         draft = drafts.shown(row["officer_draft"], roster.proposed_number)
         refusals: tuple[Refusal, ...] = not_ready(
@@ -130,7 +132,8 @@ async def _split(
             drafts.read(draft),
             common.stored_hints(hints[row["id"]]),
             asked_until=common.asked_until(roster.kind, row),
-            last_day=row["last_day"],
+            limits=common.limits_of(row, today),
+            today=today,
         )
         if refusals:
             faults += common.faults(refusals, row["row_no"])
@@ -145,7 +148,7 @@ async def _hand_over(session: AsyncSession, batch: Batch, ready: list[dict[str, 
         update(table)
         .where(table.c.id == bindparam("entry"))
         .values(
-            state=EntryState.FOR_APPROVAL.value,
+            state=TRANSITIONS[EntryState.IN_REVIEW, EntryAction.SUBMIT].to.value,
             batch_id=batch.id,
             officer_draft=bindparam("draft"),
             # What an approver changed in an earlier batch is kept with that batch (RO-45).

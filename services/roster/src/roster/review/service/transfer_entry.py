@@ -3,7 +3,8 @@
 from datetime import date
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.service import announce, judge_entries
@@ -17,7 +18,7 @@ from shared import audit, clock, preconditions, purposes
 from shared.auth import Principal
 from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
-from shared.problems import INVALID_CONTENT, Fault
+from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
 
 
 @rule("RO-29")
@@ -29,12 +30,12 @@ async def transfer_entry(
     Here it ends `superseded`; there it begins `received`, on the roster of the same submission, which is made if that
     county had none. Raises 404, 412, 409 for another state, 422 for a place that is none or is this county.
     """
-    roster = await common.lock_roster_of(session, officer, entry_id)
+    roster, there = await _lock_both(session, officer, entry_id, body.county_code)
     found = await session.execute(queries.entries(Entry.id == entry_id).with_for_update())
     row = found.mappings().one()
     preconditions.require(seen, row["version"])
-    step = TRANSITIONS.get((EntryState(row["state"]), EntryAction.SUPERSEDE))
-    if step is None or row["state"] == EntryState.RECEIVED:
+    step = TRANSITIONS.get((EntryState(row["state"]), EntryAction.TRANSFER))
+    if step is None:
         raise common.ENTRY_NOT_YOURS_NOW(
             detail="僅審查中或待查明之資料得移轉。",
             detail_en="Only an entry in review or on hold can be handed on.",
@@ -47,7 +48,7 @@ async def transfer_entry(
     roster.revision += 1
     await session.flush()
     await purposes.assume(session, "transfer", "entry", entry_id)
-    there = await _roster_there(session, roster, body.county_code)
+    there = await _roster_there(session, roster, body.county_code, there)
     new_id = uuid4()
     kept = {name: value for name, value in row.items() if name not in ("judged_at", "changed_at")}
     await session.execute(
@@ -58,6 +59,7 @@ async def transfer_entry(
                 "roster_id": there,
                 "county_code": body.county_code,
                 "township_code": body.township_code,
+                "village": body.village,
                 "state": EntryState.RECEIVED.value,
                 "version": 1,
                 "officer_draft": {},
@@ -76,7 +78,7 @@ async def transfer_entry(
         "entry.transferred",
         "entry",
         entry_id,
-        common.told({"to_county": body.county_code, "new_entry": str(new_id), "reason": body.reason}),
+        {"to_county": body.county_code, "new_entry": str(new_id), "reason": body.reason},
     )
     received: date = roster.received_on
     return Transferred(entry_id=entry_id, new_entry_id=new_id, new_county_code=body.county_code, received_on=received)
@@ -103,30 +105,52 @@ def _check_place(body: TransferEntry, here: str) -> None:
         )
 
 
-async def _roster_there(session: AsyncSession, roster: Roster, county_code: str) -> UUID:
-    found = await session.scalar(
-        select(Roster.id)
-        .where(Roster.submission_id == roster.submission_id, Roster.county_code == county_code)
+async def _lock_both(
+    session: AsyncSession, officer: Principal, entry_id: UUID, county_code: str
+) -> tuple[Roster, UUID | None]:
+    """Hold this county's roster and, if there is one, the other county's of the same submission.
+
+    In the order of their ids: two counties that hand each other a man at once wait, and do not lock each other out.
+    """
+    query = select(Roster).join(Entry, Entry.roster_id == Roster.id)
+    here = await session.scalar(query.where(Entry.id == entry_id, *common.own_entries(officer)))
+    if here is None:
+        raise NOT_FOUND()
+    await purposes.assume(session, "transfer", "entry", entry_id)
+    pair = await session.scalars(
+        select(Roster)
+        .where(Roster.submission_id == here.submission_id, Roster.county_code.in_((here.county_code, county_code)))
+        .order_by(Roster.id)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    if found is not None:
-        await session.execute(update(Roster).where(Roster.id == found).values(revision=Roster.revision + 1))
-        return found
-    new_id = uuid4()
-    await session.execute(
-        insert(Roster).values(
-            id=new_id,
-            submission_id=roster.submission_id,
-            school_code=roster.school_code,
-            county_code=county_code,
-            kind=roster.kind,
-            academic_year=roster.academic_year,
-            term=roster.term,
-            version=1,
-            revision=1,
-            received_on=roster.received_on,
-            received_at=roster.received_at,
-            deadline=roster.deadline,
+    there = next((r.id for r in pair if r.county_code == county_code), None)
+    await purposes.drop(session)
+    return here, there
+
+
+async def _roster_there(session: AsyncSession, roster: Roster, county_code: str, there: UUID | None) -> UUID:
+    if there is None:
+        # Another county may be making it for a man of its own at this moment: then it is found, not made.
+        await session.execute(
+            insert(Roster)
+            .values(
+                id=uuid4(),
+                submission_id=roster.submission_id,
+                school_code=roster.school_code,
+                county_code=county_code,
+                kind=roster.kind,
+                academic_year=roster.academic_year,
+                term=roster.term,
+                version=1,
+                revision=1,
+                received_on=roster.received_on,
+                received_at=roster.received_at,
+                deadline=roster.deadline,
+            )
+            .on_conflict_do_nothing(constraint="uq_roster_submission_id")
         )
-    )
-    return new_id
+    same = (Roster.submission_id == roster.submission_id, Roster.county_code == county_code)
+    counted = update(Roster).where(*same).values(revision=Roster.revision + 1).returning(Roster.id)
+    found: UUID = (await session.execute(counted)).scalar_one()
+    return found
