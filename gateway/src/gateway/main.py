@@ -18,7 +18,6 @@ from gateway.proxy import Proxy
 from gateway.settings import GatewaySettings, load
 from gateway.upstreams import Upstreams, fetch
 from shared import logs, problems
-from shared.ids import mask_ids_in
 from shared.law import rule
 from shared.metrics import exposition
 from shared.tokens import HttpKeys, KeySource, TokenError, Verifier, bearer_token
@@ -198,8 +197,7 @@ async def _json(exchange: Exchange, status: int, body: object) -> None:
 async def _refuse(exchange: Exchange, problem: problems.ProblemError) -> None:
     head = [(name.lower().encode(), value.encode("latin-1")) for name, value in problem.headers.items()]
     head += [(b"content-type", problems.MEDIA_TYPE.encode()), _NO_STORE]
-    # An address may carry anything; what looks like a national ID is not said back.
-    await exchange.answer(problem.type.status, head, problem.encode(mask_ids_in(exchange.path)))
+    await exchange.answer(problem.type.status, head, problem.encode(exchange.path))
 
 
 @rule("GW-05")
