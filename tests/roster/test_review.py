@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from shared.ids import mask_id
 from tests.support.rosters import APPROVER, ELSEWHERE, NTU, OFFICER, OFFICER_2, OTHER_SCHOOL, men
+from tests.support.tokens import bearer
 
 
 @pytest.mark.rule("RO-40")
@@ -327,3 +329,45 @@ async def test_a_school_sees_neither_the_registry_nor_the_drafts(county):
     assert (await county.get(f"/rosters/{roster_id}", NTU))["proposed_number"] is None
     explained = (await county.get(f"/entries/{seen[0]['id']}/hints", NTU))["items"]
     assert not SECRET_RULES & {h["rule"] for h in explained}
+
+
+@pytest.mark.rule("RO-29")
+async def test_two_counties_hand_men_to_a_third_and_to_each_other_at_once(county):
+    rows = [
+        *men(1, 2),
+        *men(10, 2, county_code="65000", township_code="65000010"),
+    ]
+    made = await county.post(rows)
+    opened = {}
+    for code, who in (("63000", OFFICER), ("65000", ELSEWHERE)):
+        await county.do(f"/rosters/{made[code]}/open", who)
+        opened[code] = (who, await county.entries(made[code], who))
+    there = {"63000": "63000030", "65000": "65000010", "66000": "66000010"}
+
+    def hand(code: str, n: int, to: str):
+        who, entries = opened[code]
+        body = {"county_code": to, "township_code": there[to], "reason": "戶籍已遷出"}
+        return county.call("POST", f"/entries/{entries[n]['id']}/transfer", who, body, entries[n]["version"])
+
+    third = await asyncio.gather(hand("63000", 0, "66000"), hand("65000", 0, "66000"))
+    assert [a.status_code for a in third] == [200, 200], [a.text for a in third]
+    crossed = await asyncio.gather(hand("63000", 1, "65000"), hand("65000", 1, "63000"))
+    assert [a.status_code for a in crossed] == [200, 200], [a.text for a in crossed]
+    third_county = bearer("case_officer", org="county:66000")
+    listed = (await county.get("/rosters?state=pending", third_county))["items"]
+    assert [r["headcount"] for r in listed] == [2]
+
+
+@pytest.mark.rule("RO-29", "RO-51")
+async def test_the_county_that_handed_a_man_on_sees_him_masked(county):
+    roster_id, (entry,) = await county.opened(men(1, 1), {2: {"household_county_code": "65000"}})
+    body = {"county_code": "65000", "township_code": "65000010", "reason": "戶籍在新北市"}
+    moved = await county.do(f"/entries/{entry['id']}/transfer", OFFICER, body, entry["version"])
+    gone = await county.get(f"/entries/{entry['id']}")
+    assert gone["state"] == "superseded"
+    assert gone["national_id"] == mask_id(entry["national_id"])
+    assert (gone["registry"], gone["latest_deferment"], gone["draft"]) == (None, None, None)
+    # The village of the old household does not travel with him.
+    new = await county.get(f"/entries/{moved['new_entry_id']}", ELSEWHERE)
+    assert (entry["village"], new["village"]) == ("龍安里", None)
+    assert (await county.get(f"/results/{roster_id}/entries"))["items"] == []
