@@ -1,10 +1,12 @@
 """Accounts: one's own, and everybody's for administrators (ID-01, ID-02, ID-03)."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
+from shared import crypto
 from tests.identity.support import NEW, House, bearer
 from tests.support.tokens import key
 
@@ -14,7 +16,7 @@ async def told(house: House) -> list[dict[str, Any]]:
     rows = await house.rows("SELECT payload FROM job WHERE kind = 'event.deliver' ORDER BY id")
     events = [json.loads(row["payload"]) for row in rows]
     assert {(e["to"], e["event"]["type"]) for e in events} == {("notify", "muster.identity.account.changed.v1")}
-    return [e["event"]["data"] for e in events]
+    return [json.loads(crypto.ring().decrypt(base64.b64decode(e["sealed"]), "job.payload")) for e in events]
 
 
 class TestMe:
@@ -275,6 +277,42 @@ class TestChange:
         assert (await house.try_log_in("officer")).status_code == 401
         fresh = await house.try_log_in("officer", answer.json()["initial_password"])
         assert fresh.json()["must_change_password"] is True
+
+    @pytest.mark.rule("ID-01")
+    @pytest.mark.parametrize("act", ["hand-overs", "password-resets"])
+    async def test_a_new_password_lifts_the_lock_out(self, house, act):
+        for _ in range(5):
+            await house.try_log_in("officer", "not-the-password")
+            await house.try_log_in("approver", "not-the-password")
+        assert (await house.try_log_in("officer")).status_code == 429
+        account = await house.account("officer")
+        body = {"display_name": "林志豪", "email": "lin@taipei.example"} if act == "hand-overs" else None
+        answer = await house.admin_post(f"/accounts/{account['id']}/{act}", body, **{"If-Match": '"1"'})
+        assert answer.status_code == 200, answer.text
+        assert (await house.try_log_in("officer", answer.json()["initial_password"])).status_code == 200
+        # Nobody else's.
+        assert (await house.try_log_in("approver")).status_code == 429
+
+    @pytest.mark.rule("ID-01")
+    @pytest.mark.parametrize("act", ["accounts", "hand-overs", "password-resets"])
+    async def test_while_a_password_is_hashed_no_connection_is_held(self, house, monkeypatch, act):
+        account = await house.account("officer")
+        await house.as_("admin")
+        hasher = house.service.app.state.hasher
+        held = []
+        hash_ = hasher.hash
+
+        async def noted(password):
+            held.append(house.service.database.engine.pool.checkedout())
+            return await hash_(password)
+
+        monkeypatch.setattr(hasher, "hash", noted)
+        path = "/accounts" if act == "accounts" else f"/accounts/{account['id']}/{act}"
+        successor = {"display_name": "林志豪", "email": "lin@taipei.example"}
+        body = {"accounts": NEW, "hand-overs": successor}.get(act)
+        answer = await house.admin_post(path, body, **{"If-Match": '"1"'})
+        assert answer.is_success, answer.text
+        assert held == [0]
 
     @pytest.mark.rule("ID-03")
     async def test_administrators_do_not_administer_themselves(self, quiet_house):

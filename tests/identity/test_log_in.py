@@ -5,10 +5,12 @@ import dataclasses
 from collections import Counter
 from datetime import timedelta
 
+import asyncpg
 import pytest
 import time_machine
 
 from identity.passwords import Hasher
+from local.databases import plain
 from shared import clock
 from shared.auth import Org, Principal, Requires
 from shared.problems import ProblemError
@@ -138,6 +140,44 @@ async def test_forgotten_failures_are_removed(house):
     with time_machine.travel(clock.now() + timedelta(hours=25)):
         await house.try_log_in("nobody_else", WRONG)
     assert len(await house.rows("SELECT 1 FROM log_in_failure")) == 1
+
+
+@pytest.mark.rule("ID-01")
+async def test_a_failure_tidies_up_a_little_and_waits_for_nobody(house):
+    await house.rows(
+        "INSERT INTO log_in_failure SELECT sha256(n::text::bytea), 1, now() - interval '25 hours', NULL"
+        " FROM generate_series(1, 250) n"
+    )
+    other = await asyncpg.connect(plain(house.service.urls.owner))
+    try:
+        # Somebody else is at work on 200 of them.
+        locking = other.transaction()
+        await locking.start()
+        await other.execute("SELECT 1 FROM log_in_failure ORDER BY last_failed_at, name_index LIMIT 200 FOR UPDATE")
+        async with asyncio.timeout(5):
+            assert (await house.try_log_in("nobody", WRONG)).status_code == 401
+        await locking.rollback()
+    finally:
+        await other.close()
+    left = [201]
+    for n in range(3):
+        await house.try_log_in(f"nobody_{n}", WRONG)
+        left.append((await house.rows("SELECT count(*) AS n FROM log_in_failure"))[0]["n"])
+    # 100 at a time, and each failure adds its own.
+    assert left == [201, 102, 3, 4]
+
+
+@pytest.mark.rule("ID-01")
+async def test_made_up_names_leave_no_audit_row_real_ones_do(house):
+    before = await house.rows("SELECT 1 FROM audit_entry")
+    for n in range(3):
+        assert (await house.try_log_in(f"nobody_{n}", WRONG)).status_code == 401
+    assert len(await house.rows("SELECT 1 FROM log_in_failure")) == 3
+    assert len(await house.rows("SELECT 1 FROM audit_entry")) == len(before)
+    await house.try_log_in("officer", WRONG)
+    rows = await house.rows("SELECT action, entity_id FROM audit_entry ORDER BY id")
+    officer = (await house.account("officer"))["id"]
+    assert [tuple(r) for r in rows[len(before) :]] == [("purpose.log_in", "log_in"), ("log_in.refused", officer)]
 
 
 @pytest.mark.rule("ID-01")

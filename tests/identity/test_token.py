@@ -1,6 +1,7 @@
 """The OAuth 2 token endpoint (ID-04; RFC 6749)."""
 
 import base64
+import json
 from datetime import timedelta
 
 import pytest
@@ -85,7 +86,12 @@ async def test_refusals_in_the_words_of_the_standard(quiet_house, body, error):
 @pytest.mark.rule("ID-04")
 @pytest.mark.parametrize(
     "authorization",
-    ["Basic", "Basic !", "Basic " + base64.b64encode(b"no-colon").decode(), "Bearer abc", "Basic //8="],
+    ["Basic", "Basic !", "Basic " + base64.b64encode(b"no-colon").decode(), "Bearer abc", "Basic //8="]
+    + [
+        "Basic " + base64.b64encode(plain).decode()
+        for plain in (b"a%00b:c", b"a:b%00c", b"a\0:b", b"a:%FF", b"a" * 1_001 + b":b", b"a:" + b"b" * 1_001)
+    ]
+    + ["Basic " + "A" * 4_000, "Basic é".encode()],
 )
 async def test_unreadable_basic_credentials(quiet_house, authorization):
     answer = await quiet_house.http.post(
@@ -147,6 +153,71 @@ async def test_a_disabled_client_gets_no_token_and_its_token_stops_here(house):
     )
     assert answer.json()["error"] == "invalid_client"
     assert (await house.http.get("/identity/v1/me", headers=headers)).status_code == 401
+
+
+@pytest.mark.rule("ID-04")
+async def test_what_basic_carries_is_form_encoded_first(house):
+    """RFC 6749 2.3.1."""
+    secret = "".join(f"%{ord(c):02X}" for c in house.secrets["sis_ntu"])
+    answer = await house.http.post(
+        "/identity/v1/token", data={"grant_type": "client_credentials"}, headers=basic("sis%5Fntu", secret)
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.rule("ID-04")
+async def test_garbage_leaves_no_row_and_a_line_in_the_log_without_it(house, monkeypatch):
+    tokens = await house.log_in("officer")
+    assert (await house.refresh(tokens["refresh_token"])).status_code == 200
+    assert (await house.refresh(tokens["refresh_token"])).status_code == 400
+    tables = [r["tablename"] for r in await house.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+
+    async def sizes() -> list[int]:
+        return [(await house.rows(f'SELECT count(*) AS n FROM "{table}"'))[0]["n"] for table in tables]
+
+    lines = []
+    monkeypatch.setattr("identity.access.log.info", lambda event, **told: lines.append((event, told)))
+    before = await sizes()
+    garbage = {"client_id": "sis_nobody", "client_secret": "garbage"}
+    answers = [
+        await house.refresh("garbage"),
+        await house.token(grant_type="client_credentials", **garbage),
+        # Its session was ended by the first reuse; that was the event.
+        await house.refresh(tokens["refresh_token"]),
+    ]
+    assert [a.status_code for a in answers] == [400, 401, 400]
+    assert await sizes() == before
+    assert lines == [
+        ("refused", {"what": "refresh_token", "why": "unknown"}),
+        ("refused", {"what": "client_credentials", "why": "credentials"}),
+        ("refused", {"what": "refresh_token", "why": "reused"}),
+    ]
+
+
+@pytest.mark.rule("ID-04")
+async def test_a_reuse_is_audited(house):
+    tokens = await house.log_in("officer")
+    for _ in range(2):
+        await house.refresh(tokens["refresh_token"])
+    [row] = await house.rows("SELECT * FROM audit_entry WHERE action = 'session.ended'")
+    assert (row["entity_id"], json.loads(row["data"])["reason"]) == (tokens["session_id"], "refresh_reuse")
+
+
+@pytest.mark.rule("ID-04")
+async def test_wrong_secrets_of_a_client_are_counted_and_audited_ever_more_rarely(house):
+    wrong = {"grant_type": "client_credentials", "client_id": "sis_ntu", "client_secret": "wrong"}
+    before = len(await house.rows("SELECT 1 FROM audit_entry"))
+    for _ in range(9):
+        assert (await house.token(**wrong)).status_code == 401
+    rows = (await house.rows("SELECT action, entity_id, data FROM audit_entry ORDER BY id"))[before:]
+    assert {(r["action"], r["entity_id"]) for r in rows} == {("client.refused", "sis_ntu")}
+    assert [json.loads(r["data"])["failures"] for r in rows] == [1, 2, 4, 8]
+    # No lock-out (ADR 0064), and a day later the count begins anew.
+    await house.as_client("sis_ntu")
+    with time_machine.travel(clock.now() + timedelta(hours=24, seconds=1)):
+        await house.token(**wrong)
+    [row] = (await house.rows("SELECT data FROM audit_entry WHERE action = 'client.refused' ORDER BY id"))[4:]
+    assert json.loads(row["data"])["failures"] == 1
 
 
 @pytest.mark.rule("ID-04")

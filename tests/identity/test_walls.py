@@ -188,6 +188,16 @@ class TestRowLevelSecurity:
             await session.rollback()
 
     @pytest.mark.rule("ID-01")
+    async def test_lock_outs_are_lifted_by_the_ministry_and_changed_by_nobody(self, house):
+        officer = await self.furnish(house)
+        for context, lifted in ((officer, 0), (Context(ID, "moi", "moi"), 1)):
+            async with house.service.database.transaction(context) as session:
+                changed = await session.execute(text("UPDATE log_in_failure SET failures = 1, locked_until = NULL"))
+                assert changed.rowcount == 0
+                gone = await session.execute(text("DELETE FROM log_in_failure"))
+                assert gone.rowcount == lifted
+
+    @pytest.mark.rule("ID-01")
     async def test_the_purpose_of_logging_in_is_audited_and_ends_with_its_transaction(self, house):
         await self.furnish(house)
         before = len(await house.rows("SELECT 1 FROM audit_entry WHERE action = 'purpose.log_in'"))

@@ -3,9 +3,12 @@
 `EventType` declares a type once, with the schema of its data and the services that receive it; `docs/events.md` is
 made from all of them. `publish` writes one delivery job per receiver in the business transaction. A receiver keeps
 (`source`, `id`) of what it has taken and applies each event once, whatever the number of deliveries. Data holds ids
-and facts, never personal data.
+and facts, never personal data; where an official's address has to be told all the same, the type is `sealed`, and the
+job row holds its data under the field keys only.
 """
 
+import base64
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from pydantic import Field, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import clock, http, jobs
+from shared import clock, crypto, http, jobs
 from shared.auth import Principal, Requires
 from shared.db import Session
 from shared.guard import TYPES_KEY, GuardedRoute
@@ -30,16 +33,21 @@ MEDIA_TYPE = "application/cloudevents+json"
 DELIVER = "event.deliver"
 # A receiver may be away over a long weekend: a try every five minutes for a good week.
 PATIENCE = 2_000
+_CONTEXT = "job.payload"
 
 
 @dataclass(frozen=True)
 class EventType:
-    """A type of event: its full name, what its data holds, who receives it, one sentence on when it is sent."""
+    """A type of event: its full name, what its data holds, who receives it, one sentence on when it is sent.
+
+    The data of a `sealed` type stand encrypted in the sender's job table, before delivery and after.
+    """
 
     name: str
     data: type[In]
     to: tuple[Literal["identity", "notify", "roster"], ...]
     summary: str
+    sealed: bool = False
 
     catalogue: ClassVar[dict[str, "EventType"]] = {}
 
@@ -71,7 +79,7 @@ async def publish(
 ) -> str:
     """Queue the event for its receivers in this transaction; the event's id."""
     event_id = str(uuid.uuid4())
-    event = {
+    event: dict[str, Any] = {
         "specversion": "1.0",
         "id": event_id,
         "source": kind.source,
@@ -79,12 +87,16 @@ async def publish(
         "subject": str(subject),
         "time": clock.now().isoformat(),
         "datacontenttype": "application/json",
-        "data": data.model_dump(mode="json"),
     }
+    facts: dict[str, Any] = {}
+    if kind.sealed:
+        facts["sealed"] = base64.b64encode(crypto.ring().encrypt(data.model_dump_json().encode(), _CONTEXT)).decode()
+    else:
+        event["data"] = data.model_dump(mode="json")
     await jobs.enqueue_many(
         session,
         DELIVER,
-        [(f"{event_id}:{receiver}", {"to": receiver, "event": event}) for receiver in kind.to],
+        [(f"{event_id}:{receiver}", {"to": receiver, "event": event, **facts}) for receiver in kind.to],
         priority=priority,
         max_attempts=PATIENCE,
     )
@@ -100,10 +112,11 @@ def deliverer(settings: Settings, client: http.AsyncClient, tokens: http.Service
     }
 
     async def deliver(job: jobs.Job) -> None:
+        event = _opened(job.payload)
         try:
             response = await client.post(
                 f"{addresses[job.payload['to']]}/internal/v1/events",
-                json=job.payload["event"],
+                json=event,
                 headers={**await tokens.headers(), "Content-Type": MEDIA_TYPE},
             )
         except http.HTTPError as error:
@@ -117,6 +130,14 @@ def deliverer(settings: Settings, client: http.AsyncClient, tokens: http.Service
             raise jobs.GiveUp(f"refused with {response.status_code}")
 
     return deliver
+
+
+def _opened(payload: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = payload["event"]
+    if "sealed" not in payload:
+        return event
+    data = crypto.ring().decrypt(base64.b64decode(payload["sealed"]), _CONTEXT)
+    return {**event, "data": json.loads(data)}
 
 
 Receive = Callable[[AsyncSession, datetime, Any], Awaitable[None]]

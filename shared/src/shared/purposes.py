@@ -13,10 +13,15 @@ from shared import audit
 from shared.db import context_of
 
 
-async def assume(session: AsyncSession, purpose: str, entity: str, entity_id: object) -> None:
-    """From here to the end of the transaction (or `drop`) see what the policies of `purpose` show."""
+async def assume(session: AsyncSession, purpose: str, entity: str, entity_id: object, *, audited: bool = True) -> None:
+    """From here to the end of the transaction (or `drop`) see what the policies of `purpose` show.
+
+    `audited=False` is for what anybody on the network can ask for as often as he likes: the caller leaves an audit
+    row of its own for whatever came of it, and none when nothing did.
+    """
     await session.execute(text("SELECT set_config('app.purpose', :p, true)"), {"p": purpose})
-    await audit.record(session, f"purpose.{purpose}", entity, entity_id, {"for": context_of(session).sub})
+    if audited:
+        await audit.record(session, f"purpose.{purpose}", entity, entity_id, {"for": context_of(session).sub})
 
 
 async def drop(session: AsyncSession) -> None:

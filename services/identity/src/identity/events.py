@@ -31,4 +31,6 @@ ACCOUNT_CHANGED = EventType(
     AccountChanged,
     ("notify",),
     "An account was created, or its holder, address, roles, mail switch or state changed.",
+    # An official's name and address: encrypted in the table of accounts, and no less so in the outbox.
+    sealed=True,
 )

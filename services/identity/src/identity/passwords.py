@@ -9,6 +9,7 @@ import os
 import secrets
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import argon2
@@ -42,6 +43,14 @@ def cost_for(env: str) -> Cost:
     raise SettingsError(f"{_VARIABLE} must be full; low is for local mode only.")
 
 
+@dataclass(frozen=True, slots=True)
+class InitialPassword:
+    """A password to hand out, and its hash to store."""
+
+    plain: str = field(repr=False)
+    hash: str = field(repr=False)
+
+
 class Hasher:
     """Hashes and checks passwords off the event loop, at most one per processor at a time.
 
@@ -59,6 +68,11 @@ class Hasher:
     async def hash(self, password: str) -> str:
         """The Argon2id hash to store."""
         return await self._in_turn(lambda: self._argon2.hash(_bytes(password)))
+
+    async def initial(self) -> InitialPassword:
+        """A password to hand out."""
+        plain = initial_password()
+        return InitialPassword(plain, await self.hash(plain))
 
     async def verify(self, stored: str, password: str) -> bool:
         """Whether `password` is the one behind `stored`."""

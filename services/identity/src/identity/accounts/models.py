@@ -50,7 +50,10 @@ class AccountHolder(Base):
 
 
 class LogInFailure(Base):
-    """Failed log-ins under a name, whether or not an account has it; the name itself is not kept."""
+    """Failed log-ins under a name, whether or not an account has it, and wrong secrets of a client.
+
+    Neither name nor client id is kept, only its blind index.
+    """
 
     __tablename__ = "log_in_failure"
 

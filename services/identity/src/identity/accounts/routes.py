@@ -19,7 +19,7 @@ from identity.accounts.service import change_account as changing
 from identity.accounts.service import change_me as own
 from identity.accounts.service import create_account as creating
 from identity.accounts.service import read_accounts as reading
-from identity.deps import Admin, Newcomer, Overseer, Passwords, Person
+from identity.deps import Admin, Initial, Newcomer, Overseer, Person
 from identity.schemas import OrgCode
 from shared.db import Session
 from shared.guard import GuardedRoute
@@ -72,9 +72,9 @@ async def list_accounts(
 
 
 @router.post("/accounts", operation_id="create_account", status_code=201, response_model=AccountWithPassword)
-async def create_account(new: NewAccount, once: Once, session: Session, hasher: Passwords, _admin: Admin) -> Response:
+async def create_account(initial: Initial, new: NewAccount, once: Once, session: Session, _admin: Admin) -> Response:
     """Create an account; the answer hands out its initial password."""
-    return await once.run(lambda: creating.create_account(session, hasher, new))
+    return await once.run(lambda: creating.create_account(session, initial, new))
 
 
 @router.get("/accounts/{account_id}", operation_id="get_account")
@@ -103,21 +103,21 @@ async def list_account_holders(account_id: UUID, session: Session, _caller: Over
 
 @router.post("/accounts/{account_id}/hand-overs", operation_id="hand_over_account", response_model=AccountWithPassword)
 async def hand_over_account(
+    initial: Initial,
     account_id: UUID,
     next_holder: HandOver,
     seen: IfMatch,
     once: Once,
     session: Session,
-    hasher: Passwords,
     admin: Admin,
 ) -> Response:
     """Give a post to its next holder, with a new initial password."""
-    return await once.run(lambda: changing.hand_over(session, hasher, admin, account_id, seen, next_holder))
+    return await once.run(lambda: changing.hand_over(session, initial, admin, account_id, seen, next_holder))
 
 
 @router.post(
     "/accounts/{account_id}/password-resets", operation_id="reset_password", response_model=AccountWithPassword
 )
-async def reset_password(account_id: UUID, once: Once, session: Session, hasher: Passwords, admin: Admin) -> Response:
+async def reset_password(initial: Initial, account_id: UUID, once: Once, session: Session, admin: Admin) -> Response:
     """Hand out a new initial password."""
-    return await once.run(lambda: changing.reset_password(session, hasher, admin, account_id))
+    return await once.run(lambda: changing.reset_password(session, initial, admin, account_id))

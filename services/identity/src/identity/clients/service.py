@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.clients.models import Client
-from identity.clients.rules import PREVIOUS_WORKS_FOR, SECRET_BYTES
+from identity.clients.rules import PREVIOUS_WORKS_FOR, SECRET_BYTES, worth_a_row
 from identity.clients.schemas import ClientChange, ClientOut, ClientWithSecret, NewClient
+from identity.failures import count_failure
 from identity.organisations.rules import Holder, misfits
 from identity.organisations.service import refuse, require_organisation
 from identity.schemas import OrgKey
@@ -117,12 +118,21 @@ async def change_client(session: AsyncSession, client_id: str, seen: int, change
 
 @rule("ID-04")
 async def authenticate(session: AsyncSession, client_id: str, secret: str) -> Client | None:
-    """The active client whose secret this is. An unknown id costs the same comparison."""
+    """The active client whose secret this is. An unknown id costs the same comparison, and leaves no row.
+
+    A wrong secret of a client that exists is counted, so the caller lets the transaction commit. Needs the purpose
+    `log_in`.
+    """
     client = await session.get(Client, client_id)
     if client is None:
         hmac.compare_digest(_digest(secret), bytes(32))
         return None
-    return client if _is_own(client, secret) and client.active else None
+    if _is_own(client, secret):
+        return client if client.active else None
+    failures = await count_failure(session, crypto.ring().blind_index(client_id, "client_secret"))
+    if worth_a_row(failures):
+        await audit.record(session, "client.refused", "client", client_id, {"failures": failures})
+    return None
 
 
 async def is_active(session: AsyncSession, client_id: str) -> bool:

@@ -20,6 +20,8 @@ INVALID_SCOPE = ProblemType("invalid_scope", 400, "不得要求 scope", "No scop
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _LONGEST_VALUE = 1_000
+# Base64 of two such values and their colon, as plain ASCII.
+_LONGEST_BASIC = 2_700
 _NAMES = frozenset({"grant_type", "client_id", "client_secret", "refresh_token", "scope"})
 
 
@@ -72,15 +74,19 @@ def refused(kind: ProblemType) -> ProblemError:
 
 def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > _LONGEST_BASIC:
+        raise refused(INVALID_REQUEST)
     try:
         plain = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+        client_id, colon, secret = plain.partition(":")
+        # RFC 6749 2.3.1: both are form-encoded before Basic joins them, so they are looked at after decoding.
+        values = [unquote_plus(value, errors="strict") for value in (client_id, secret)]
     except ValueError:
-        # Neither base64 nor ASCII, before decoding or after.
+        # Neither base64 nor ASCII nor UTF-8, before decoding or after.
         raise refused(INVALID_REQUEST) from None
-    client_id, colon, secret = plain.partition(":")
-    if scheme.lower() != "basic" or not colon or "\x00" in plain:
+    if not colon or any(len(value) > _LONGEST_VALUE or "\x00" in value for value in values):
         raise refused(INVALID_REQUEST)
-    return unquote_plus(client_id), unquote_plus(secret)
+    return values[0], values[1]
 
 
 def describe() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from identity.deps import Mint, Newcomer, OwnDatabase, Passwords
 from identity.tokens import oauth, service
 from identity.tokens.schemas import JwksOut, LogIn, PasswordChange, SessionsOut, SessionTokens, TokenOut
 from shared.auth import Principal, current_principal
-from shared.db import Session
+from shared.db import Context, Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.ids import mask_ids_in
 from shared.problems import UNAUTHENTICATED, ProblemError
@@ -17,9 +17,14 @@ from shared.problems import UNAUTHENTICATED, ProblemError
 SMALL: dict[str, Any] = {LIMIT_KEY: 8_192}
 
 
-async def still_live(session: Session, principal: Annotated[Principal, Depends(current_principal)]) -> None:
-    """Refuse with 401 a token whose session was ended or whose client was disabled, though it has not expired."""
-    if not await service.is_live(session, principal):
+async def still_live(database: OwnDatabase, principal: Annotated[Principal, Depends(current_principal)]) -> None:
+    """Refuse with 401 a token whose session was ended or whose client was disabled, though it has not expired.
+
+    In a transaction of its own that is over before the request's begins: a password may be hashed in between.
+    """
+    async with database.transaction(Context.of(principal)) as session:
+        live = await service.is_live(session, principal)
+    if not live:
         raise UNAUTHENTICATED(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 

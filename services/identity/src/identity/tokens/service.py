@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity.access import logging_in
+from identity.access import log_refusal, logging_in
 from identity.accounts.rules import weaknesses
 from identity.accounts.service.attempt import begin_attempt, settle_attempt
 from identity.accounts.service.set_password import set_own_password
@@ -31,7 +31,7 @@ from shared import audit, clock
 from shared.auth import Principal
 from shared.db import Context, Database
 from shared.law import rule
-from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
+from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemError, ProblemType
 
 WRONG_CREDENTIALS = ProblemType("credentials_wrong", 401, "帳號或密碼錯誤", "Wrong user name or password")
 INVALID_GRANT = ProblemType(
@@ -47,16 +47,17 @@ async def log_in(
     database: Database, hasher: Hasher, minter: Minter, username: str, password: str, user_agent: str
 ) -> SessionTokens:
     """Open a session. Raises 401 for a wrong name, password or disabled account alike, 429 while locked out."""
-    async with logging_in(database) as session:
+    async with logging_in(database, audited=False) as session:
         attempt = await begin_attempt(session, username)
     right = await hasher.verify(attempt.stored or hasher.decoy, password)
     renewed = None
     if right and attempt.stored is not None and hasher.outdated(attempt.stored):
         renewed = await hasher.hash(password)
-    async with logging_in(database) as session:
+    async with logging_in(database, audited=attempt.account_id is not None) as session:
         who = await settle_attempt(session, attempt, right, renewed)
         if who is not None:
             return await _open(session, minter, who, user_agent)
+    log_refusal("log_in", "password" if attempt.account_id is not None else "unknown")
     raise WRONG_CREDENTIALS(headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -65,6 +66,7 @@ async def refresh(database: Database, minter: Minter, token: str) -> SessionToke
     """The next tokens of a session. A token shown twice ends the session; raises 400 `invalid_grant`."""
     async with logging_in(database) as session:
         tokens = await _rotate(session, minter, _digest(token))
+    # The session that a reuse has ended stays ended, so this is raised after the transaction.
     if tokens is None:
         raise INVALID_GRANT()
     return tokens
@@ -73,12 +75,13 @@ async def refresh(database: Database, minter: Minter, token: str) -> SessionToke
 @rule("ID-04")
 async def client_credentials(database: Database, minter: Minter, client_id: str, secret: str) -> TokenOut:
     """An access token for a system; raises 401 `invalid_client`."""
-    async with logging_in(database) as session:
+    async with logging_in(database, audited=False) as session:
         client = await clients.authenticate(session, client_id, secret)
         if client is not None:
             await audit.record(session, "token.issued", "client", client.client_id)
             token = minter.for_client(client.client_id, client.roles, (client.org_type, client.org_code))
             return TokenOut(access_token=token, expires_in=EXPIRES_IN)
+    log_refusal("client_credentials", "credentials")
     raise INVALID_CLIENT()
 
 
@@ -91,7 +94,7 @@ async def change_password(
     Raises 422 for a wrong old password (which counts as a failed log-in) or a weak new one, 429 while locked out.
     """
     context = Context.of(me)
-    async with logging_in(database, context) as session:
+    async with logging_in(database, context, audited=False) as session:
         attempt = await begin_attempt(session, (await _me(session, me)).username)
     _refuse_weak(change, attempt.username)
     right = await hasher.verify(attempt.stored or hasher.decoy, change.current_password)
@@ -176,13 +179,17 @@ async def _open(session: AsyncSession, minter: Minter, who: Who, user_agent: str
 
 
 async def _rotate(session: AsyncSession, minter: Minter, digest: bytes) -> SessionTokens | None:
+    """The next tokens; None when this use has ended the session.
+
+    A token that changes nothing, being unknown or over, raises `INVALID_GRANT` and so leaves no row.
+    """
     shown = await session.get(RefreshToken, digest, with_for_update=True)
     if shown is None:
-        return None
+        raise _fruitless("unknown")
     row = await session.get(LogInSession, shown.session_id, with_for_update=True)
     who = None if row is None else await whois(session, str(row.account_id))
     if row is None or who is None:
-        return None
+        raise _fruitless("unknown")
     now = clock.now()
     live = who.active and _is_live(row, who, now)
     match refreshing(shown.used_at, shown.expires_at, live, now):
@@ -190,14 +197,18 @@ async def _rotate(session: AsyncSession, minter: Minter, digest: bytes) -> Sessi
             shown.used_at = row.last_used_at = now
             await session.flush()
             return await _tokens(session, minter, who, row, now)
-        case Refreshing.REUSED:
-            if row.ended_at is None:
-                _end(row, EndReason.REFRESH_REUSE)
+        case Refreshing.REUSED if row.ended_at is None:
+            _end(row, EndReason.REFRESH_REUSE)
             facts = {"reason": EndReason.REFRESH_REUSE, "account": str(who.id)}
             await audit.record(session, "session.ended", "session", row.id, facts)
-        case Refreshing.OVER:
-            pass
-    return None
+            return None
+        case refused:
+            raise _fruitless(refused)
+
+
+def _fruitless(why: str) -> ProblemError:
+    log_refusal("refresh_token", why)
+    return INVALID_GRANT()
 
 
 async def _tokens(session: AsyncSession, minter: Minter, who: Who, row: LogInSession, now: datetime) -> SessionTokens:

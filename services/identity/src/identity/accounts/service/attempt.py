@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.accounts.models import Account, LogInFailure
 from identity.accounts.queries import account_by_username
-from identity.accounts.rules import FAILURES_FORGOTTEN_AFTER, failures_now, lock_after
+from identity.accounts.rules import failures_now, lock_after
 from identity.accounts.service.whois import Who
+from identity.failures import forget_old
 from shared import audit, clock, crypto
 from shared.law import rule
 from shared.problems import ProblemType
@@ -40,7 +41,7 @@ class Attempt:
 async def begin_attempt(session: AsyncSession, username: str) -> Attempt:
     """Look the name up. Raises 429 with `Retry-After` while it is locked. Needs the purpose `log_in`."""
     name = username.strip().casefold()
-    index = crypto.ring().blind_index(name, "log_in")
+    index = _index(name)
     _refuse_locked(await session.get(LogInFailure, index))
     account = await account_by_username(session, name)
     if account is None:
@@ -74,6 +75,16 @@ async def settle_attempt(
     return Who.of(account)
 
 
+@rule("ID-01")
+async def lift_lock_out(session: AsyncSession, username: str) -> None:
+    """Forget the failures under a name: whoever holds its new password may log in at once. For administrators."""
+    await session.execute(delete(LogInFailure).where(LogInFailure.name_index == _index(username)))
+
+
+def _index(name: str) -> bytes:
+    return crypto.ring().blind_index(name, "log_in")
+
+
 def _refuse_locked(failure: LogInFailure | None) -> None:
     if failure is None or failure.locked_until is None:
         return
@@ -93,8 +104,9 @@ async def _count(session: AsyncSession, attempt: Attempt, failure: LogInFailure 
     }
     statement = insert(LogInFailure).values(name_index=attempt.name_index, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=[LogInFailure.name_index], set_=values))
-    # Names that were only ever guessed would stay for good.
-    await session.execute(delete(LogInFailure).where(LogInFailure.last_failed_at < now - FAILURES_FORGOTTEN_AFTER))
-    # The name itself is not written down: people type passwords into that field.
+    await forget_old(session, now)
+    if attempt.account_id is None:
+        # Made-up names never run out. The name itself is not written down: people type passwords into that field.
+        return
     facts = {"name": attempt.name_index.hex(), "failures": before + 1, "locked": lock is not None}
-    await audit.record(session, "log_in.refused", "account", attempt.account_id or "unknown", facts)
+    await audit.record(session, "log_in.refused", "account", attempt.account_id, facts)

@@ -8,11 +8,12 @@ from identity.accounts.models import Account, AccountHolder
 from identity.accounts.queries import account_by_id, account_out
 from identity.accounts.rules import HolderReason
 from identity.accounts.schemas import AccountChange, AccountOut, AccountWithPassword, HandOver
+from identity.accounts.service.attempt import lift_lock_out
 from identity.accounts.service.set_password import set_password
 from identity.accounts.service.tell_change import tell_change
 from identity.organisations.rules import Holder, misfits
 from identity.organisations.service import refuse
-from identity.passwords import Hasher, initial_password
+from identity.passwords import InitialPassword
 from shared import audit, clock
 from shared.auth import Principal
 from shared.idempotency import Reply
@@ -51,33 +52,38 @@ async def change_account(
 
 @rule("ID-02")
 async def hand_over(
-    session: AsyncSession, hasher: Hasher, admin: Principal, account_id: uuid.UUID, seen: int, next_holder: HandOver
+    session: AsyncSession,
+    initial: InitialPassword,
+    admin: Principal,
+    account_id: uuid.UUID,
+    seen: int,
+    next_holder: HandOver,
 ) -> Reply:
-    """Give the post to its next holder: a new name and address, a new initial password, all sessions over.
+    """Give the post to its next holder: a new name and address, the initial password, all sessions and locks over.
 
     The history keeps who held it until now. Raises 404, 409 for one's own account, 412.
     """
     account = await _others(session, admin, account_id)
     require(seen, account.version)
-    password = initial_password()
-    set_password(account, await hasher.hash(password), must_change=True)
+    await _hand_out(session, account, initial)
     for name, value in next_holder.model_dump().items():
         setattr(account, name, value)
     await name_holder(session, account, HolderReason.HANDED_OVER, admin.sub)
     await _changed(session, account, "account.handed_over", {})
-    return _with_password(account, password)
+    return _with_password(account, initial)
 
 
 @rule("ID-01")
-async def reset_password(session: AsyncSession, hasher: Hasher, admin: Principal, account_id: uuid.UUID) -> Reply:
-    """Hand out a new initial password; all sessions are over. Raises 404, 409 for one's own account."""
+async def reset_password(
+    session: AsyncSession, initial: InitialPassword, admin: Principal, account_id: uuid.UUID
+) -> Reply:
+    """Hand out the initial password; all sessions and a lock-out are over. Raises 404, 409 for one's own account."""
     account = await _others(session, admin, account_id)
-    password = initial_password()
-    set_password(account, await hasher.hash(password), must_change=True)
+    await _hand_out(session, account, initial)
     account.version += 1
     await session.flush()
     await audit.record(session, "account.password_reset", "account", account.id)
-    return _with_password(account, password)
+    return _with_password(account, initial)
 
 
 async def name_holder(session: AsyncSession, account: Account, reason: HolderReason, by_sub: str) -> None:
@@ -91,6 +97,11 @@ async def name_holder(session: AsyncSession, account: Account, reason: HolderRea
             by_sub=by_sub,
         )
     )
+
+
+async def _hand_out(session: AsyncSession, account: Account, initial: InitialPassword) -> None:
+    set_password(account, initial.hash, must_change=True)
+    await lift_lock_out(session, account.username)
 
 
 async def _others(session: AsyncSession, admin: Principal, account_id: uuid.UUID) -> Account:
@@ -107,6 +118,6 @@ async def _changed(session: AsyncSession, account: Account, action: str, facts: 
     await tell_change(session, account)
 
 
-def _with_password(account: Account, password: str) -> Reply:
-    answer = AccountWithPassword(**account_out(account).model_dump(), initial_password=password)
+def _with_password(account: Account, initial: InitialPassword) -> Reply:
+    answer = AccountWithPassword(**account_out(account).model_dump(), initial_password=initial.plain)
     return Reply(answer, 200, etag(account.version))

@@ -10,7 +10,7 @@ from identity.accounts.schemas import AccountWithPassword, NewAccount
 from identity.accounts.service.tell_change import tell_change
 from identity.organisations.rules import Holder, misfits
 from identity.organisations.service import refuse, require_organisation
-from identity.passwords import Hasher, initial_password
+from identity.passwords import InitialPassword
 from shared import audit, clock
 from shared.db import context_of
 from shared.idempotency import Reply
@@ -22,16 +22,15 @@ USERNAME_TAKEN = ProblemType("username_taken", 409, "此帳號名稱已被使用
 
 
 @rule("ID-01", "ID-03")
-async def create_account(session: AsyncSession, hasher: Hasher, new: NewAccount) -> Reply:
-    """Create the account and answer its initial password, this once.
+async def create_account(session: AsyncSession, initial: InitialPassword, new: NewAccount) -> Reply:
+    """Create the account with the `initial` password, hashed already, and answer it this once.
 
     Raises 422 for an unknown organisation or roles that do not fit it, 409 for a user name that is taken.
     """
-    password = initial_password()
-    account = await add_account(session, new, await hasher.hash(password), must_change_password=True)
+    account = await add_account(session, new, initial.hash, must_change_password=True)
     if account is None:
         raise USERNAME_TAKEN()
-    answer = AccountWithPassword(**account_out(account).model_dump(), initial_password=password)
+    answer = AccountWithPassword(**account_out(account).model_dump(), initial_password=initial.plain)
     return Reply(answer, 201, {**etag(account.version), "Location": f"/identity/v1/accounts/{account.id}"})
 
 

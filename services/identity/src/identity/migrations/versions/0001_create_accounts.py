@@ -150,7 +150,9 @@ def upgrade() -> None:
         },
     )
     append_only("account_holder")
-    protect("log_in_failure", "SELECT, INSERT, UPDATE, DELETE", {"log_in": LOG_IN})
+    protect("log_in_failure", "SELECT, INSERT, UPDATE, DELETE", {"log_in": LOG_IN, "select_ministry": MINISTRY})
+    # A new password lifts the lock-out; nothing else of it is the administrators' to change.
+    op.execute(f"CREATE POLICY delete_ministry ON log_in_failure FOR DELETE USING ({MINISTRY})")
     protect(
         "log_in_session",
         "SELECT, INSERT, UPDATE, DELETE",
