@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from shared.events import CloudEvent
 from tests.contracts.walls.hostile import (
     PLANTED_ID,
     PLANTED_NAME,
@@ -30,6 +31,8 @@ TAKES_JSON = [
     for operation in operations(service, app)
     if ROWS[service][operation.name].body is not None
 ]
+# What a document leaves out, because services only may call it.
+HIDDEN = {"take_event": CloudEvent.model_json_schema()}
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_every_operation_with_a_json_body_is_tried() -> None:
         if "application/json" in operation.get("requestBody", {}).get("content", {})
     }
     # A school's file may be JSON too; it has its own tests.
-    assert described_so - {"submit_roster"} == {operation.name for operation in TAKES_JSON}
+    assert described_so - {"submit_roster"} == {operation.name for operation in TAKES_JSON} - HIDDEN.keys()
 
 
 @pytest.mark.parametrize("operation", TAKES_JSON, ids=str)
@@ -64,8 +67,9 @@ async def test_what_is_no_json_is_refused(world: World, operation: Operation) ->
 async def test_json_of_another_shape_is_refused(world: World, operation: Operation) -> None:
     row = ROWS[operation.service][operation.name]
     said = described(DOCUMENTS[operation.service], operation)
-    assert said.body is not None
-    cases = list(misshapen(said.body, json.loads(str(world.content(row))), said.limit))
+    body = HIDDEN.get(operation.name, said.body)
+    assert body is not None
+    cases = list(misshapen(body, json.loads(str(world.content(row))), said.limit))
     assert len(cases) >= 10
     assert await tried(world, operation, row, cases) == ""
 

@@ -1,7 +1,5 @@
 """notify's fixtures: A is one approver of Taipei; a colleague and an approver of New Taipei have messages too."""
 
-import json
-
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.notify.support import DATA, account, batch, event, known, messages, sql, told
@@ -9,7 +7,7 @@ from tests.support.services import Service
 
 OVERSEERS = frozenset({"admin", "auditor"})
 # The sender is the roster service, and tells of its own things only.
-_EVENT = json.dumps(event("recalled", batch(**DATA["recalled"]))).encode()
+_EVENT = event("recalled", batch(**DATA["recalled"]))
 ROWS: dict[str, Row] = {
     "list_messages": Row("list", "approver", shows=("message", "second"), overseers=OVERSEERS),
     "get_message": Row("item", "approver", path={"message_id": "{message}"}, overseers=OVERSEERS),
@@ -17,7 +15,7 @@ ROWS: dict[str, Row] = {
         "national", "admin", 202, path={"message_id": "{failed}"}, why="the dead-letter list is the administrator's"
     ),
     "take_event": Row(
-        "national", "service", 202, content=_EVENT, media="application/cloudevents+json",
+        "national", "service", 202, body=_EVENT, media="application/cloudevents+json",
         why="services speak to each other for no organisation",
     ),
 }  # fmt: skip
