@@ -137,7 +137,7 @@ def _jobs_with_ids(patch: pytest.MonkeyPatch) -> None:
 
 def _logs_with_ids(patch: pytest.MonkeyPatch) -> None:
     async def submit(session, sender, posted):
-        logs.get("roster").info("taken", first_row=posted.body.decode())
+        logs.get("roster").info("taken", first_row=str(posted.read.rows))
         return await plain_submit(session, sender, posted)
 
     plain_submit = intake.submit

@@ -154,3 +154,13 @@ async def test_official_calendar_is_taken(roster):
         "/roster/v1/calendars/2026", content=text.replace(",三,", ",四,", 1).encode(), headers=headers
     )
     assert (wrong_day.status_code, wrong_day.json()["errors"][0]["code"]) == (422, "bad_calendar")
+
+
+async def test_a_list_of_twelve_thousand_schools_is_taken(roster):
+    """More rows than one statement has places for values (32,767)."""
+    line = LIST.splitlines()[1]
+    text = "\n".join([LIST.splitlines()[0], *(line.replace("0003", f"{n:05d}", 1) for n in range(12_000))])
+    answer = await take_list(roster, text)
+    assert (answer.status_code, answer.json()["added"]) == (200, 12_000), answer.text
+    last = (await roster.http.get("/roster/v1/schools/11999", headers=SCHOOL)).json()
+    assert last["registered"] is True

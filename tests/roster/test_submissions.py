@@ -1,13 +1,16 @@
 """A school's file in: whole or not at all, one roster a county, the same content once (RO-01 to RO-08)."""
 
 import asyncio
+import threading
 from datetime import date
 
 import asyncpg
 import pytest
 
 from local.databases import plain
-from shared.db import Context
+from roster.intake import service as intake
+from roster.intake.reading import read_submission
+from shared.db import Context, Database
 from tests.roster.intake_corpus.files import cessation, extension, national_id, student, to_csv, to_json
 from tests.support import rosters
 from tests.support.rosters import ADMIN, NTU, OFFICER, OTHER_SCHOOL, County
@@ -402,3 +405,66 @@ async def test_row_level_security_alone_shows_a_school_its_own(county):
     assert await seen(county, Context.system("roster"), ENTRIES) == [0]
     assert await seen(county, ntu, "SELECT count(*) FROM submission") == [1]
     assert await seen(county, ntu, "SELECT count(*) FROM registry_fact") == [0]
+
+
+# Many schools on one day.
+
+
+async def test_files_are_read_before_a_connection_is_taken(roster_urls, monkeypatch, tmp_path):
+    """Twenty files of 300 KB at once, while whoever only looks at something is answered."""
+    rosters.set_today(monkeypatch, tmp_path)
+    async with running("roster", roster_urls, pool_size=2) as service:
+        county = await rosters.county(service)
+        go_on = threading.Event()
+        held: list[int] = []
+        two_in_hand = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def read_slowly(*arguments):
+            held.append(service.database.engine.pool.checkedout())
+            if len(held) == 2:
+                loop.call_soon_threadsafe(two_in_hand.set)
+            assert go_on.wait(60)
+            return read_submission(*arguments)
+
+        monkeypatch.setattr(intake, "read_submission", read_slowly)
+        files = [
+            to_csv([student(n, remarks="備" * 950) for n in range(first, first + 100)]).encode()
+            for first in range(0, 2_000, 100)
+        ]
+        assert min(map(len, files)) > 290_000
+        posts = [asyncio.create_task(post(county, file)) for file in files]
+        try:
+            await asyncio.wait_for(two_in_hand.wait(), 60)
+            looked = [await county.call("GET", "/terms", NTU) for _ in range(5)]
+            at_once = len(held)
+        finally:
+            go_on.set()
+            answers = await asyncio.gather(*posts)
+        looked += await asyncio.gather(*(county.call("GET", "/terms", NTU) for _ in range(3)))
+        assert [answer.status_code for answer in looked] == [200] * 8
+        assert [answer.status_code for answer in answers] == [201] * 20
+        assert (at_once, held[:2], len(held)) == (2, [0, 0], 20)
+
+
+async def test_a_file_is_read_for_nobody_who_may_not_send_it(quiet, monkeypatch):
+    monkeypatch.setattr(intake, "read_submission", lambda *_: pytest.fail("it was read"))
+    path = "/roster/v1/submissions?kind=application&academic_year=115&term="
+    sent = {"Content-Type": "text/csv", **key()}
+    answers = [
+        await quiet.service.http.post(path + term, content=SOUND, headers=headers)
+        for term, headers in (
+            ("1", sent),
+            ("1", {**sent, **OFFICER}),
+            ("1", {**sent, **bearer("school", org="county:63000")}),
+            ("3", {**sent, **NTU}),
+            ("1", {**NTU, "Content-Type": "text/csv"}),
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [401, 403, 403, 422, 400]
+
+
+async def test_a_refused_file_never_takes_a_connection(quiet, monkeypatch):
+    monkeypatch.setattr(Database, "transaction", lambda *_: pytest.fail("a transaction was opened"))
+    answer = await post(quiet, b'{"rows": []}', Content_Type="application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "no_rows")

@@ -1,13 +1,22 @@
 """Each rule of a single cell, as a table: what is taken, what is refused, how the refusal names it."""
 
+import re
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from roster.intake.rules import Division, Level, RosterKind
+from roster.intake import checker
+from roster.intake.cells import refuse_formula
+from roster.intake.columns import COLUMNS, Column
+from roster.intake.faults import CellError
+from roster.intake.rules import Division, Level, Reporter, RosterKind
 from tests.roster.intake_corpus.files import (
+    TODAY,
     cessation,
     extension,
+    faults,
     national_id,
     only_fault,
     student,
@@ -187,12 +196,15 @@ def test_a_month_is_no_birth_date() -> None:
     ],
 )
 def test_age_limits_of_a_draftee(birth: str, today: date, code: str | None) -> None:
-    row = cessation(birth_date=birth)
+    row = cessation(birth_date=birth, left_on=today.isoformat())
     if code is None:
         assert take(to_csv([row]), kind=RosterKind.CESSATION, today=today).rows
     else:
-        fault = only_fault([row], kind=RosterKind.CESSATION, today=today)
+        found = faults([row], kind=RosterKind.CESSATION, today=today)
+        # Who is born tomorrow has left before his birth as well.
+        fault = found[0]
         assert (fault.column, fault.code) == ("birth_date", code)
+        assert {other.code for other in found[1:]} <= {"left_before_birth"}
         assert fault.value is None or birth[5:] not in fault.value
 
 
@@ -391,3 +403,39 @@ def test_a_cell_of_another_kind_of_roster_is_faulty_and_an_empty_one_is_not() ->
     fault = only_fault([student(left_on="2026-09-20")])
     assert (fault.code, fault.column) == ("not_for_kind", "left_on")
     assert take(to_csv([student(left_on="", extended_until=" ")])).rows[0].left_on is None
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.field)
+def test_a_cell_that_is_too_long_is_looked_into_by_nothing(column: Column, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign and 100,000 letters: a reader that tries every letter as the start of a call would take minutes."""
+    looked_into: list[int] = []
+    monkeypatch.setattr(checker, "refuse_formula", lambda text, _signs: looked_into.append(len(text)))
+    kind = min(column.allowed)
+    layout = checker.Layout.of([column.field], kind)
+    judge = checker.Checker(kind, Reporter.SCHOOL, TODAY, pointers=False)
+    judge.row(2, layout, ["+" + "a" * 100_000])
+    assert [fault.code for fault in judge.faults.listed()][:1] == ["too_long"]
+    assert looked_into == []
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", ["+" + "a" * 500_000, "+" + "無a" * 250_000, "-" + "1" * 500_000])
+def test_looking_for_a_call_reads_each_word_once(text: str) -> None:
+    refuse_formula(text, signs_too=False)
+    with pytest.raises(CellError):
+        refuse_formula(text + "a(", signs_too=False)
+
+
+@pytest.mark.rule("RO-06")
+@given(st.text(alphabet="aZ1_無é(|! +-", max_size=12))
+def test_a_call_is_a_letter_and_what_a_name_may_hold_before_a_bracket(text: str) -> None:
+    called = re.search(r"[|!]|[A-Za-z]\w*\(", text) is not None
+    try:
+        refuse_formula("+" + text, signs_too=False)
+        found = False
+    except CellError:
+        found = True
+    assert found == called

@@ -1,8 +1,11 @@
 """Charsets: BOM, declared, strict UTF-8, CP950 with its gaps; nothing is ever replaced (contract.md, design.md 11)."""
 
+import contextlib
+import tracemalloc
+
 import pytest
 
-from roster.intake.charset import decode, decode_cp950
+from roster.intake.charset import decode, decode_cp950, private_use_note
 from roster.intake.faults import IntakeRejected
 from tests.roster.intake_corpus.files import refusal, student, take, to_csv
 
@@ -116,3 +119,30 @@ def test_user_defined_characters_in_a_name_are_kept_and_mentioned() -> None:
     assert [note.code for note in taken.notes] == ["private_use_characters"]
     data = to_csv([student(name="王@明")]).encode("cp950").replace(b"@", b"\xfb\x69")
     assert take(data).rows[0].name == "王堃明"
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("\ue001".encode() * 100_000, id="private use in one run"),
+        pytest.param("\ue001,".encode() * 100_000, id="private use in many runs"),
+        pytest.param("王,".encode() * 100_000 + b"\xff", id="one damaged byte"),
+        pytest.param("王".encode("cp950") * 100_000, id="Big5"),
+    ],
+)
+def test_characters_are_counted_without_a_copy_of_each(data: bytes) -> None:
+    """What is found is counted and let go: a list of it would take twenty times the file."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(IntakeRejected):
+            decode(data, None)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 * len(data)
+
+
+def test_every_private_use_character_is_counted() -> None:
+    note = private_use_note("\ue001\ue002王\U000f0000,\uf8ff")
+    assert [n.message_en.split()[3] for n in note] == ["4"]

@@ -162,3 +162,9 @@ def test_every_column_has_a_heading_and_a_bound() -> None:
         assert column.headings
         assert 0 < column.max_length <= 1_000
         assert column.required <= column.allowed
+
+
+@pytest.mark.rule("RO-06")
+def test_blank_rows_without_end_are_not_read_to_their_end() -> None:
+    error = refusal(to_csv([student(1)]) + "\n" * 1_100_000)
+    assert (error.kind, error.code) == ("size", "too_many_rows")

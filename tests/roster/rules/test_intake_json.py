@@ -1,10 +1,14 @@
 """JSON means one thing only: strict names, types and numbers; faults carry a row and a JSON pointer."""
 
 import json
+from typing import Any
 
 import pytest
 
+from roster.intake import json_reader
+from roster.intake.csv_reader import MAX_ROWS
 from roster.intake.reading import JSON
+from shared.problems import MAX_LISTED, Fault
 from tests.roster.intake_corpus.files import refusal, student, take, to_json
 
 
@@ -112,3 +116,83 @@ def test_a_name_of_a_member_never_carries_a_man_into_the_answer() -> None:
     assert "A123456789" not in repr(error.faults)
     assert {fault.pointer for fault in error.faults} == {"/rows/0"}
     "".join(fault.value or "" for fault in error.faults).encode()
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.timeout(60)
+def test_a_repeated_name_is_found_in_one_pass() -> None:
+    """The first name that comes again is told; comparing each of 200,000 with all others would take minutes."""
+    names = [f"m{number}" for number in range(200_000)]
+    members = ",".join(f'"{name}":0' for name in [*names, "m150000", "m7"])
+    error = refusal(f'{{"rows":[{{{members}}}]}}', media=JSON)
+    assert (error.kind, error.code, error.total) == ("syntax", "json_repeated_name", 1)
+    assert [(fault.row, fault.column) for fault in error.faults] == [(1, "m150000")]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The code of every fault that the reader of JSON put into words."""
+    codes: list[str] = []
+
+    def fault(code: str, *texts: str, **place: Any) -> Fault:
+        codes.append(code)
+        return Fault(code, *texts, **place)
+
+    monkeypatch.setattr(json_reader, "Fault", fault)
+    return codes
+
+
+@pytest.mark.rule("RO-06", "RO-07")
+@pytest.mark.parametrize(
+    ("text", "kind", "code", "total"),
+    [
+        ('{"rows":[' + "1," * 4_999 + "1]}", "content", "json_type", 5_000),
+        ('{"rows":[' + '{"a":1,"a":1},' * 4_999 + '{"a":1,"a":1}]}', "syntax", "json_repeated_name", 5_000),
+        (
+            '{"rows":[],' + ",".join(f'"m{number}":0' for number in range(5_000)) + "}",
+            "content",
+            "member_unknown",
+            5_000,
+        ),
+    ],
+)
+def test_faults_that_are_not_listed_are_only_counted(
+    made: list[str], text: str, kind: str, code: str, total: int
+) -> None:
+    error = refusal(text, media=JSON)
+    assert (error.kind, error.total, len(error.faults)) == (kind, total, MAX_LISTED)
+    assert made.count(code) == MAX_LISTED
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.parametrize("row", ["{}", "1", '{"a":1,"a":1}'])
+def test_too_many_rows_are_not_looked_at_one_by_one(made: list[str], row: str) -> None:
+    error = refusal('{"rows":[' + f"{row}," * MAX_ROWS + row + "]}", media=JSON)
+    assert (error.kind, error.code, error.total) == ("size", "too_many_rows", 1)
+    assert not {"json_type", "json_repeated_name"} & set(made)
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"rows":[' + "{}," * 100_000 + "{}]}",
+        '{"rows":[' + "[]," * 100_000 + "[]]}",
+        '{"rows":[' + "[[[]]]," * 40_000 + "1]}",
+        '{"rows":[' + '"a",' * 1_300_000 + '"a"]}',
+        '{"rows":[{"remarks":"\\"}]"},' + "{}," * 100_000 + "{}]}",
+    ],
+    ids=["objects", "lists", "lists in lists", "values", "marks in strings"],
+)
+def test_what_would_fill_the_memory_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(json_reader.json, "loads", lambda *_, **__: pytest.fail("it was parsed"))
+    error = refusal(text, media=JSON)
+    assert (error.kind, error.code) == ("size", "too_many_rows")
+
+
+@pytest.mark.rule("RO-06")
+def test_marks_in_strings_are_no_values() -> None:
+    rows = [student(number, remarks='}]",\\' * 200) for number in range(500)]
+    assert len(take(to_json(rows), media=JSON).rows) == 500
+    unended = to_json(rows)[:-3] + b"\\"
+    assert refusal(unended, media=JSON).code == "json_syntax"

@@ -18,8 +18,9 @@ from shared.roc import DateTextError, parse_date, parse_date_or_month
 # return hides one.
 _FORMULA_STARTS = frozenset("=@＝＠\t\r")
 _SIGNS = frozenset("+-＋－")
-# After + or -, a call or a DDE link makes a formula; +886-2-1234 and -無- do not.
-_CALL = re.compile(r"[|!]|[A-Za-z]\w*\(")
+# After + or -, a call or a DDE link makes a formula; +886-2-1234 and -無- do not. The look-behind and the possessive
+# quantifiers make it read every word once, however long.
+_CALL = re.compile(r"[|!]|(?<!\w)[^\WA-Za-z]*+[A-Za-z]\w*+\(")
 
 # Controls, line and paragraph separators, bidirectional overrides, half surrogates: none belongs in a cell. Variation
 # selectors, joiners and private-use characters do, in names.

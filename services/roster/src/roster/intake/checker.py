@@ -106,6 +106,9 @@ class Checker:
 
     def headings(self, layout: Layout, row: int) -> None:
         """Add the faults of a heading row (CSV) or of the names in one object (JSON)."""
+        if self.faults.full:
+            self.faults.total += len(layout.unknown) + len(layout.repeated) + len(layout.missing)
+            return
         for index, name in layout.unknown:
             error = CellError(
                 "column_unknown",
@@ -174,13 +177,14 @@ class Checker:
         try:
             if self.kind not in column.allowed:
                 raise _not_for(column, self.kind)
-            refuse_formula(text, column.signs_refused)
+            # Before anything looks into the text: what is read below is short, whatever was sent.
             if len(text) > column.max_length:
                 raise CellError(
                     "too_long",
                     f"內容過長，上限 {column.max_length} 字，請縮短。",
                     f"Too long: at most {column.max_length} characters.",
                 )
+            refuse_formula(text, column.signs_refused)
             return column.read(text)
         except CellError as error:
             # The traceback would keep every frame alive for as long as the outcome is remembered.

@@ -13,6 +13,10 @@ from roster.intake.faults import IntakeRejected, one_fault
 from shared.law import rule
 from shared.problems import Fault
 
+MAX_ROWS = 20_000
+"""Rows of one interactive post; larger deliveries are the feed's."""
+# Blank rows are not students, but a file of nothing else is not read to its end: no spreadsheet program has more rows.
+_MAX_LINES = 1_048_576
 # A line with more commas than this is refused before it is cut into cells. It leaves room for a cell full of commas.
 _MAX_COMMAS = 5_000
 
@@ -26,6 +30,18 @@ def too_many_columns(row: int) -> IntakeRejected:
             f"第 {row} 列超過 {MAX_COLUMNS} 欄，請刪除多餘的欄位。",
             f"Row {row} has more than {MAX_COLUMNS} columns: delete those that are not needed.",
             row=row,
+        ),
+    )
+
+
+def too_many_rows() -> IntakeRejected:
+    """The refusal of a file with more than `MAX_ROWS` rows."""
+    return one_fault(
+        "size",
+        Fault(
+            "too_many_rows",
+            f"一次最多 {MAX_ROWS:,} 列，請分次送出。",
+            f"One file may hold at most {MAX_ROWS:,} rows: send it in parts.",
         ),
     )
 
@@ -65,6 +81,8 @@ def read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
         if any(map(str.strip, cells)):
             yield lines.row, cells
         lines.row += 1
+        if lines.row > _MAX_LINES:
+            raise too_many_rows()
 
 
 def _unreadable(reason: str, row: int) -> IntakeRejected:

@@ -5,31 +5,44 @@ judged later, with all other cells. Half surrogates reach the cells, where they 
 """
 
 import json
-from collections.abc import Iterator
+import re
 from typing import Any, NoReturn
 
 from roster.intake.charset import private_use_note, refuse_nul
+from roster.intake.columns import MAX_COLUMNS
+from roster.intake.csv_reader import MAX_ROWS, too_many_rows
 from roster.intake.faults import FaultList, IntakeRejected, Note, one_fault, shown_heading
 from shared.law import rule
 from shared.problems import MAX_LISTED, Fault
 
 JsonRow = tuple[int, dict[str, Any]]
+# Room for an object or a list in some cells, each of which is told as the faulty cell it is.
+_MAX_CONTAINERS = 4 * MAX_ROWS
+_MAX_VALUES = MAX_ROWS * MAX_COLUMNS
+# A string, or what is left of the document after one that never ends.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# From the document's first character: more opened, with nothing closed, than the parser follows.
+_DEEP = re.compile(rb"[^\[\]{}]*+(?:[\[{][^\[\]{}]*+){1000}")
 _UTF_8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 class _Repeated(dict[str, Any]):
-    """An object that repeats names; the reader of rows says where it stands."""
+    """An object that repeats a name, the first one told; the reader of rows says where it stands."""
 
-    names: tuple[str, ...] = ()
+    name: str = ""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    names = [name for name, _ in pairs]
     repeated = _Repeated(found)
-    repeated.names = tuple(sorted({name for name in names if names.count(name) > 1}))
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            repeated.name = name
+            break
+        seen.add(name)
     return repeated
 
 
@@ -63,8 +76,9 @@ def _decoded(data: bytes, declared: str | None) -> str:
 
 @rule("RO-06")
 def read_json(data: bytes, declared: str | None) -> tuple[list[JsonRow], tuple[Note, ...]]:
-    """The rows, numbered from 1, and notes. Raises `IntakeRejected` of kind type, syntax or content."""
+    """The rows, numbered from 1, and notes. Raises `IntakeRejected` of kind type, size, syntax or content."""
     text = _decoded(data, declared)
+    _refuse_too_much(data)
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
@@ -81,12 +95,38 @@ def read_json(data: bytes, declared: str | None) -> tuple[list[JsonRow], tuple[N
             "JSON 含有 NaN、Infinity 或過長的數字，請更正。",
             "The JSON holds NaN, Infinity or a number that is too long.",
         ) from None
-    return list(_rows(document)), private_use_note(text)
+    return _rows(document), private_use_note(text)
 
 
-def _rows(document: object) -> Iterator[JsonRow]:
+def _refuse_too_much(data: bytes) -> None:
+    """Raise when the document would fill the memory: read, a value takes up to a hundred times its bytes.
+
+    What marks stand in strings does not count, and what begins too deep is left to the parser, which soon gives up.
+    """
+    if not _is_too_much(data):
+        return
+    marks = _STRING.sub(b"", data)
+    if not _is_too_much(marks) or _DEEP.match(marks):
+        return
+    raise one_fault(
+        "size",
+        Fault(
+            "too_many_rows",
+            f"JSON 的值過多；一次最多 {MAX_ROWS:,} 列、每列 {MAX_COLUMNS} 欄，請分次送出。",
+            f"The JSON holds too many values. One file may hold at most {MAX_ROWS:,} rows of {MAX_COLUMNS} members: "
+            "send it in parts.",
+            pointer="",
+        ),
+    )
+
+
+def _is_too_much(data: bytes) -> bool:
+    return data.count(b"}") + data.count(b"]") > _MAX_CONTAINERS or data.count(b",") > _MAX_VALUES
+
+
+def _rows(document: object) -> list[JsonRow]:
     if isinstance(document, _Repeated):
-        raise _repeated([_repeated_fault(document, None, "")])
+        raise _repeated([_repeated_fault(document, None, "")], 1)
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
         raise one_fault(
             "content",
@@ -97,9 +137,15 @@ def _rows(document: object) -> Iterator[JsonRow]:
                 pointer="",
             ),
         )
+    if len(document["rows"]) > MAX_ROWS:
+        raise too_many_rows()
     faults = FaultList()
     for name in document:
-        if name != "rows":
+        if name == "rows":
+            continue
+        if faults.full:
+            faults.total += 1
+        else:
             faults.add(
                 0,
                 Fault(
@@ -111,13 +157,18 @@ def _rows(document: object) -> Iterator[JsonRow]:
                 ),
             )
     repeated: list[Fault] = []
+    repeating = 0
     rows: list[JsonRow] = []
     for index, row in enumerate(document["rows"]):
         pointer = f"/rows/{index}"
         if isinstance(row, _Repeated):
-            repeated.append(_repeated_fault(row, index + 1, pointer))
+            repeating += 1
+            if len(repeated) < MAX_LISTED:
+                repeated.append(_repeated_fault(row, index + 1, pointer))
         elif isinstance(row, dict):
             rows.append((index + 1, row))
+        elif faults.full:
+            faults.total += 1
         else:
             faults.add(
                 0,
@@ -130,9 +181,9 @@ def _rows(document: object) -> Iterator[JsonRow]:
                 ),
             )
     if repeated:
-        raise _repeated(repeated)
+        raise _repeated(repeated, repeating)
     faults.raise_if_any()
-    yield from rows
+    return rows
 
 
 def _repeated_fault(found: _Repeated, row: int | None, pointer: str) -> Fault:
@@ -141,19 +192,19 @@ def _repeated_fault(found: _Repeated, row: int | None, pointer: str) -> Fault:
         "同一物件內有重複的欄位名稱，請保留其一。",
         "An object repeats a name: keep one of the two.",
         row=row,
-        column=shown_heading(found.names[0]),
+        column=shown_heading(found.name),
         pointer=pointer,
     )
 
 
-def _repeated(faults: list[Fault]) -> IntakeRejected:
+def _repeated(faults: list[Fault], total: int) -> IntakeRejected:
     return IntakeRejected(
         "syntax",
         faults[0].code,
         faults[0].message,
         faults[0].message_en,
-        tuple(faults[:MAX_LISTED]),
-        len(faults),
+        tuple(faults),
+        total,
     )
 
 

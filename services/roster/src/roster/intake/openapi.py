@@ -3,7 +3,8 @@
 from typing import Any
 
 from roster.intake.columns import COLUMNS, Column
-from roster.intake.reading import CSV, JSON, MAX_ROWS
+from roster.intake.csv_reader import MAX_ROWS
+from roster.intake.reading import CSV, JSON
 
 _TYPES = {"text": "string", "number": "integer", "flag": "boolean"}
 _EXAMPLE = (

@@ -8,7 +8,7 @@ from typing import Any
 from roster.intake.charset import decode
 from roster.intake.checker import Checker, Layout
 from roster.intake.columns import MAX_COLUMNS, Column, find_column
-from roster.intake.csv_reader import read_csv
+from roster.intake.csv_reader import MAX_ROWS, read_csv, too_many_rows
 from roster.intake.faults import CellError, IntakeRejected, Note, one_fault
 from roster.intake.json_reader import read_json
 from roster.intake.rows import Row
@@ -19,8 +19,6 @@ from shared.problems import Fault
 JSON = "application/json"
 CSV = "text/csv"
 MEDIA_TYPES = (JSON, CSV)
-MAX_ROWS = 20_000
-"""Rows of one interactive post; larger deliveries are the feed's."""
 _MAX_TITLES = 3
 
 
@@ -67,17 +65,6 @@ def read_submission(
     return Submission(tuple(checker.rows), used, notes)
 
 
-def _too_many_rows() -> IntakeRejected:
-    return one_fault(
-        "size",
-        Fault(
-            "too_many_rows",
-            f"一次最多 {MAX_ROWS:,} 列，請分次送出。",
-            f"One file may hold at most {MAX_ROWS:,} rows: send it in parts.",
-        ),
-    )
-
-
 def _no_rows(pointer: str | None) -> IntakeRejected:
     return one_fault(
         "content",
@@ -97,7 +84,7 @@ def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str,
     count = 0
     for count, (row, cells) in enumerate(rows, 1):
         if count > MAX_ROWS:
-            raise _too_many_rows()
+            raise too_many_rows()
         checker.row(row, layout, cells)
         if len(cells) > len(headed):
             _check_strays(checker, row, headed, cells)
@@ -181,8 +168,6 @@ def _check_json(data: bytes, charset: str | None, checker: Checker) -> tuple[Not
     rows, notes = read_json(data, charset)
     if not rows:
         raise _no_rows("/rows")
-    if len(rows) > MAX_ROWS:
-        raise _too_many_rows()
     layouts: dict[tuple[str, ...], Layout] = {}
     for number, row in rows:
         names = tuple(row)

@@ -1,9 +1,11 @@
 """Routes of submissions."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from roster.deps import School
 from roster.intake import service
@@ -13,11 +15,35 @@ from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut, TrialOut
 from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
-from shared.idempotency import Once
+from shared.idempotency import Once, idempotency_key
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submissions"])
 
 LARGEST_FILE = 16_777_216
+
+
+# Files in hand at once in this process. The others wait without a connection of the database, so that however many
+# schools send on one day, whoever only looks at something is answered.
+_IN_HAND = asyncio.Semaphore(2)
+
+
+async def _posted(
+    request: Request,
+    sender: School,
+    kind: Annotated[RosterKind, Query(description="What the roster asks for (RO-02)")],
+    academic_year: Annotated[int, Query(ge=90, le=200, description="ROC academic year", examples=[115])],
+    term: Annotated[int, Query(ge=1, le=2, examples=[1])],
+    _key: Annotated[str, Depends(idempotency_key)],
+) -> AsyncIterator[service.Posted]:
+    """The file, read; it is in hand until the request's transaction has ended."""
+    async with _IN_HAND:
+        content_type = request.headers.get("content-type", "")
+        read = await service.read_file(sender, kind, content_type, await request.body())
+        yield service.Posted(kind, academic_year, term, read)
+
+
+# Stands before the session and `Once` in a route's parameters: dependencies are resolved in that order.
+Posted = Annotated[service.Posted, Depends(_posted, scope="function")]
 
 
 @router.post(
@@ -38,20 +64,16 @@ LARGEST_FILE = 16_777_216
     },
 )
 async def submit(
-    kind: Annotated[RosterKind, Query(description="What the roster asks for (RO-02)")],
-    academic_year: Annotated[int, Query(ge=90, le=200, description="ROC academic year", examples=[115])],
-    term: Annotated[int, Query(ge=1, le=2, examples=[1])],
+    posted: Posted,
     once: Once,
     session: Session,
     sender: School,
-    request: Request,
     dry_run: Annotated[bool, Query(description="Say what would happen and keep nothing (RO-16)")] = False,
 ) -> Response:
     """Hand in a roster as one file for all counties: it is split, one roster a county of household.
 
     All rows are taken in or none; a refusal names every faulty cell. The same content again makes no second roster.
     """
-    posted = service.Posted(kind, academic_year, term, request.headers.get("content-type", ""), await request.body())
     if dry_run:
         trial = await service.try_out(session, sender, posted)
         return Response(trial.model_dump_json(), 200, media_type="application/json")

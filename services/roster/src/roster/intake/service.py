@@ -57,27 +57,17 @@ _HINTS_LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a school states about its file, and the file."""
+    """What a school states about its file, and the file, every cell of it checked."""
 
     kind: RosterKind
     academic_year: int
     term: int
-    content_type: str
-    body: bytes
+    read: FileRead
 
     @property
     def stated(self) -> tuple[str, int, int]:
         """Kind, academic year and term (RO-02)."""
         return self.kind.value, self.academic_year, self.term
-
-    @property
-    def charset(self) -> str | None:
-        """The charset that the content type declares."""
-        for part in self.content_type.split(";")[1:]:
-            name, _, value = part.partition("=")
-            if name.strip().lower() == "charset":
-                return value.strip().strip('"')
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +78,50 @@ class _Taken:
     again: bool
 
 
+@rule("RO-02", "RO-04", "RO-07")
+async def read_file(sender: Principal, kind: RosterKind, content_type: str, body: bytes) -> FileRead:
+    """A school's file, every cell of it checked; who reports what is told by the sender's organisation.
+
+    Asks no database. Raises 403 for who is no school, and 400, 413, 415 and 422 with every fault of the file.
+    """
+    if sender.org.type != Reporter.SCHOOL:
+        raise FORBIDDEN()
+    try:
+        # Twenty thousand rows take a second: other requests are answered meanwhile.
+        return await asyncio.to_thread(
+            read_submission,
+            body,
+            content_type,
+            _charset(content_type),
+            kind,
+            Reporter(sender.org.type),
+            clock.today(),
+        )
+    except IntakeRejected as refused:
+        raise _REFUSALS[refused.kind](
+            detail=refused.message,
+            detail_en=refused.message_en,
+            errors=refused.faults,
+            error_count=refused.total,
+        ) from None
+
+
+def _charset(content_type: str) -> str | None:
+    """The charset that a content type declares."""
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"')
+    return None
+
+
 async def submit(session: AsyncSession, sender: Principal, posted: Posted) -> Reply:
     """Take in a school's file: 201 with one roster a county, or 200 with those that the same content made before.
 
-    Raises 400, 413, 415 and 422 with every fault of the file; 422 `school_unknown`, `term_unknown`.
+    Raises 422 `school_unknown`, `term_unknown`.
     """
-    read = await _read(session, sender, posted)
-    taken = await _take_in(session, sender, posted, read)
+    await _require_listed(session, sender)
+    taken = await _take_in(session, sender, posted)
     answer = await get_submission(session, sender, taken.id)
     if taken.again:
         return Reply(answer, 200, {REPLAYED: "true"})
@@ -104,9 +131,10 @@ async def submit(session: AsyncSession, sender: Principal, posted: Posted) -> Re
 @rule("RO-16")
 async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> TrialOut:
     """Do all of `submit` and undo it; says what would happen, in the words a school may read. Raises what it raises."""
-    read = await _read(session, sender, posted)
+    read = posted.read
+    await _require_listed(session, sender)
     async with session.begin_nested() as tried:
-        taken = await _take_in(session, sender, posted, read)
+        taken = await _take_in(session, sender, posted)
         rosters = await queries.rosters_of(session, taken.id)
         counts = [] if taken.again else await queries.hint_counts(session, taken.id)
         found = [] if taken.again else await queries.row_hints(session, taken.id, _HINTS_LISTED)
@@ -179,42 +207,21 @@ def _row_hint(hint: Record) -> RowHint:
     )
 
 
-@rule("RO-02", "RO-04", "RO-07")
-async def _read(session: AsyncSession, sender: Principal, posted: Posted) -> FileRead:
-    """The file, every cell of it checked; who reports what is told by the sender's organisation."""
-    if sender.org.type != Reporter.SCHOOL:
-        raise FORBIDDEN()
+async def _require_listed(session: AsyncSession, sender: Principal) -> None:
     if await reference.school_facts(session, sender.org.code, clock.today()) is None:
         raise SCHOOL_UNKNOWN(
             detail="請洽系統管理者匯入教育部學校名錄（POST /roster/v1/schools/imports）後再送。",
             detail_en="Ask the administrator to import the Ministry's list (POST /roster/v1/schools/imports) first.",
         )
-    try:
-        # Twenty thousand rows take a second: other requests are answered meanwhile.
-        return await asyncio.to_thread(
-            read_submission,
-            posted.body,
-            posted.content_type,
-            posted.charset,
-            posted.kind,
-            Reporter(sender.org.type),
-            clock.today(),
-        )
-    except IntakeRejected as refused:
-        raise _REFUSALS[refused.kind](
-            detail=refused.message,
-            detail_en=refused.message_en,
-            errors=refused.faults,
-            error_count=refused.total,
-        ) from None
 
 
 @rule("RO-01", "RO-05", "RO-08", "RO-17")
-async def _take_in(session: AsyncSession, sender: Principal, posted: Posted, read: FileRead) -> _Taken:
+async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> _Taken:
     """Store the submission and one roster a county, late or not, and have it judged; or find the same content.
 
     Nothing is keyed on a man's school or dates: he may be enrolled at two schools at once, and dates are corrected.
     """
+    read = posted.read
     counties = sorted({row.county_code for row in read.rows})
     deadlines = await _deadlines(session, sender.org.code, posted, read.rows, counties)
     digest = bytes.fromhex(canonical_digest(read.rows))

@@ -65,9 +65,8 @@ async def import_schools(session: AsyncSession, body: bytes) -> ImportResult:
     if added:
         # What the Ministry lists is registered with it; the first day on record is long before any draftee's.
         await session.execute(
-            insert(SchoolRegistration).values(
-                [{"school_code": s.code, "effective_from": date(1900, 1, 1), "registered": True} for s in added]
-            )
+            insert(SchoolRegistration),
+            [{"school_code": s.code, "effective_from": date(1900, 1, 1), "registered": True} for s in added],
         )
     result = ImportResult(
         read=len(listed),
@@ -260,20 +259,17 @@ async def import_calendar(session: AsyncSession, year: int, body: bytes) -> Cale
         )
     await session.execute(delete(CalendarDay).where(CalendarDay.source == source))
     await session.execute(
-        insert(CalendarDay)
-        .values(
-            [
-                {
-                    "day": d.day,
-                    "county_code": d.county or "*",
-                    "working": d.working,
-                    "reason": d.reason,
-                    "source": d.source,
-                }
-                for d in days
-            ]
-        )
-        .on_conflict_do_nothing()
+        insert(CalendarDay).on_conflict_do_nothing(),
+        [
+            {
+                "day": d.day,
+                "county_code": d.county or "*",
+                "working": d.working,
+                "reason": d.reason,
+                "source": d.source,
+            }
+            for d in days
+        ],
     )
     await audit.record(session, "calendar.imported", "calendar", year, {"days": len(days)})
     return CalendarResult(days=len(days))
