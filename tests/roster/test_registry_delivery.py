@@ -124,11 +124,11 @@ async def test_every_decision_is_reported_to_the_township(county, registry, work
 @pytest.mark.rule("RO-49")
 async def test_extension_and_cessation_modify_and_keep_the_first_number_and_date(county, registry, worker):
     await decided(county, men(1, 1))
-    await decided(county, [one_term(1, "2027-01-31")], "extension", {"issued_on": "2026-10-02"})
+    await decided(county, [one_term(1, "2028-09-30")], "extension", {"issued_on": "2026-10-02"})
     await worker.settle()
     man = (await registry.annotations())[national_id(1)]
     assert (man["annotation"]["decision_number"], man["annotation"]["issued_on"]) == (FIRST, "2026-10-01")
-    assert man["annotation"]["deferment_until"] == "2027-01-31"
+    assert man["annotation"]["deferment_until"] == "2028-09-30"
     assert man["annotation"]["decision"]["decision_number"] != FIRST
     assert man["annotation"]["decision"]["issued_on"] == "2026-10-02"
     assert [line[:4] for line in man["annotation"]["summary"].split("\n")] == ["115年", "115年"]

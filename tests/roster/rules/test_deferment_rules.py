@@ -74,7 +74,8 @@ def test_an_application_creates_an_annotation_with_its_own_number_and_date(kind,
     assert after(found).issued_on == GRANTED.issued_on
     assert after(found).deferment_from == GRANTED.decided_on
     assert after(found).deferment_until == GRANTED.deferment_until
-    assert found.supersedes is (kind is REAPPLICATION and latest is not None)
+    assert found.supersedes is (latest is not None)
+    assert found.books == found.after
     assert found.why is None
 
 
@@ -121,6 +122,12 @@ def test_a_cessation_of_one_who_served_changes_no_annotation(status, latest):
     assert found.deferment is (DefermentAction.REVOKE if latest else DefermentAction.NONE)
     assert not found.liable_for_induction
     assert found.why is Why.NOT_LIABLE
+    # Our books end it all the same.
+    if latest is None:
+        assert found.books is None
+    else:
+        assert found.books is not None
+        assert (found.books.revoked_on, found.books.deferment_until) == (CEASED.left_on, CEASED.left_on)
 
 
 @pytest.mark.rule("RO-49")
@@ -171,6 +178,133 @@ def test_changed_and_kept_are_together_every_field():
             if found.before is not None and found.annotation is MODIFY:
                 for name in Annotation.__dataclass_fields__:
                     assert (getattr(found.before, name) == getattr(found.after, name)) is (name in found.kept)
+
+
+OTHER = replace(
+    BEFORE,
+    decision_number="府兵徵字第1140000002號",
+    issued_on=date(2025, 10, 2),
+    deferment_from=date(2025, 10, 1),
+    deferment_until=date(2028, 6, 30),
+)
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(
+    ("until", "runs"), [(date(2026, 10, 19), False), (date(2026, 10, 20), True), (date(2028, 6, 30), True)]
+)
+def test_whom_another_deferment_covers_is_not_announced_when_one_ends(until, runs):
+    """Art. 14(3): transferred; the old school's late 退學 must not have him called (decided on 2026-10-20)."""
+    found = effects(CESSATION, CEASED, BEFORE, RegistryStatus.NONE, [replace(OTHER, deferment_until=until)])
+    assert found.deferment is DefermentAction.REVOKE
+    assert found.books is not None
+    assert (found.books.revoked_on, found.books.deferment_until) == (CEASED.left_on, CEASED.left_on)
+    assert found.liable_for_induction is not runs
+    if runs:
+        assert (found.annotation, found.after, found.changed) == (NONE, BEFORE, ())
+        assert found.why is Why.OTHER_DEFERMENT_RUNS
+    else:
+        assert (found.annotation, found.after, found.why) == (MODIFY, found.books, None)
+
+
+@pytest.mark.rule("RO-49")
+def test_a_cessation_of_what_has_ended_already_announces_nobody():
+    found = effects(CESSATION, CEASED, None, RegistryStatus.NONE, [OTHER])
+    assert (found.annotation, found.deferment, found.books) == (NONE, DefermentAction.NONE, None)
+    assert (found.why, found.liable_for_induction) == (Why.OTHER_DEFERMENT_RUNS, False)
+    ended = replace(BEFORE, revoked_on=CEASED.left_on, revoked_for=CessationReason.WITHDREW)
+    again = effects(CESSATION, CEASED, ended, RegistryStatus.NONE)
+    assert (again.annotation, again.deferment, again.after) == (NONE, DefermentAction.NONE, ended)
+    assert (again.why, again.liable_for_induction) == (Why.NOTHING_TO_REVOKE, False)
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(("left_on", "ends"), [(date(2022, 10, 18), False), (date(2022, 10, 19), True)])
+def test_a_cessation_of_before_the_deferment_began_ends_nothing(left_on, ends):
+    found = effects(CESSATION, replace(CEASED, left_on=left_on), BEFORE, RegistryStatus.NONE)
+    assert found.liable_for_induction is ends
+    if ends:
+        assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.REVOKE)
+        assert after(found).deferment_until >= after(found).deferment_from
+    else:
+        assert (found.annotation, found.deferment, found.after) == (NONE, DefermentAction.NONE, BEFORE)
+        assert found.why is Why.LEFT_BEFORE_DEFERMENT
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        (date(2026, 6, 29), date(2026, 6, 30)),
+        (date(2026, 6, 30), date(2026, 6, 30)),
+        (date(2026, 7, 1), date(2026, 7, 1)),
+    ],
+)
+def test_an_extension_never_shortens(asked, end):
+    """Art. 14(1): 繼續緩徵."""
+    found = effects(EXTENSION, replace(GRANTED, deferment_until=asked), BEFORE)
+    assert after(found).deferment_until == end
+    assert found.books == found.after
+    assert f"緩徵至115年{end.month}月{end.day}日" in after(found).summary
+
+
+@pytest.mark.rule("RO-49")
+def test_an_extension_after_a_cessation_makes_the_deferment_run_again():
+    ended = replace(
+        BEFORE,
+        revoked_on=date(2026, 3, 15),
+        revoked_for=CessationReason.WITHDREW,
+        deferment_until=date(2026, 3, 15),
+    )
+    found = effects(EXTENSION, GRANTED, ended)
+    assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.EXTEND)
+    assert (after(found).revoked_on, after(found).revoked_for) == (None, None)
+    assert after(found).deferment_until == GRANTED.deferment_until
+
+
+# The end asked for is 2027-01-31; BEFORE began on 2022-10-19.
+BESIDE = [
+    (replace(OTHER, deferment_until=date(2027, 1, 30)), MODIFY),
+    (replace(OTHER, deferment_until=date(2027, 1, 31)), NONE),
+    (replace(OTHER, deferment_from=date(2022, 10, 19)), NONE),
+    (replace(OTHER, deferment_from=date(2022, 10, 18)), MODIFY),
+]
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(("other", "annotation"), BESIDE)
+def test_an_extension_leaves_a_newer_annotation_that_reaches_as_far(other, annotation):
+    found = effects(EXTENSION, GRANTED, BEFORE, RegistryStatus.NONE, [other])
+    assert (found.annotation, found.deferment) == (annotation, DefermentAction.EXTEND)
+    assert found.books is not None
+    assert found.books.deferment_until == GRANTED.deferment_until
+    assert found.why is (Why.OTHER_DEFERMENT_RUNS if annotation is NONE else None)
+
+
+@pytest.mark.rule("RO-49")
+def test_an_extension_of_nothing_beside_another_deferment_stays_in_our_books():
+    found = effects(EXTENSION, GRANTED, None, RegistryStatus.NONE, [OTHER])
+    assert (found.annotation, found.deferment, found.after) == (NONE, DefermentAction.GRANT, None)
+    assert found.why is Why.OTHER_DEFERMENT_RUNS
+    shorter = replace(OTHER, deferment_until=date(2027, 1, 30))
+    assert effects(EXTENSION, GRANTED, None, RegistryStatus.NONE, [shorter]).annotation is CREATE
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(("kind", "supersedes"), [(APPLICATION, False), (REAPPLICATION, True), (EXTENSION, False)])
+def test_only_a_reapplication_takes_the_place_of_a_deferment_elsewhere(kind, supersedes):
+    assert effects(kind, replace(GRANTED, deferment_until=date(2030, 6, 30)), None, None, [OTHER]).supersedes is (
+        supersedes
+    )
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize("kind", [APPLICATION, REAPPLICATION, EXTENSION])
+def test_a_deferment_that_would_end_before_it_starts_is_refused(kind):
+    past = replace(GRANTED, deferment_until=date(2026, 10, 19))
+    with pytest.raises(ValueError, match="before it starts"):
+        effects(kind, past, None)
+    assert effects(kind, replace(GRANTED, deferment_until=GRANTED.decided_on), None).annotation is CREATE
 
 
 @pytest.mark.rule("RO-50")

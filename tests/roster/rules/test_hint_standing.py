@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from roster.hints.explain import explain
 from roster.hints.hint import Severity
 from roster.hints.limits import conscription_age
 from roster.hints.model import ActiveDeferment, History, OtherRoster, RegistryStatus
@@ -90,15 +91,17 @@ def test_the_day_of_the_registrys_answer_is_taiwans():
 # Kind, active deferments, codes. An application asks who else holds one; extension and cessation need one here.
 ACTIVE = [
     (RosterKind.APPLICATION, (), []),
-    (RosterKind.APPLICATION, (HERE,), []),
+    (RosterKind.APPLICATION, (HERE,), ["already_active_here"]),
+    (RosterKind.APPLICATION, (HERE, ELSEWHERE), ["already_active_here", "active_elsewhere"]),
     (RosterKind.APPLICATION, (ELSEWHERE,), ["active_elsewhere"]),
-    (RosterKind.REAPPLICATION, (ELSEWHERE,), []),
+    (RosterKind.REAPPLICATION, (HERE, ELSEWHERE), []),
     (RosterKind.EXTENSION, (), ["no_active_deferment"]),
     (RosterKind.EXTENSION, (HERE,), []),
-    (RosterKind.EXTENSION, (HERE, ELSEWHERE), []),
+    (RosterKind.EXTENSION, (HERE, ELSEWHERE), ["active_elsewhere"]),
     (RosterKind.EXTENSION, (ELSEWHERE,), ["no_active_deferment", "active_elsewhere"]),
     (RosterKind.CESSATION, (), ["no_active_deferment"]),
     (RosterKind.CESSATION, (HERE,), []),
+    (RosterKind.CESSATION, (HERE, ELSEWHERE), ["active_elsewhere"]),
     (RosterKind.CESSATION, (ELSEWHERE,), ["no_active_deferment", "active_elsewhere"]),
 ]
 
@@ -239,6 +242,11 @@ def test_overseas_compatriots(declared, registered, expected):
     """Manual, item (12): 系統提示新增事項：具「僑民役男」身分."""
     hints = find(student(overseas_compatriot=declared), registry=facts(overseas_compatriot=registered))
     assert [(hint.code, hint.severity, hint.visible_to_school) for hint in hints] == expected
+    for hint in hints:
+        (citation,) = explain(hint)["citations"]
+        assert citation["text"] == "在學緩徵作業系統操作說明已版更項目第12項"
+        assert citation["text_en"] == "Student-deferment system manual, shipped change 12"
+        assert "僑民役男" in citation["wording"]
 
 
 @pytest.mark.rule("RO-32")
@@ -307,9 +315,63 @@ def test_an_extension_is_for_one_term(year, term, until, fires):
     """每學期辦理一次: facts.md 3.3."""
     filing = replace(FILING, academic_year=year, term=term)
     hints = find(
-        student(extended_until=until), kind=RosterKind.EXTENSION, filing=filing, history=History(active=(HERE,))
+        student(extended_until=until),
+        kind=RosterKind.EXTENSION,
+        filing=filing,
+        history=History(active=(replace(HERE, until=date(2026, 6, 30)),)),
     )
     assert codes(hints) == (["extension_terms"] if fires else [])
+
+
+@pytest.mark.rule("RO-33")
+@pytest.mark.parametrize(
+    ("until", "fires"), [(date(2026, 12, 30), True), (date(2026, 12, 31), True), (date(2027, 1, 1), False)]
+)
+def test_an_extension_that_extends_nothing(until, fires):
+    """Art. 14(1): 繼續緩徵; the end that counts is that of his newest deferment here."""
+    older, newest = replace(HERE, until=date(2029, 6, 30)), replace(HERE, until=date(2026, 12, 31))
+    history = History(active=(older, newest))
+    hints = find(student(extended_until=until), kind=RosterKind.EXTENSION, history=history)
+    assert codes(hints) == (["extension_not_longer"] if fires else [])
+    assert all((hint.severity, hint.visible_to_school) == (Severity.WARNING, False) for hint in hints)
+    elsewhere = History(active=(replace(newest, school_code="0001"),))
+    found = codes(find(student(extended_until=until), kind=RosterKind.EXTENSION, history=elsewhere))
+    assert "extension_not_longer" not in found
+
+
+@pytest.mark.rule("RO-33")
+@pytest.mark.parametrize("kind", GRANTING)
+@pytest.mark.parametrize(("until", "fires"), [(date(2026, 9, 30), True), (TODAY, False), (date(2026, 10, 2), False)])
+def test_a_deferment_until_a_day_that_is_past(kind, until, fires):
+    who = student(expected_graduation_on=until, extended_until=until)
+    hints = find(who, kind=kind, history=History(active=(replace(HERE, until=date(2026, 1, 31)),)))
+    assert ("end_already_past" in codes(hints)) is fires
+    if fires:
+        hint = one(hints, "end_already_past")
+        assert (hint.severity, hint.visible_to_school) == (Severity.WARNING, True)
+        assert "115年9月30日" in hint.message
+
+
+@pytest.mark.rule("RO-27")
+@pytest.mark.parametrize(("until", "fires"), [(date(2026, 9, 30), False), (TODAY, True)])
+def test_a_second_application_of_one_school_while_the_first_runs(until, fires):
+    found = codes(find(history=History(active=(replace(HERE, until=until),))))
+    assert found == (["already_active_here"] if fires else [])
+
+
+@pytest.mark.rule("RO-27")
+@pytest.mark.parametrize(("left_on", "fires"), [(date(2025, 9, 30), True), (date(2025, 10, 1), False)])
+def test_a_late_cessation_is_of_an_earlier_enrolment(left_on, fires):
+    """Art. 16(1): 緩徵原因消滅 of the deferment he had, not of the one that began since (HERE: 2025-10-01)."""
+    who = student(**{**LEFT, "left_on": left_on})
+    hints = find(who, kind=RosterKind.CESSATION, history=History(active=(HERE,)))
+    assert codes(hints) == (["left_before_deferment"] if fires else [])
+    assert all((hint.severity, hint.visible_to_school) == (Severity.BLOCKING, False) for hint in hints)
+    begun = replace(HERE, decision_number="甲", since=date(2020, 1, 1))
+    both = find(who, kind=RosterKind.CESSATION, history=History(active=(begun, HERE)))
+    assert [hint.values["decision_number"] for hint in both] == ([HERE.decision_number] if fires else [])
+    assert find(who, kind=RosterKind.CESSATION, history=History(active=(replace(HERE, school_code="0001"),)))
+    assert "left_before_deferment" not in codes(find(who, history=History(active=(HERE,))))
 
 
 @pytest.mark.rule("RO-34")

@@ -86,6 +86,22 @@ def test_dates_that_contradict_each_other() -> None:
     assert only_fault([ended], kind=RosterKind.EXTENSION).code == "extension_before_enrolment"
     left = cessation(enrolled_on="2026-09-21")
     assert only_fault([left], kind=RosterKind.CESSATION).code == "left_before_enrolment"
+    unborn = only_fault([cessation(left_on="2006-01-30")], kind=RosterKind.CESSATION)
+    assert unborn.code == "left_before_birth"
+    assert "95" not in unborn.message  # 民國95年: his birth date is not quoted
+    assert take(to_csv([cessation(left_on="2006-01-31")]), kind=RosterKind.CESSATION).rows
+
+
+@pytest.mark.rule("RO-04")
+@pytest.mark.parametrize(("left_on", "faulty"), [("2026-09-30", False), ("2026-10-01", False), ("2026-10-02", True)])
+def test_a_man_is_reported_after_he_left(left_on: str, faulty: bool) -> None:
+    """Art. 16(2): 應於學生離校之日起三十日內通知."""
+    rows = [cessation(left_on=left_on)]
+    if not faulty:
+        assert take(to_csv(rows), kind=RosterKind.CESSATION, today=date(2026, 10, 1)).rows
+        return
+    fault = only_fault(rows, kind=RosterKind.CESSATION, today=date(2026, 10, 1))
+    assert (fault.column, fault.code) == ("left_on", "left_in_future")
 
 
 @pytest.mark.rule("RO-07")

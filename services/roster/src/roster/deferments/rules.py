@@ -4,6 +4,7 @@ SOURCE: 在學緩徵作業系統操作說明, step 15, 已版更項目 (1) and (
 免役禁役緩徵緩召實施辦法 Art. 14, 16, 16-1.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
@@ -41,6 +42,8 @@ class Why(StrEnum):
     NOT_LIABLE = "not_liable"
     NOTHING_TO_REVOKE = "nothing_to_revoke"
     NOTHING_TO_EXTEND = "nothing_to_extend"
+    OTHER_DEFERMENT_RUNS = "other_deferment_runs"
+    LEFT_BEFORE_DEFERMENT = "left_before_deferment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,17 @@ class Decided:
 class Effects:
     """All that a decision causes. `changed` and `kept` name the fields of `after`, for the preview (RO-53).
 
-    `supersedes`: the deferment granted takes the place of the one before it. `liable_for_induction`: the man can be
-    called from now on, and the event says so.
+    `before` and `after` are the annotation's. `books`: the deferment in our own books afterwards, which differs from
+    `after` where the annotation is left alone; None where `deferment` is none. `supersedes`: the deferment granted
+    takes the place of the one before it. `liable_for_induction`: the man can be called from now on, and the event says
+    so.
     """
 
     annotation: AnnotationAction
     deferment: DefermentAction
     before: Annotation | None
     after: Annotation | None
+    books: Annotation | None = None
     changed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     supersedes: bool = False
@@ -105,31 +111,27 @@ def effects(
     decided: Decided,
     latest: Annotation | None,
     registry_status: RegistryStatus | None = None,
+    others: Sequence[Annotation] = (),
 ) -> Effects:
     """What a decision causes; docs/adr/0044 has the reasons for the corners.
 
     `latest`: the annotation of the man's deferment at the filing school, else the one the registry holds of him, else
-    None. `registry_status` None: not known, treated as liable. Raises ValueError when `decided` lacks what its kind
-    needs: the end of a deferment granted, the reason and day of a cessation.
+    None. `registry_status` None: not known, treated as liable. `others`: his other deferments that nothing has ended
+    and that this decision does not end. Raises ValueError when `decided` lacks what its kind needs (the end of a
+    deferment granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
     """
     if decided.decision is Decision.REJECTED:
         return Effects(
             AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=Why.REJECTED
         )
     if kind is RosterKind.CESSATION:
-        return _cease(decided, latest, registry_status)
+        return _cease(decided, latest, registry_status, others)
     if decided.deferment_until is None:
         raise ValueError("an approval that grants a deferment needs its end")
     if kind is RosterKind.EXTENSION and latest is not None:
-        after = replace(
-            latest,
-            deferment_until=decided.deferment_until,
-            summary=append_summary(latest.summary, _line(kind, decided)),
-            # An extension approved after a cessation by mistake makes the deferment run again.
-            revoked_on=None,
-            revoked_for=None,
-        )
-        return _modified(DefermentAction.EXTEND, latest, after)
+        return _extend(decided, decided.deferment_until, latest, others)
+    if decided.deferment_until < decided.decided_on:
+        raise ValueError("a deferment cannot end before it starts")
     created = Annotation(
         decision_number=decided.decision_number,
         issued_on=decided.issued_on,
@@ -137,26 +139,46 @@ def effects(
         deferment_until=decided.deferment_until,
         summary=_line(kind, decided),
     )
+    if kind is RosterKind.EXTENSION and _outrun(created, others):
+        return _books_only(DefermentAction.GRANT, None, created, Why.OTHER_DEFERMENT_RUNS)
     return Effects(
         AnnotationAction.CREATE,
         DefermentAction.GRANT,
         latest,
         created,
+        books=created,
         changed=_FIELDS,
-        supersedes=kind is RosterKind.REAPPLICATION and latest is not None,
+        supersedes=kind is not RosterKind.EXTENSION
+        and (latest is not None or (kind is RosterKind.REAPPLICATION and bool(others))),
         why=Why.NOTHING_TO_EXTEND if kind is RosterKind.EXTENSION else None,
     )
 
 
-def _cease(decided: Decided, latest: Annotation | None, status: RegistryStatus | None) -> Effects:
+def _extend(decided: Decided, until: date, latest: Annotation, others: Sequence[Annotation]) -> Effects:
+    # Art. 14: an extension continues a deferment, so it never shortens one.
+    until = max(latest.deferment_until, until)
+    after = replace(
+        latest,
+        deferment_until=until,
+        summary=append_summary(latest.summary, _line(RosterKind.EXTENSION, replace(decided, deferment_until=until))),
+        # An extension approved after a cessation by mistake makes the deferment run again.
+        revoked_on=None,
+        revoked_for=None,
+    )
+    newer = [other for other in others if other.deferment_from >= latest.deferment_from]
+    if _outrun(after, newer):
+        return _books_only(DefermentAction.EXTEND, latest, after, Why.OTHER_DEFERMENT_RUNS)
+    return _modified(DefermentAction.EXTEND, latest, after)
+
+
+def _cease(
+    decided: Decided, latest: Annotation | None, status: RegistryStatus | None, others: Sequence[Annotation]
+) -> Effects:
     if decided.cessation_reason is None or decided.left_on is None:
         raise ValueError("a cessation needs its reason and the day")
-    served = status is not None and status is not RegistryStatus.NONE
-    deferment = DefermentAction.NONE if latest is None else DefermentAction.REVOKE
-    if served:
-        return Effects(AnnotationAction.NONE, deferment, latest, latest, kept=_kept(latest), why=Why.NOT_LIABLE)
-    if latest is None:
-        return Effects(AnnotationAction.NONE, deferment, None, None, why=Why.NOTHING_TO_REVOKE)
+    why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
+    if latest is None or latest.revoked_on is not None or decided.left_on < latest.deferment_from:
+        return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=why)
     after = replace(
         latest,
         deferment_until=min(latest.deferment_until, decided.left_on),
@@ -164,15 +186,50 @@ def _cease(decided: Decided, latest: Annotation | None, status: RegistryStatus |
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
     )
+    if why is not None:
+        return _books_only(DefermentAction.REVOKE, latest, after, why)
     liable = decided.cessation_reason not in _TRAINED
     return _modified(DefermentAction.REVOKE, latest, after, liable=liable)
+
+
+def _why_no_annotation(
+    decided_on: date,
+    left_on: date,
+    latest: Annotation | None,
+    status: RegistryStatus | None,
+    others: Sequence[Annotation],
+) -> Why | None:
+    """Why an approved cessation leaves the annotation alone; None where it is to be modified."""
+    if status is not None and status is not RegistryStatus.NONE:
+        return Why.NOT_LIABLE
+    if latest is not None and left_on < latest.deferment_from:
+        return Why.LEFT_BEFORE_DEFERMENT
+    if any(other.deferment_until >= decided_on for other in others):
+        return Why.OTHER_DEFERMENT_RUNS
+    return Why.NOTHING_TO_REVOKE if latest is None or latest.revoked_on is not None else None
+
+
+def _outrun(after: Annotation, others: Sequence[Annotation]) -> bool:
+    """Whether one of `others` defers the man as long as `after` would."""
+    return any(other.deferment_until >= after.deferment_until for other in others)
+
+
+def _books_only(action: DefermentAction, latest: Annotation | None, books: Annotation, why: Why) -> Effects:
+    return Effects(AnnotationAction.NONE, action, latest, latest, books=books, kept=_kept(latest), why=why)
 
 
 def _modified(deferment: DefermentAction, before: Annotation, after: Annotation, *, liable: bool = False) -> Effects:
     changed = tuple(name for name in _FIELDS if getattr(before, name) != getattr(after, name))
     kept = tuple(name for name in _FIELDS if name not in changed)
     return Effects(
-        AnnotationAction.MODIFY, deferment, before, after, changed=changed, kept=kept, liable_for_induction=liable
+        AnnotationAction.MODIFY,
+        deferment,
+        before,
+        after,
+        books=after,
+        changed=changed,
+        kept=kept,
+        liable_for_induction=liable,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
@@ -12,8 +12,10 @@ from roster.deferments.models import Deferment, DefermentChange
 from roster.deferments.rules import Annotation, AnnotationAction, Decided, DefermentAction, Effects, effects
 from roster.intake.rules import CessationReason, RosterKind
 from roster.registry.facts import annotation_of, status_of
+from shared.law import rule
 
-SUPERSEDED = "superseded"
+SUPERSEDED: Final = "superseded"
+_REASONS: Final = frozenset(CessationReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,26 @@ class Outcome:
     deferment_id: UUID | None
 
 
-async def current_deferments(session: AsyncSession, indexes: Sequence[bytes]) -> dict[bytes, list[Deferment]]:
-    """The deferments of each man that nothing has ended, newest first, held to the end of the transaction."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What our books say of a man when a decision on him is to be carried out.
+
+    `ours`: the deferment the decision is about. `ends`: those that nothing has ended and that a grant supersedes or a
+    cessation revokes; `others`: those that run beside it.
+    """
+
+    ours: Deferment | None
+    latest: Annotation | None
+    ends: tuple[Deferment, ...]
+    others: tuple[Annotation, ...]
+
+
+async def all_deferments(session: AsyncSession, indexes: Sequence[bytes]) -> dict[bytes, list[Deferment]]:
+    """Every deferment of each man, ended ones too, newest first, held to the end of the transaction."""
     found: dict[bytes, list[Deferment]] = {}
     query = (
         select(Deferment)
-        .where(Deferment.national_id_index.in_(indexes), Deferment.revoked_on.is_(None))
+        .where(Deferment.national_id_index.in_(indexes))
         .order_by(Deferment.created_at.desc(), Deferment.id)
         .with_for_update()
     )
@@ -49,18 +65,52 @@ async def current_deferments(session: AsyncSession, indexes: Sequence[bytes]) ->
     return found
 
 
-def latest_annotation(
-    man_deferments: Sequence[Deferment], school_code: str, registry: Mapping[str, Any] | None
-) -> tuple[Deferment | None, Annotation | None]:
-    """The annotation a decision would modify: the one of his deferment at the filing school, else the registry's.
+@rule("RO-49")
+def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
+    """Which of a man's deferments (`his`, newest first) the decision is about, which it ends, which go on beside it.
 
-    The first is in our books, the second may be older than this system (docs/adr/0044).
+    The annotation is that of his deferment at the filing school, else the registry's: the second may be older than
+    this system (docs/adr/0044).
     """
-    for deferment in man_deferments:
-        if deferment.school_code == school_code:
-            return deferment, _annotation(deferment)
+    school, left_on = man.entry["school_code"], man.decided.left_on
+    running = [deferment for deferment in his if deferment.revoked_on is None]
+    here = [deferment for deferment in running if deferment.school_code == school]
+    ends: list[Deferment] = []
+    ours = here[0] if here else None
+    beside = running
+    if man.kind is RosterKind.CESSATION:
+        ends = [deferment for deferment in here if left_on is not None and deferment.deferred_from <= left_on]
+        ours = ends[0] if ends else ours
+        beside = [deferment for deferment in running if deferment not in ends]
+    elif man.kind is RosterKind.EXTENSION:
+        ours = ours or _ceased_last(his, school)
+    else:
+        # Art. 14(3): done anew, so whatever he had before gives way. An application elsewhere is a second enrolment.
+        ends = running if man.kind is RosterKind.REAPPLICATION else here
+    return Standing(
+        ours,
+        _of_registry(his, man.registry) if ours is None else _annotation(ours),
+        tuple(ends),
+        tuple(_annotation(deferment) for deferment in beside if deferment is not ours),
+    )
+
+
+def _ceased_last(his: Sequence[Deferment], school_code: str) -> Deferment | None:
+    """The school's newest deferment of the man if a cessation ended it: one that was superseded stays ended."""
+    newest = next((deferment for deferment in his if deferment.school_code == school_code), None)
+    return newest if newest is not None and newest.ended_reason in _REASONS else None
+
+
+def _of_registry(his: Sequence[Deferment], registry: Mapping[str, Any] | None) -> Annotation | None:
+    """The annotation in the registry's answer, where it can only be one that our books do not know.
+
+    The registry holds one a man, and its answer may be older than our last decision: what was issued no later than any
+    deferment in our books, ended ones included, is one of them or was overwritten by it.
+    """
     known = None if registry is None else annotation_of(registry)
-    return None, known if known is None or known.revoked_on is None else None
+    if known is None or known.revoked_on is not None or known.deferment_until < known.deferment_from:
+        return None
+    return known if all(deferment.issued_on < known.issued_on for deferment in his) else None
 
 
 def _annotation(deferment: Deferment) -> Annotation:
@@ -72,42 +122,58 @@ def _annotation(deferment: Deferment) -> Annotation:
         deferment_until=deferment.deferred_until,
         summary=deferment.summary,
         revoked_on=deferment.revoked_on,
-        revoked_for=CessationReason(reason) if reason in set(CessationReason) else None,
+        revoked_for=CessationReason(reason) if reason in _REASONS else None,
     )
 
 
 def foresee(man: Man, man_deferments: Sequence[Deferment]) -> tuple[Deferment | None, Effects]:
-    """What the decision will cause, without doing it (RO-53 reads this too)."""
-    ours, latest = latest_annotation(man_deferments, man.entry["school_code"], man.registry)
-    return ours, effects(man.kind, man.decided, latest, status_of(man.registry or {}))
+    """What the decision will cause, without doing it (RO-53 reads this too).
+
+    `man_deferments`: all of them, ended ones too, newest first (`all_deferments`).
+    """
+    standing = standing_of(man, man_deferments)
+    return standing.ours, _caused(man, standing)
+
+
+def _caused(man: Man, standing: Standing) -> Effects:
+    return effects(man.kind, man.decided, standing.latest, status_of(man.registry or {}), standing.others)
 
 
 async def apply(session: AsyncSession, men: Sequence[Man]) -> dict[UUID, Outcome]:
-    """Write the deferments of a batch's decisions; outcome by decision id. `record` writes their history."""
-    known = await current_deferments(session, [man.entry["national_id_index"] for man in men])
+    """Write the deferments of a batch's decisions; outcome by decision id. `record` writes their history.
+
+    Raises ValueError as `effects` does, for a deferment that would end before it starts among others.
+    """
+    known = await all_deferments(session, [man.entry["national_id_index"] for man in men])
     outcomes: dict[UUID, Outcome] = {}
     for man in men:
-        his = known.get(man.entry["national_id_index"], [])
-        ours, caused = foresee(man, his)
-        deferment = _carry_out(session, man, ours, caused)
-        if caused.supersedes and ours is not None:
-            ours.revoked_on, ours.ended_reason = man.decided.decided_on, SUPERSEDED
-            ours.version += 1
+        standing = standing_of(man, known.get(man.entry["national_id_index"], []))
+        caused = _caused(man, standing)
+        deferment = _carry_out(session, man, standing, caused)
         outcomes[man.decision_id] = Outcome(caused, None if deferment is None else deferment.id)
     await session.flush()
     return outcomes
 
 
-def _carry_out(session: AsyncSession, man: Man, ours: Deferment | None, caused: Effects) -> Deferment | None:
-    after = caused.after
-    if caused.deferment is DefermentAction.NONE or after is None:
+def _carry_out(session: AsyncSession, man: Man, standing: Standing, caused: Effects) -> Deferment | None:
+    ours, books = standing.ours, caused.books
+    if caused.deferment is DefermentAction.NONE or books is None:
         return None
+    for deferment in standing.ends:
+        if caused.deferment is DefermentAction.GRANT:
+            deferment.revoked_on, deferment.ended_reason = man.decided.decided_on, SUPERSEDED
+            deferment.version += 1
+        elif deferment is not ours:
+            assert man.decided.left_on is not None
+            deferment.deferred_until = min(deferment.deferred_until, man.decided.left_on)
+            deferment.revoked_on, deferment.ended_reason = man.decided.left_on, man.decided.cessation_reason
+            deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:
-        ours = _new(man, caused, after)
+        ours = _new(man, caused, books)
         session.add(ours)
         return ours
-    ours.deferred_until = after.deferment_until
-    ours.summary = after.summary
+    ours.deferred_until = books.deferment_until
+    ours.summary = books.summary
     ours.version += 1
     if caused.deferment is DefermentAction.REVOKE:
         ours.revoked_on, ours.ended_reason = man.decided.left_on, man.decided.cessation_reason
@@ -116,7 +182,7 @@ def _carry_out(session: AsyncSession, man: Man, ours: Deferment | None, caused: 
     return ours
 
 
-def _new(man: Man, caused: Effects, after: Annotation) -> Deferment:
+def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
     """A new deferment; one that was known to the registry only keeps the registry's number and date."""
     granted = caused.deferment is DefermentAction.GRANT
     revoked = caused.deferment is DefermentAction.REVOKE
@@ -129,11 +195,11 @@ def _new(man: Man, caused: Effects, after: Annotation) -> Deferment:
         township_code=man.entry["township_code"],
         level=man.entry["level"],
         kind=man.kind if granted else RosterKind.APPLICATION,
-        decision_number=after.decision_number,
-        issued_on=after.issued_on,
-        deferred_from=after.deferment_from,
-        deferred_until=after.deferment_until,
-        summary=after.summary,
+        decision_number=books.decision_number,
+        issued_on=books.issued_on,
+        deferred_from=books.deferment_from,
+        deferred_until=books.deferment_until,
+        summary=books.summary,
         revoked_on=man.decided.left_on if revoked else None,
         ended_reason=man.decided.cessation_reason if revoked else None,
         version=1,
@@ -141,7 +207,10 @@ def _new(man: Man, caused: Effects, after: Annotation) -> Deferment:
 
 
 async def record(session: AsyncSession, county_code: str, outcomes: Mapping[UUID, Outcome]) -> None:
-    """The append-only history of what decisions did to deferments; after the decisions themselves."""
+    """The append-only history of what decisions did to deferments; after the decisions themselves.
+
+    It is that of our books, also where the annotation was left alone: the township's report reads it.
+    """
     ids = [o.deferment_id for o in outcomes.values() if o.deferment_id is not None]
     versions = {
         row.id: row.version
@@ -155,13 +224,13 @@ async def record(session: AsyncSession, county_code: str, outcomes: Mapping[UUID
             deferment_version=versions[outcome.deferment_id],
             annotation_action=outcome.effects.annotation,
             until_before=outcome.effects.before.deferment_until if outcome.effects.before else None,
-            until_after=outcome.effects.after.deferment_until,
-            revoked_on=outcome.effects.after.revoked_on,
-            summary=outcome.effects.after.summary,
+            until_after=outcome.effects.books.deferment_until,
+            revoked_on=outcome.effects.books.revoked_on,
+            summary=outcome.effects.books.summary,
             liable_for_induction=outcome.effects.liable_for_induction,
         )
         for decision_id, outcome in outcomes.items()
-        if outcome.deferment_id is not None and outcome.effects.after is not None
+        if outcome.deferment_id is not None and outcome.effects.books is not None
     )
     await session.flush()
 

@@ -39,7 +39,7 @@ WORDING: Final[dict[tuple[str, str], str]] = {
     "應於學生退出或廢止許可之日起三十日內，通知其戶籍地直轄市、縣(市)政府廢止其緩徵核准，並依法徵集服役。",
     (DEFERMENT_REGULATION, "16/1-0-1"): "訓練期滿結訓為後備役。",
     (DEFERMENT_REGULATION, "16/1-0-2"): "停止訓練時在營時間逾三十日，以已訓補充兵列管。",
-    (SYSTEM_MANUAL, "12"): "系統提示新增事項：具「僑民役男」身分。",
+    (SYSTEM_MANUAL, "update-12"): "系統提示新增事項：具「僑民役男」身分。",
     (
         MILITARY_SERVICE_ACT,
         "3",
@@ -47,6 +47,7 @@ WORDING: Final[dict[tuple[str, str], str]] = {
     (DESIGN_POLICY, "AgeRule.YEAR_END"): "年齡限制計算至當年十二月三十一日止；緩徵期間不得逾該日。",
     (DESIGN_POLICY, "AgeRule.BIRTHDAY"): "年齡限制計算至生日當日止；緩徵期間不得逾該日。",
     (DESIGN_POLICY, "Registry.NOT_CHECKED"): "役政資訊系統未回復或查無資料之事項，應標示為「未查核」。",
+    (DESIGN_POLICY, "Deferment.END"): "緩徵期間自核定之日起算，其末日不得早於起始日。",
     (DESIGN_POLICY, "Registry.BIRTH_DATE"): "名冊所載出生年月日應與役政資訊系統相符。",
     (
         DESIGN_POLICY,

@@ -105,6 +105,22 @@ ACTIVE_ELSEWHERE: Final = Finding(
     "active: number {decision_number}, {since} to {until}.",
     school_sees=False,
 )
+ALREADY_ACTIVE_HERE: Final = Finding(
+    "already_active_here",
+    "RO-27",
+    "本校已有核准有效之緩徵：文號{decision_number}，{since}至{until}；本件核准後，原緩徵即由本件取代。",
+    "A deferment at this school is active already: number {decision_number}, {since} to {until}. An approval takes its "
+    "place.",
+    school_sees=False,
+)
+LEFT_BEFORE_DEFERMENT: Final = Finding(
+    "left_before_deferment",
+    "RO-27",
+    "離校日期{left_on}早於本校現有緩徵之起始日{since}（文號{decision_number}，至{until}）；核准本件不廢止該緩徵。",
+    "He left on {left_on}, before the deferment at this school began on {since} (number {decision_number}, to "
+    "{until}): an approval does not revoke that deferment.",
+    school_sees=False,
+)
 IN_OTHER_ROSTER: Final = Finding(
     "in_other_roster",
     "RO-27",
@@ -181,6 +197,20 @@ EXTENSION_TERMS: Final = Finding(
     "RO-33",
     "延長至{extended_until}，逾一學期（本學期至{term_end}止）；延長修業應逐學期辦理。",
     "Extended to {extended_until}, longer than one term (this one ends on {term_end}): extensions go term by term.",
+)
+EXTENSION_NOT_LONGER: Final = Finding(
+    "extension_not_longer",
+    "RO-33",
+    "申請延長至{extended_until}，未逾現有緩徵之末日{until}（文號{decision_number}）；核准後末日不變。",
+    "Asked to be extended to {extended_until}, no later than the deferment's present end {until} (number "
+    "{decision_number}): an approval leaves that end as it is.",
+    school_sees=False,
+)
+END_ALREADY_PAST: Final = Finding(
+    "end_already_past",
+    "RO-33",
+    "名冊所載緩徵末日{asked}已過。",
+    "The day until which the roster asks for a deferment, {asked}, is past.",
 )
 NOT_YET_DRAFTEE: Final = Finding(
     "not_yet_draftee",

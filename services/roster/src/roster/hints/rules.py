@@ -33,6 +33,8 @@ GRANTING_TESTS: Final[tuple[Test, ...]] = (
     standing.birth_date,
     standing.study_period,
     standing.extension_terms,
+    standing.extension_not_longer,
+    standing.end_already_past,
     standing.not_yet_draftee,
     standing.training_volunteer,
 )
@@ -42,6 +44,7 @@ CESSATION_TESTS: Final[tuple[Test, ...]] = (
     standing.past_draftee_age,
     standing.registry_answered,
     standing.deferment_active,
+    standing.left_before_deferment,
     standing.on_other_rosters,
     standing.submitted_late,
     standing.household_county,

@@ -6,13 +6,17 @@ from zoneinfo import ZoneInfo
 from roster.hints.case import BLOCKING, INFO, WARNING, Case, asked_until
 from roster.hints.findings import (
     ACTIVE_ELSEWHERE,
+    ALREADY_ACTIVE_HERE,
     BIRTH_DATE_DIFFERS,
     CESSATION_NOT_LIABLE,
+    END_ALREADY_PAST,
+    EXTENSION_NOT_LONGER,
     EXTENSION_TERMS,
     HOUSEHOLD_ELSEWHERE,
     IN_OTHER_ROSTER,
     INDUCTION_ORDER,
     LATE,
+    LEFT_BEFORE_DEFERMENT,
     NO_ACTIVE_DEFERMENT,
     NOT_LIABLE,
     NOT_YET_DRAFTEE,
@@ -27,7 +31,7 @@ from roster.hints.findings import (
 )
 from roster.hints.hint import Hint, Values
 from roster.hints.limits import conscription_age, end_of_study, end_of_term, longest_study
-from roster.hints.model import RegistryFacts, RegistryStatus
+from roster.hints.model import ActiveDeferment, RegistryFacts, RegistryStatus
 from roster.intake.deadlines import days_late, deadline_article
 from roster.intake.rules import CONSCRIPTION_AGES, Level, RosterKind, age_in_year
 from shared.law import DESIGN_POLICY, MILITARY_SERVICE_ACT, SYSTEM_MANUAL, rule
@@ -91,23 +95,22 @@ def registry_answered(case: Case) -> Hint | None:
 
 @rule("RO-27")
 def deferment_active(case: Case) -> list[Hint]:
-    """An extension or cessation without a deferment at this school; a deferment still running at another school.
+    """An extension or cessation without a deferment at this school; a deferment still running, here or elsewhere.
 
-    A reapplication may follow a transfer, so one elsewhere is no surprise. What has run out by its date is no longer
-    held against an application, but is still what an extension extends.
+    A reapplication takes the place of whatever he had, so one that runs is no surprise. What has run out by its date
+    is no longer held against an application, but is still what an extension extends.
     """
     kind, active = case.filing.kind, case.history.active
+    if kind == RosterKind.REAPPLICATION:
+        return []
     article = _NEEDS_DEFERMENT.get(kind)
     found: list[Hint] = []
-    if article is None:
-        if kind == RosterKind.REAPPLICATION or not active:
-            return found
-        article = "11-1"
-    else:
-        if any(deferment.school_code == case.school.code for deferment in active):
-            return found
+    if article is not None and not _here(case):
         annotation = None if case.facts is None else case.facts.annotation_number
         found.append(case.hint(NO_ACTIVE_DEFERMENT, WARNING, article, {"kind": kind, "annotation": annotation}))
+    if kind == RosterKind.APPLICATION:
+        running = [deferment for deferment in _here(case) if case.today <= deferment.until]
+        found += [case.hint(ALREADY_ACTIVE_HERE, WARNING, "11-1", _known(deferment)) for deferment in running]
     for deferment in active:
         if deferment.school_code != case.school.code and case.today <= deferment.until:
             values: Values = {
@@ -115,12 +118,32 @@ def deferment_active(case: Case) -> list[Hint]:
                 "school": case.school.name or case.school.code,
                 "other_school": deferment.school_name or deferment.school_code,
                 "other_school_code": deferment.school_code,
-                "decision_number": deferment.decision_number,
-                "since": deferment.since,
-                "until": deferment.until,
+                **_known(deferment),
             }
-            found.append(case.hint(ACTIVE_ELSEWHERE, WARNING, article, values))
+            found.append(case.hint(ACTIVE_ELSEWHERE, WARNING, article or "11-1", values))
     return found
+
+
+@rule("RO-27")
+def left_before_deferment(case: Case) -> list[Hint]:
+    """He left before a deferment of this school began: the cessation is of an earlier enrolment, reported late."""
+    left_on = case.student.left_on
+    if left_on is None:
+        return []
+    later = [deferment for deferment in _here(case) if left_on < deferment.since]
+    return [
+        case.hint(LEFT_BEFORE_DEFERMENT, BLOCKING, "16-1", {"left_on": left_on, **_known(deferment)})
+        for deferment in later
+    ]
+
+
+def _here(case: Case) -> list[ActiveDeferment]:
+    """His deferments at the filing school that nothing has ended, oldest first."""
+    return [deferment for deferment in case.history.active if deferment.school_code == case.school.code]
+
+
+def _known(deferment: ActiveDeferment) -> Values:
+    return {"decision_number": deferment.decision_number, "since": deferment.since, "until": deferment.until}
 
 
 @rule("RO-27")
@@ -197,11 +220,13 @@ def overseas_compatriot(case: Case) -> list[Hint]:
         # What the school itself declared stays visible whatever the registry says: a hint that came and went with the
         # registry's answer would tell the answer.
         found.append(
-            case.hint(OVERSEAS_COMPATRIOT, INFO, "12", source, law=SYSTEM_MANUAL, visible_to_school=bool(declared))
+            case.hint(
+                OVERSEAS_COMPATRIOT, INFO, "update-12", source, law=SYSTEM_MANUAL, visible_to_school=bool(declared)
+            )
         )
     if declared is not None and registered is not None and declared != registered:
         answers: Values = {"roster": declared, "registry": registered}
-        found.append(case.hint(OVERSEAS_CONFLICT, WARNING, "12", answers, law=SYSTEM_MANUAL))
+        found.append(case.hint(OVERSEAS_CONFLICT, WARNING, "update-12", answers, law=SYSTEM_MANUAL))
     return found
 
 
@@ -265,6 +290,32 @@ def extension_terms(case: Case) -> Hint | None:
     if term_end is None or extended_until <= term_end:
         return None
     return case.hint(EXTENSION_TERMS, WARNING, "14-1", {"extended_until": extended_until, "term_end": term_end})
+
+
+@rule("RO-33")
+def extension_not_longer(case: Case) -> Hint | None:
+    """An extension to a day that the deferment reaches anyway."""
+    extended_until, here = case.student.extended_until, _here(case)
+    if case.filing.kind != RosterKind.EXTENSION or extended_until is None or not here:
+        return None
+    newest = here[-1]
+    if extended_until > newest.until:
+        return None
+    values: Values = {
+        "extended_until": extended_until,
+        "until": newest.until,
+        "decision_number": newest.decision_number,
+    }
+    return case.hint(EXTENSION_NOT_LONGER, WARNING, "14-1", values)
+
+
+@rule("RO-33")
+def end_already_past(case: Case) -> Hint | None:
+    """A deferment asked for until a day that is over: granted today, it would end before it starts."""
+    asked = asked_until(case.student, case.filing.kind)
+    if asked is None or asked >= case.today:
+        return None
+    return case.hint(END_ALREADY_PAST, WARNING, "Deferment.END", {"asked": asked}, law=DESIGN_POLICY)
 
 
 @rule("RO-34")

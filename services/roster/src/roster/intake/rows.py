@@ -124,6 +124,7 @@ _ORDER = (
     ("birth_date", "enrolled_on", "enrolment_before_birth"),
     ("enrolled_on", "extended_until", "extension_before_enrolment"),
     ("enrolled_on", "left_on", "left_before_enrolment"),
+    ("birth_date", "left_on", "left_before_birth"),
 )
 
 
@@ -144,11 +145,25 @@ def _order_findings(values: Values, named: Names) -> Iterable[Finding]:
         )
 
 
+@rule("RO-04")
+def _leaving_findings(values: Values, today: date) -> Iterable[Finding]:
+    # Art. 16(2): the notice comes after the student has left, 自學生離校之日起三十日內.
+    left_on = values["left_on"]
+    if left_on is not None and left_on > today:
+        yield Finding(
+            "left_on",
+            "left_in_future",
+            "離校日期晚於今日；應於學生離校後通報，請更正。",
+            "The day of leaving lies in the future; a man is reported after he left. Correct it.",
+        )
+
+
 def findings(values: Values, reporter: Reporter, today: date, named: Names) -> Iterable[Finding]:
     """What is wrong with a row whose single cells were read; a cell that could not be read is None here."""
     yield from _age_findings(values, today)
     yield from _household_findings(values)
     yield from _order_findings(values, named)
+    yield from _leaving_findings(values, today)
     yield from _reporter_findings(values, reporter)
 
 
