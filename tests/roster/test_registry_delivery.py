@@ -8,25 +8,10 @@ import pytest
 
 from tests.roster.intake_corpus.files import cessation, extension, national_id
 from tests.roster.test_submissions import owner
-from tests.support import registry as standin
-from tests.support.registry import Registry, Worker
 from tests.support.rosters import APPROVER, County, men
 
 ANNOTATE, REPORT = "registry.annotate", "registry.township_report"
 FIRST = "府兵徵字第1150000001號"
-
-
-@pytest.fixture
-async def registry(tmp_path):
-    async with standin.running(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(county: County, registry: Registry):
-    one = Worker(county, registry.url)
-    yield one
-    await one.close()
 
 
 async def decided(county: County, rows, kind: str = "application", draft=None):

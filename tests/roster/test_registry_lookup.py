@@ -15,26 +15,12 @@ from shared import jobs
 from shared.db import Context
 from tests.roster.intake_corpus.files import national_id
 from tests.roster.test_submissions import of_five_counties, owner
-from tests.support import registry as standin
 from tests.support.registry import TOKEN, Registry, Worker
 from tests.support.rosters import ADMIN, NTU, OFFICER, County, men
 from tests.support.services import FIELD_KEYS
 from tests.support.tokens import ISSUER, bearer
 
 LOOKUP = "registry.lookup"
-
-
-@pytest.fixture
-async def registry(tmp_path):
-    async with standin.running(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(county: County, registry: Registry):
-    one = Worker(county, registry.url)
-    yield one
-    await one.close()
 
 
 async def hints(county: County, roster_id: str, who=OFFICER) -> list[set[str]]:
