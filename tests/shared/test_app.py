@@ -22,7 +22,7 @@ OFFICER = bearer("case_officer")
 THINGS = "/probe/v1/things"
 
 
-@pytest.mark.parametrize("given", [str(uuid.uuid4()), uuid.uuid4().hex])
+@pytest.mark.parametrize("given", [str(uuid.UUID(int=2**127 + 7)), uuid.UUID(int=2**127 + 8).hex])
 async def test_a_request_id_is_taken_over(quiet, given):
     assert (await quiet.http.get("/healthz", headers={"X-Request-Id": given})).headers["x-request-id"] == given
 

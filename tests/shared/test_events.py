@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import Field
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import http
 from shared.app import create_service
@@ -59,8 +61,11 @@ class Receiving:
     def __init__(self, app: FastAPI, probe: Probe) -> None:
         self.app = app
         self.probe = probe
+        self.calm()
+
+    def calm(self) -> None:
+        """As at the start."""
         self.script: list[int | str] = []
-        self.seen: list[dict[str, Any]] = []
         self.tokens = 0
         self.refuse_token = False
 
@@ -92,19 +97,29 @@ async def _answer(send, status: int, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture
-async def receiving(probe) -> AsyncIterator[Receiving]:
-    """A service that applies `MADE` by writing a row."""
+@pytest.fixture(scope="module")
+async def wire(quiet: Probe) -> AsyncIterator[tuple[Receiving, str, http.AsyncClient]]:
+    """A service that applies `MADE` by writing a row, behind a real server; the server's address, and a client."""
 
-    async def apply(session, at, data: Made) -> None:
+    async def apply(session: AsyncSession, at: datetime, data: Made) -> None:
         await session.execute(text("INSERT INTO effect (what) VALUES (:w)"), {"w": f"{data.number} {at.isoformat()}"})
-        await asyncio.sleep(probe.behaviour.pause)
+        await asyncio.sleep(quiet.behaviour.pause)
 
     app = create_service(
-        settings_for("notify", probe.urls), [receiver({MADE.name: (Made, apply)})], title="R", description="", keys=KEYS
+        settings_for("notify", quiet.urls), [receiver({MADE.name: (Made, apply)})], title="R", description="", keys=KEYS
     )
-    yield Receiving(app, probe)
+    made = Receiving(app, quiet)
+    async with served(made) as url, http.client() as client:
+        yield made, url, client
     await app.state.database.close()
+
+
+@pytest.fixture
+def receiving(probe: Probe, wire: tuple[Receiving, str, http.AsyncClient]) -> Receiving:
+    """The receiver on empty tables, with nothing wrong on the line."""
+    made = wire[0]
+    made.calm()
+    return made
 
 
 async def send(receiving: Receiving, body: Any, headers=SERVICE, kind: str = MEDIA_TYPE):
@@ -211,14 +226,12 @@ class TestTaking:
 
 
 @pytest.fixture
-async def line(receiving, probe) -> AsyncIterator[tuple[Receiving, Worker]]:
-    """The receiver behind a real server, and the sender's worker."""
-    async with served(receiving) as url:
-        settings = settings_for("roster", probe.urls, identity_url=url, notify_url=url)
-        client = http.client()
-        tokens = http.ServiceTokens(settings, client)
-        yield receiving, Worker(probe.database, "roster", {DELIVER: deliverer(settings, client, tokens)})
-        await client.aclose()
+def line(receiving: Receiving, wire: tuple[Receiving, str, http.AsyncClient]) -> tuple[Receiving, Worker]:
+    """The receiver, and the sender's worker with no token yet."""
+    _, url, client = wire
+    settings = settings_for("roster", receiving.probe.urls, identity_url=url, notify_url=url)
+    tokens = http.ServiceTokens(settings, client)
+    return receiving, Worker(receiving.probe.database, "roster", {DELIVER: deliverer(settings, client, tokens)})
 
 
 async def tell(probe: Probe, count: int = 1, kind: EventType = MADE) -> list[str]:

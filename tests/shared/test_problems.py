@@ -62,7 +62,8 @@ async def ask(probe, method: str, path: str, body=None, **headers):
         ("GET", f"/probe/v1/things?name={'x' * 41}", None, {}, 422, "invalid_content"),
         ("GET", "/probe/v1/boom", None, {}, 500, "internal_error"),
     ],
-    ids=str,
+    # Headers hold tokens and keys, which differ from process to process.
+    ids=lambda v: "" if isinstance(v, dict) else str(v),
 )
 async def test_every_refusal_is_a_problem(quiet, method, path, body, headers, status, code):
     answer = await ask(quiet, method, path, body, **headers)
