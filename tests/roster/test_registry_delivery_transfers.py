@@ -1,5 +1,6 @@
 """A man who changed schools, or whose school reports twice or late: what our books and the registry say of him."""
 
+import asyncpg
 import pytest
 
 from tests.roster.intake_corpus.files import national_id
@@ -120,3 +121,11 @@ async def test_a_cessation_of_before_the_deferment_needs_a_reason_and_ends_nothi
     assert "left_before_deferment" in codes
     assert entry["decision"]["annotation_action"] == "none"
     assert await books(county) == [("0003", "2028-06-30", None, None)]
+
+
+@pytest.mark.rule("RO-49")
+async def test_the_books_take_no_deferment_that_ends_before_it_starts(county):
+    await decided(county, men(1, 1))
+    await owner(county, "UPDATE deferment SET deferred_until = deferred_from")
+    with pytest.raises(asyncpg.CheckViolationError, match="ck_deferment_period"):
+        await owner(county, "UPDATE deferment SET deferred_until = deferred_from - 1")
