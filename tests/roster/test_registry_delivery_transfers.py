@@ -4,11 +4,10 @@ import asyncpg
 import pytest
 
 from tests.roster.intake_corpus.files import national_id
-from tests.roster.test_registry_delivery import decided, on_leave, one_term, registry, worker
+from tests.roster.test_registry_delivery import decided, on_leave, one_term
 from tests.roster.test_submissions import owner
 from tests.support.rosters import APPROVER, NTU, OTHER_SCHOOL, County, men
 
-__all__ = ["registry", "worker"]
 BOOKS = (
     "SELECT school_code, deferred_until::text, revoked_on::text, ended_reason FROM deferment"
     " ORDER BY created_at, school_code"
