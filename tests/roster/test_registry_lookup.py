@@ -15,7 +15,7 @@ from shared import jobs
 from shared.db import Context
 from tests.roster.intake_corpus.files import national_id
 from tests.roster.test_submissions import of_five_counties, owner
-from tests.support.registry import TOKEN, Registry, Worker
+from tests.support.registry import TOKEN, Worker
 from tests.support.rosters import ADMIN, NTU, OFFICER, County, men
 from tests.support.services import FIELD_KEYS
 from tests.support.tokens import ISSUER, bearer
