@@ -6,20 +6,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.ids import mask_ids_in
-from shared.schemas import In, Line, Out
+from shared.schemas import ContentError, In, Line, Out
 from shared.tokens import OrgType, Role
 
 
 def _one_line(value: str) -> str:
     if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in value) or value != value.strip():
-        raise ValueError("one line is needed, without blanks around it")
+        raise ContentError("須為單行文字，前後不得有空白", "One line is needed, without blanks around it")
     return value
 
 
 def _nobodys_number(value: str) -> str:
     # An address travels in events, headers and other people's logs, and cannot be masked without being lost.
     if mask_ids_in(value) != value:
-        raise ValueError("an address must not hold a national ID")
+        raise ContentError("電子郵件地址不得含有身分證統一編號", "An address must not hold a national ID")
     return value
 
 
@@ -67,7 +67,7 @@ class Change(In):
     @classmethod
     def _no_null(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None and info.field_name not in cls.nullable:
-            raise ValueError("null cannot stand here: leave the member out")
+            raise ContentError("不得為 null；不變更者請省略此欄", "null cannot stand here: leave the member out")
         return value
 
     def given(self) -> dict[str, Any]:

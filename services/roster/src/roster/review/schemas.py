@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
-from shared.schemas import Bool, Code, In, Line, LocalDate, Out, Page, Text
+from shared.schemas import Bool, Code, ContentError, In, Line, LocalDate, Out, Page, Text
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
@@ -193,7 +193,7 @@ class EntryPatch(DraftIn):
     @model_validator(mode="after")
     def _something(self) -> "EntryPatch":
         if not self.model_fields_set:
-            raise ValueError("nothing to change")
+            raise ContentError("未載明任何變更", "Nothing to change is stated")
         return self
 
 
@@ -207,7 +207,7 @@ class Match(In):
     @model_validator(mode="after")
     def _one(self) -> "Match":
         if len(self.model_fields_set) != 1 or None in (getattr(self, n) for n in self.model_fields_set):
-            raise ValueError("exactly one of clean, hint and entry_ids is needed")
+            raise ContentError("clean、hint、entry_ids 須擇一", "Exactly one of clean, hint and entry_ids is needed")
         return self
 
 
