@@ -6,6 +6,7 @@ from datetime import date
 
 import asyncpg
 import pytest
+from sqlalchemy import AsyncAdaptedQueuePool
 
 from local.databases import plain
 from roster.intake import service as intake
@@ -419,9 +420,11 @@ async def test_files_are_read_before_a_connection_is_taken(roster_urls, monkeypa
         held: list[int] = []
         two_in_hand = asyncio.Event()
         loop = asyncio.get_running_loop()
+        pool = service.database.engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
 
         def read_slowly(*arguments):
-            held.append(service.database.engine.pool.checkedout())
+            held.append(pool.checkedout())
             if len(held) == 2:
                 loop.call_soon_threadsafe(two_in_hand.set)
             assert go_on.wait(60)
