@@ -134,9 +134,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The code of every fault that the reader of JSON put into words."""
     codes: list[str] = []
 
-    def fault(code: str, *texts: str, **place: Any) -> Fault:
+    def fault(code: str, message: str, message_en: str, **place: Any) -> Fault:
         codes.append(code)
-        return Fault(code, *texts, **place)
+        return Fault(code, message, message_en, **place)
 
     monkeypatch.setattr(json_reader, "Fault", fault)
     return codes
@@ -185,7 +185,7 @@ def test_too_many_rows_are_not_looked_at_one_by_one(made: list[str], row: str) -
     ids=["objects", "lists", "lists in lists", "values", "marks in strings"],
 )
 def test_what_would_fill_the_memory_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(json_reader.json, "loads", lambda *_, **__: pytest.fail("it was parsed"))
+    monkeypatch.setattr("roster.intake.json_reader.json.loads", lambda *_, **__: pytest.fail("it was parsed"))
     error = refusal(text, media=JSON)
     assert (error.kind, error.code) == ("size", "too_many_rows")
 
