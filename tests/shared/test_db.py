@@ -179,3 +179,28 @@ def test_each_service_has_tables_of_its_own():
     assert of_one.metadata is again.metadata
     assert of_one.metadata is not of_two.metadata
     assert of_one.metadata.naming_convention["ck"] == db.NAMING["ck"]
+
+
+async def test_a_start_waits_for_its_database(probe_urls, monkeypatch):
+    """Away at first, there soon: the work is done once. Away for too long: the error. Another error: at once."""
+    database = Database(probe_urls.app)
+    system = Context.system("notify")
+    tries: list[Exception | None] = [ConnectionRefusedError(), TimeoutError(), None]
+    left = list(tries)
+    monkeypatch.setattr("shared.db.START_PATIENCE_SECONDS", 5)
+
+    async def work(session):
+        await session.execute(text("INSERT INTO effect (what) VALUES ('started')"))
+        if error := left.pop(0):
+            raise error
+
+    await database.when_reachable(system, work)
+    assert len(await owner(probe_urls, "SELECT 1 FROM effect")) == 1
+    monkeypatch.setattr("shared.db.START_PATIENCE_SECONDS", 0)
+    left = [ConnectionRefusedError()]
+    with pytest.raises(ConnectionRefusedError):
+        await database.when_reachable(system, work)
+    left = [ValueError("not a matter of time")]
+    with pytest.raises(ValueError, match="not a matter"):
+        await database.when_reachable(system, work)
+    await database.close()

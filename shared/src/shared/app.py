@@ -158,8 +158,7 @@ def create_service(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
             stack.push_async_callback(client.aclose)
-            async with database.transaction(Context.system(settings.service)) as session:
-                await crypto.check_keys(session)
+            await database.when_reachable(Context.system(settings.service), crypto.check_keys)
             if isinstance(source, HttpKeys):
                 fresh = asyncio.create_task(source.keep_fresh())
                 stack.callback(fresh.cancel)

@@ -4,7 +4,9 @@ Every transaction states its context (`Context`) in `app.*` settings that row-le
 with `set_config(…, true)`, so they end with the transaction and cannot leak to the next user of the connection.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from socket import gaierror
@@ -30,6 +32,8 @@ NAMING = {
 
 # Seconds that a request waits for a connection; then it is told to come back.
 PATIENCE_SECONDS = 2
+# A process that starts beside its database waits longer: both may be slow just then.
+START_PATIENCE_SECONDS = 30
 # SQLSTATE classes and codes after which the same request may well succeed: connection lost, out of resources, shut
 # down or started up, statement or lock time-out, deadlock, idle in transaction.
 _PASSING = ("08", "53", "57", "55P03", "40", "25P03")
@@ -107,6 +111,22 @@ class Database:
         async with self.sessions() as session, session.begin():
             await set_context(session, context)
             yield session
+
+    async def when_reachable(self, context: Context, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+        """Do `work` in one transaction, as soon as the database can be reached: for the start of a process.
+
+        Raises the last error when that takes longer than `START_PATIENCE_SECONDS`, any other at once.
+        """
+        deadline = time.monotonic() + START_PATIENCE_SECONDS
+        while True:
+            try:
+                async with self.transaction(context) as session:
+                    await work(session)
+                return
+            except Exception as error:
+                if not is_away(error) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.25)
 
     async def close(self) -> None:
         """Give the connections back."""

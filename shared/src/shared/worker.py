@@ -41,8 +41,7 @@ async def _run(settings: Settings, handlers: Handlers) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, worker.stop)
     try:
-        async with database.transaction(Context.system(settings.service)) as session:
-            await crypto.check_keys(session)
+        await database.when_reachable(Context.system(settings.service), crypto.check_keys)
         logs.get(__name__).info("worker_started")
         await worker.run()
     finally:
