@@ -42,9 +42,9 @@ from tests.roster.rules.hint_cases import FACTS, FILING, LEFT, SCHOOL, TODAY, co
 FIRST_DAY = date(2018, 6, 28)
 
 
-def for_school(hints: Sequence[Hint]) -> list[Hint]:
+def for_school(hints: Sequence[Hint]) -> tuple[Hint, ...]:
     """What is left of `hints` where the read path keeps `visible_to_school`, as row-level security does."""
-    return [hint for hint in hints if hint.visible_to_school]
+    return tuple(hint for hint in hints if hint.visible_to_school)
 
 
 days = st.dates()
