@@ -67,6 +67,19 @@ async def test_nobody_changes_a_row(probe, statement, role, filled):
     assert len(await rows(probe)) == filled
 
 
+async def test_without_the_trigger_its_owner_could(probe):
+    """Negative control."""
+    async with probe.database.transaction(OFFICER) as session:
+        await audit.record(session, "roster.opened", "roster", 7)
+    await owner(
+        probe.urls,
+        "ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_append_only",
+        "UPDATE audit_entry SET action = 'x'",
+        "ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_append_only",
+    )
+    assert [row["action"] for row in await rows(probe)] == ["x"]
+
+
 async def test_an_organisation_reads_its_own_rows(probe):
     for context in (OFFICER, Context("other", "county", "65000"), Context("other", "school", "63000")):
         async with probe.database.transaction(context) as session:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from local.databases import plain
-from shared import jobs
+from shared import audit, jobs
 from shared.db import Context, Database
 from shared.jobs import GiveUp, Job, RetryLater, Worker, backoff_seconds
 from tests.shared.probe import PLANTED, Probe, owner
@@ -402,6 +402,17 @@ class TestRunning:
         await asyncio.sleep(1.0)
         await doing.worker().run_once()
         assert await states(probe) == ["done"]
+
+    async def test_what_a_job_does_is_audited_under_its_number(self, probe):
+        async def act(job: Job) -> None:
+            async with probe.database.transaction(SYSTEM) as session:
+                await audit.record(session, "thing.done", "thing", 1)
+
+        await ask(probe, "x")
+        await Worker(probe.database, "notify", {"work": act}).run_once()
+        rows = await owner(probe.urls, "SELECT 'job-' || j.id AS job, a.request_id FROM audit_entry a, job j")
+        assert [row["request_id"] for row in rows] == [row["job"] for row in rows]
+        assert len(rows) == 1
 
     async def test_what_is_logged_names_the_job_and_nothing_it_holds(self, probe, doing, said):
         await ask(probe, PLANTED)

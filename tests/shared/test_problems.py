@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from shared.problems import CONFLICT, INVALID_CONTENT, MAX_LISTED, Fault, ProblemError, ProblemType
-from tests.shared.probe import PLANTED
+from tests.shared.probe import PLANTED, ThingIn
 from tests.support.tokens import bearer, key
 
 OFFICER = bearer("case_officer")
@@ -110,6 +112,19 @@ async def test_a_wrong_member_is_named_and_not_quoted(quiet, member, value):
     shown = member if member != PLANTED else "A12****789"
     assert all(fault["pointer"].split("/")[1] == shown for fault in document["errors"])
     assert all(fault.get("value") is None for fault in document["errors"])
+
+
+async def test_the_framework_alone_would_quote_it():
+    """Negative control: FastAPI's own 422 gives the input back."""
+    app = FastAPI()
+
+    @app.post("/things")
+    async def make(body: ThingIn) -> None: ...
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as client:
+        answer = await client.post("/things", json={"what": "x", "count": PLANTED})
+    assert answer.status_code == 422
+    assert PLANTED in answer.text
 
 
 async def test_all_that_is_wrong_is_named_at_once(quiet):
