@@ -58,7 +58,8 @@ PLANTED = {
 # then change together.
 READERS = {
     "notify.directory.models": {"notify.messages"},
-    "identity.accounts.models": {"identity.seed"},
+    # Failures of clients are counted by the rule and in the table of failed log-ins.
+    "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
     "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry"},
     "roster.hints.models": {"roster.intake", "roster.review"},

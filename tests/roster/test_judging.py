@@ -38,6 +38,7 @@ async def plant_deferment(county: County, number: int, **changes) -> None:
         "kind": "application",
         "decision_number": "府兵徵字第1140000007號",
         "issued_on": date(2025, 10, 20),
+        "filed_on": date(2025, 10, 13),
         "deferred_from": date(2025, 10, 20),
         "deferred_until": date(2027, 6, 30),
         "summary": "",

@@ -123,6 +123,16 @@ async def test_a_cessation_of_before_the_deferment_needs_a_reason_and_ends_nothi
 
 
 @pytest.mark.rule("RO-49")
+async def test_who_left_between_filing_and_decision_is_revoked_as_of_that_day(county):
+    await decided(county, men(1, 1))
+    await owner(county, "UPDATE deferment SET filed_on = '2026-09-20'")
+    codes, (entry,) = await from_school(county, NTU, [on_leave(1) | {"left_on": "2026-09-30"}], "cessation")
+    assert "left_before_deferment" not in codes
+    assert entry["decision"]["annotation_action"] == "modify"
+    assert await books(county) == [("0003", "2026-10-01", "2026-09-30", "on_leave")]
+
+
+@pytest.mark.rule("RO-49")
 async def test_the_books_take_no_deferment_that_ends_before_it_starts(county):
     await decided(county, men(1, 1))
     await owner(county, "UPDATE deferment SET deferred_until = deferred_from")

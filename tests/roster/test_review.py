@@ -1,6 +1,7 @@
 """The case officer's work: work list, opening, drafts, bulk review, hold (RO-40 to RO-47, 56, 57)."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -151,20 +152,17 @@ async def test_a_draft_that_cannot_stand_is_refused_with_every_reason(county, bo
 async def test_grounds_founded_unseen_and_overridden(county):
     rows = men(1, 3, birth_date="1992-05-05", level="doctoral", nominal_years="7")
     _, entries = await county.opened(rows)
-    for entry, body in zip(
-        entries,
-        (
-            {"decision": "rejected", "ground": "age_limit", "reason": "年逾33歲仍未畢業。"},
-            {
-                "decision": "rejected",
-                "ground": "not_conscriptable",
-                "ground_unseen": True,
-                "reason": "經函查，該生已入營服役。",
-            },
-            {"decision": "approved", "override_reason": "出生年份登載錯誤，經戶政查明。"},
-        ),
-        strict=True,
-    ):
+    drafted: list[dict[str, Any]] = [
+        {"decision": "rejected", "ground": "age_limit", "reason": "年逾33歲仍未畢業。"},
+        {
+            "decision": "rejected",
+            "ground": "not_conscriptable",
+            "ground_unseen": True,
+            "reason": "經函查，該生已入營服役。",
+        },
+        {"decision": "approved", "override_reason": "出生年份登載錯誤，經戶政查明。"},
+    ]
+    for entry, body in zip(entries, drafted, strict=True):
         answer = await county.patch(entry, body)
         assert answer.status_code == 200, answer.text
         assert body.items() <= answer.json()["draft"].items()

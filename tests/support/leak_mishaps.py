@@ -107,7 +107,8 @@ async def through_the_review(story: Story) -> None:
         "PATCH", f"/roster/v1/entries/{entries[4]['id']}", json={"review_remarks": written()}, seen=changed
     )
     assert edited.status_code == 200, edited.text
-    decided = await story.approver.send("POST", f"{path}/decide", seen=returned.json()["version"])
+    seen = (await story.approver.get(path))["version"]
+    decided = await story.approver.send("POST", f"{path}/decide", seen=seen)
     assert decided.status_code == 200, decided.text
     second = await _on_roster(story, roster_id, "batches")
     path = f"/roster/v1/batches/{second['id']}"

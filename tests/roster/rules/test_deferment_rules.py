@@ -174,7 +174,7 @@ def test_changed_and_kept_are_together_every_field():
     for kind, latest in product(RosterKind, (None, BEFORE)):
         found = effects(kind, decided(kind), latest)
         if found.after is not None:
-            assert sorted(found.changed + found.kept) == sorted(Annotation.__dataclass_fields__)
+            assert sorted(found.changed + found.kept) == sorted(set(Annotation.__dataclass_fields__) - {"filed_on"})
             if found.before is not None and found.annotation is MODIFY:
                 for name in Annotation.__dataclass_fields__:
                     assert (getattr(found.before, name) == getattr(found.after, name)) is (name in found.kept)
@@ -228,6 +228,20 @@ def test_a_cessation_of_before_the_deferment_began_ends_nothing(left_on, ends):
         assert after(found).deferment_until >= after(found).deferment_from
     else:
         assert (found.annotation, found.deferment, found.after) == (NONE, DefermentAction.NONE, BEFORE)
+        assert found.why is Why.LEFT_BEFORE_DEFERMENT
+
+
+@pytest.mark.rule("RO-49")
+@pytest.mark.parametrize(("filed_on", "ends"), [(date(2022, 10, 1), True), (date(2022, 10, 10), False)])
+def test_who_left_between_filing_and_decision_is_revoked(filed_on, ends):
+    """Art. 16(2): the deferment decided meanwhile is revoked as of the day he left, and ends on the day it starts."""
+    left_on = date(2022, 10, 9)
+    found = effects(CESSATION, replace(CEASED, left_on=left_on), replace(BEFORE, filed_on=filed_on))
+    assert found.liable_for_induction is ends
+    if ends:
+        assert after(found).revoked_on == left_on
+        assert after(found).deferment_until == after(found).deferment_from
+    else:
         assert found.why is Why.LEFT_BEFORE_DEFERMENT
 
 

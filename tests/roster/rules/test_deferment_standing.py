@@ -37,6 +37,7 @@ def deferment(number: str, begun: date, *, school: str = HERE, ended: str | None
         kind="application",
         decision_number=number,
         issued_on=begun,
+        filed_on=begun,
         deferred_from=begun,
         deferred_until=date(2028, 6, 30),
         summary=number,
@@ -46,18 +47,20 @@ def deferment(number: str, begun: date, *, school: str = HERE, ended: str | None
     )
 
 
-def man(kind: RosterKind, annotation: dict | None = None, decided: Decided | None = None) -> Man:
+def man(kind: RosterKind, annotation: dict[str, str] | None = None, decided: Decided | None = None) -> Man:
     if decided is None:
         decided = LEFT if kind is RosterKind.CESSATION else GRANT
     facts = {"status": "none", "annotation": annotation}
-    return Man(uuid.uuid4(), {"school_code": HERE}, kind, decided, facts)
+    return Man(uuid.uuid4(), {"school_code": HERE}, kind, decided.decided_on, decided, facts)
 
 
-def foreseen(kind: RosterKind, his: list, annotation: dict | None = None, decided: Decided | None = None) -> Effects:
+def foreseen(
+    kind: RosterKind, his: list[Deferment], annotation: dict[str, str] | None = None, decided: Decided | None = None
+) -> Effects:
     return foresee(man(kind, annotation, decided), his)[1]
 
 
-def as_held(one: Deferment) -> dict:
+def as_held(one: Deferment) -> dict[str, str]:
     """The registry's answer of the time when it held this one, before anything ended it."""
     return HELD | {
         "decision_number": one.decision_number,
@@ -151,7 +154,8 @@ def test_a_second_cessation_of_one_school_announces_nobody():
 def test_an_extension_revives_what_a_cessation_ended_by_mistake_and_only_that():
     ceased = deferment("one", OLD, ended="withdrew")
     ours, found = foresee(man(RosterKind.EXTENSION, as_held(ceased)), [ceased])
-    assert ours is ceased
+    assert ours is not None
+    assert ours.decision_number == "one"
     assert (found.annotation, found.deferment) == (AnnotationAction.MODIFY, DefermentAction.EXTEND)
     assert found.after is not None
     assert (found.after.decision_number, found.after.revoked_on) == ("one", None)

@@ -367,6 +367,8 @@ def test_a_late_cessation_is_of_an_earlier_enrolment(left_on, fires):
     hints = find(who, kind=RosterKind.CESSATION, history=History(active=(HERE,)))
     assert codes(hints) == (["left_before_deferment"] if fires else [])
     assert all((hint.severity, hint.visible_to_school) == (Severity.BLOCKING, False) for hint in hints)
+    # What counts is the day the roster arrived: who left between that and the decision is of this enrolment.
+    assert find(who, kind=RosterKind.CESSATION, history=History(active=(replace(HERE, filed_on=left_on),))) == ()
     begun = replace(HERE, decision_number="甲", since=date(2020, 1, 1))
     both = find(who, kind=RosterKind.CESSATION, history=History(active=(begun, HERE)))
     assert [hint.values["decision_number"] for hint in both] == ([HERE.decision_number] if fires else [])

@@ -13,8 +13,9 @@ from shared.db import Base
 class Deferment(Base):
     """A deferment and its annotation. `decision_number` and `issued_on` are the first decision's, for ever (RO-49).
 
-    In force on a day: not revoked, and the day is within `deferred_from`–`deferred_until`, both counted. For the legal
-    tests one that nothing has ended stays "active" after its last day: the extension comes in the next term (Art. 14).
+    `filed_on` is the day the roster that made it arrived. In force on a day: not revoked, and the day is within
+    `deferred_from`–`deferred_until`, both counted. For the legal tests one that nothing has ended stays "active" after
+    its last day: the extension comes in the next term (Art. 14).
     """
 
     __tablename__ = "deferment"
@@ -29,6 +30,7 @@ class Deferment(Base):
     kind: Mapped[str] = mapped_column(Text)
     decision_number: Mapped[str] = mapped_column(Text)
     issued_on: Mapped[date]
+    filed_on: Mapped[date]
     deferred_from: Mapped[date]
     deferred_until: Mapped[date]
     summary: Mapped[str] = mapped_column(Text)

@@ -57,9 +57,19 @@ class Annotation:
     summary: str
     revoked_on: date | None = None
     revoked_for: CessationReason | None = None
+    filed_on: date | None = None
+
+    @property
+    def concerns_from(self) -> date:
+        """The first day on which leaving school can end this deferment: who left earlier left an earlier enrolment.
+
+        That is the day it was filed. Of one that only the registry knows, the day it starts.
+        """
+        return self.filed_on or self.deferment_from
 
 
-_FIELDS: Final = tuple(item.name for item in fields(Annotation))
+# What the registry holds of it; when it was filed is our books' own.
+_FIELDS: Final = tuple(item.name for item in fields(Annotation) if item.name != "filed_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +187,12 @@ def _cease(
     if decided.cessation_reason is None or decided.left_on is None:
         raise ValueError("a cessation needs its reason and the day")
     why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
-    if latest is None or latest.revoked_on is not None or decided.left_on < latest.deferment_from:
+    if latest is None or latest.revoked_on is not None or decided.left_on < latest.concerns_from:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=why)
     after = replace(
         latest,
-        deferment_until=min(latest.deferment_until, decided.left_on),
+        # Who left between filing and decision was never deferred for a day; no deferment ends before it starts.
+        deferment_until=max(min(latest.deferment_until, decided.left_on), latest.deferment_from),
         summary=append_summary(latest.summary, _line(RosterKind.CESSATION, decided)),
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
@@ -202,7 +213,7 @@ def _why_no_annotation(
     """Why an approved cessation leaves the annotation alone; None where it is to be modified."""
     if status is not None and status is not RegistryStatus.NONE:
         return Why.NOT_LIABLE
-    if latest is not None and left_on < latest.deferment_from:
+    if latest is not None and left_on < latest.concerns_from:
         return Why.LEFT_BEFORE_DEFERMENT
     if any(other.deferment_until >= decided_on for other in others):
         return Why.OTHER_DEFERMENT_RUNS

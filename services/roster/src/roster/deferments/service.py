@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -25,6 +26,7 @@ class Man:
     decision_id: UUID
     entry: Mapping[Any, Any]
     kind: RosterKind
+    filed_on: date
     decided: Decided
     registry: Mapping[str, Any] | None
 
@@ -79,7 +81,7 @@ def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
     ours = here[0] if here else None
     beside = running
     if man.kind is RosterKind.CESSATION:
-        ends = [deferment for deferment in here if left_on is not None and deferment.deferred_from <= left_on]
+        ends = [deferment for deferment in here if left_on is not None and deferment.filed_on <= left_on]
         ours = ends[0] if ends else ours
         beside = [deferment for deferment in running if deferment not in ends]
     elif man.kind is RosterKind.EXTENSION:
@@ -123,6 +125,7 @@ def _annotation(deferment: Deferment) -> Annotation:
         summary=deferment.summary,
         revoked_on=deferment.revoked_on,
         revoked_for=CessationReason(reason) if reason in _REASONS else None,
+        filed_on=deferment.filed_on,
     )
 
 
@@ -165,7 +168,8 @@ def _carry_out(session: AsyncSession, man: Man, standing: Standing, caused: Effe
             deferment.version += 1
         elif deferment is not ours:
             assert man.decided.left_on is not None
-            deferment.deferred_until = min(deferment.deferred_until, man.decided.left_on)
+            until = min(deferment.deferred_until, man.decided.left_on)
+            deferment.deferred_until = max(until, deferment.deferred_from)
             deferment.revoked_on, deferment.ended_reason = man.decided.left_on, man.decided.cessation_reason
             deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:
@@ -197,6 +201,7 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
         kind=man.kind if granted else RosterKind.APPLICATION,
         decision_number=books.decision_number,
         issued_on=books.issued_on,
+        filed_on=man.filed_on if granted else books.deferment_from,
         deferred_from=books.deferment_from,
         deferred_until=books.deferment_until,
         summary=books.summary,

@@ -116,9 +116,10 @@ ALREADY_ACTIVE_HERE: Final = Finding(
 LEFT_BEFORE_DEFERMENT: Final = Finding(
     "left_before_deferment",
     "RO-27",
-    "離校日期{left_on}早於本校現有緩徵之起始日{since}（文號{decision_number}，至{until}）；核准本件不廢止該緩徵。",
-    "He left on {left_on}, before the deferment at this school began on {since} (number {decision_number}, to "
-    "{until}): an approval does not revoke that deferment.",
+    "離校日期{left_on}早於本校現有緩徵之名冊送達日{filed_on}（文號{decision_number}，{since}至{until}）；"
+    "核准本件不廢止該緩徵。",
+    "He left on {left_on}, before the roster of his deferment at this school arrived on {filed_on} (number "
+    "{decision_number}, {since} to {until}): an approval does not revoke that deferment.",
     school_sees=False,
 )
 IN_OTHER_ROSTER: Final = Finding(

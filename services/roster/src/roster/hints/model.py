@@ -88,7 +88,8 @@ class School:
 class ActiveDeferment:
     """A deferment of this man that nothing has ended.
 
-    It stays here after `until` has passed, because Art. 14 has the school file the extension in the next term.
+    `filed_on`: the day its roster arrived. It stays here after `until` has passed, because Art. 14 has the school file
+    the extension in the next term.
     """
 
     school_code: str
@@ -97,6 +98,7 @@ class ActiveDeferment:
     until: date
     level: Level | None = None
     school_name: str = ""
+    filed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

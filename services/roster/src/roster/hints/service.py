@@ -202,6 +202,7 @@ async def _histories(session: AsyncSession, rows: Sequence[Record]) -> dict[UUID
                     school_code=past.school_code,
                     decision_number=past.decision_number,
                     since=past.deferred_from,
+                    filed_on=past.filed_on,
                     until=past.deferred_until,
                     level=level,
                     school_name=past.school_name or "",

@@ -126,14 +126,15 @@ def deferment_active(case: Case) -> list[Hint]:
 
 @rule("RO-27")
 def left_before_deferment(case: Case) -> list[Hint]:
-    """He left before a deferment of this school began: the cessation is of an earlier enrolment, reported late."""
+    """He left before a deferment of this school was filed: the cessation is of an earlier enrolment, reported late."""
     left_on = case.student.left_on
     if left_on is None:
         return []
-    later = [deferment for deferment in _here(case) if left_on < deferment.since]
+    filed = [(deferment, deferment.filed_on or deferment.since) for deferment in _here(case)]
     return [
-        case.hint(LEFT_BEFORE_DEFERMENT, BLOCKING, "16-1", {"left_on": left_on, **_known(deferment)})
-        for deferment in later
+        case.hint(LEFT_BEFORE_DEFERMENT, BLOCKING, "16-1", {"left_on": left_on, "filed_on": day, **_known(deferment)})
+        for deferment, day in filed
+        if left_on < day
     ]
 
 

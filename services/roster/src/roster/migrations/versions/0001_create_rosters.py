@@ -222,7 +222,8 @@ CREATE TABLE batch_entry (
     reason text,
     CONSTRAINT pk_batch_entry PRIMARY KEY (batch_id, entry_id),
     CONSTRAINT ck_batch_entry_left_as CHECK (left_as IN ('recalled', 'returned', 'decided')),
-    CONSTRAINT ck_batch_entry_left CHECK ((left_as IS NULL) = (left_at IS NULL) AND (left_at IS NULL) = (left_by IS NULL))
+    CONSTRAINT ck_batch_entry_left CHECK
+        ((left_as IS NULL) = (left_at IS NULL) AND (left_at IS NULL) = (left_by IS NULL))
 );
 CREATE TABLE county_setting (
     county_code text CONSTRAINT pk_county_setting PRIMARY KEY,
@@ -246,6 +247,7 @@ CREATE TABLE deferment (
     kind text NOT NULL,
     decision_number text NOT NULL,
     issued_on date NOT NULL,
+    filed_on date NOT NULL,
     deferred_from date NOT NULL,
     deferred_until date NOT NULL,
     summary text NOT NULL,
@@ -266,8 +268,8 @@ BEGIN
     -- stays as well.
     IF (OLD.decision_number, OLD.issued_on, OLD.national_id, OLD.national_id_index, OLD.kind, OLD.deferred_from,
         OLD.county_code, OLD.school_code)
-       IS DISTINCT FROM (NEW.decision_number, NEW.issued_on, NEW.national_id, NEW.national_id_index, NEW.kind, NEW.deferred_from,
-        NEW.county_code, NEW.school_code) THEN
+       IS DISTINCT FROM (NEW.decision_number, NEW.issued_on, NEW.national_id, NEW.national_id_index, NEW.kind,
+        NEW.deferred_from, NEW.county_code, NEW.school_code) THEN
         RAISE EXCEPTION 'the first decision of a deferment is never rewritten' USING ERRCODE = '23514';
     END IF;
     RETURN NEW;

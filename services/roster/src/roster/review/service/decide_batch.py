@@ -130,7 +130,7 @@ async def _decisions(
             allocated = allocated or await numbers.allocate(session, batch.county_code)
             draft = replace(draft, decision_number=allocated)
         fact = registry.get(row["id"])
-        man = _man(kind, row, draft, today, fact.facts if fact else None)
+        man = _man(roster, row, draft, today, fact.facts if fact else None)
         men.append(man)
         records.append(_record(approver, roster, batch, row, draft, man))
     if faults:
@@ -154,12 +154,13 @@ def _still_wrong(
 
 
 def _man(
-    kind: RosterKind,
+    roster: Roster,
     row: RowMapping,
     draft: Draft,
     today: date,
     registry: dict[str, Any] | None,
 ) -> deferments.Man:
+    kind = RosterKind(roster.kind)
     fixed = decision_defaults(
         kind,
         draft,
@@ -179,7 +180,7 @@ def _man(
         left_on=row["left_on"],
         annotation_text=draft.annotation_text,
     )
-    return deferments.Man(uuid4(), row, kind, decided, registry)
+    return deferments.Man(uuid4(), row, kind, roster.received_on, decided, registry)
 
 
 def _record(
