@@ -176,7 +176,7 @@ def test_changed_and_kept_are_together_every_field():
         if found.after is not None:
             assert sorted(found.changed + found.kept) == sorted(set(Annotation.__dataclass_fields__) - {"filed_on"})
             if found.before is not None and found.annotation is MODIFY:
-                for name in Annotation.__dataclass_fields__:
+                for name in set(Annotation.__dataclass_fields__) - {"filed_on"}:
                     assert (getattr(found.before, name) == getattr(found.after, name)) is (name in found.kept)
 
 
