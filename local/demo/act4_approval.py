@@ -75,15 +75,12 @@ async def _mended(scene: Scene, officer: Actor) -> Json:
     for entry_id in (again, served):
         entry = await officer.get(f"/roster/v1/entries/{entry_id}")
         equal("a returned entry", (entry["state"], entry["batch_id"]), ("in_review", None))
-    # Their numbers went up with the first batch; cleared, each takes the next batch's.
+    # The number they were offered went up with the first batch; now they are offered the roster's next one.
     reason = {"override_reason": "業經內政部115年台內役字第1150000000號函核定再就讀，函影本已附卷。"}
     roster = await officer.get(f"/roster/v1/rosters/{scene.rosters[TAIPEI]}")
-    await patch(officer, again, reason | {"decision_number": roster["proposed_number"]})
-    await patch(
-        officer,
-        served,
-        {"reason": "役政資訊系統查詢為後備軍人，非應受徵集之役男。", "decision_number": roster["proposed_number"]},
-    )
+    for entry_id, mended in ((again, reason), (served, {"reason": "役政資訊系統查詢為後備軍人，非應受徵集之役男。"})):
+        draft = (await patch(officer, entry_id, mended))["draft"]
+        equal("the number offered anew", draft["decision_number"], roster["proposed_number"])
     second = await submit(officer, scene.rosters[TAIPEI])
     equal("the second batch", (second["headcount"], second["proposed_number"]),
           (scene.told.returned, roster["proposed_number"]))  # fmt: skip
@@ -113,6 +110,7 @@ async def _race(scene: Scene, officer: Actor, approver: Actor, batch: Json) -> J
     scene.teller.step("撤回與核定同時送出：撤回成立，核定 409", "recall and decide at the same moment: the recall won")
     once_more = await submit(officer, scene.rosters[TAIPEI])
     equal("the batch once more", once_more["headcount"], scene.told.returned)
+    scene.numbers["second"] = once_more["proposed_number"]
     return once_more
 
 
