@@ -169,7 +169,7 @@ def _orphans(program: str, count: int) -> list[int]:
     assert all(alive(pid) for pid in pids)
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
     left = [pid for pid in pids if alive(pid)]

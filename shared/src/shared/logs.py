@@ -120,6 +120,9 @@ def configure(service: str, level: str = "INFO") -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
+        # One level for all; whoever started the server may have given its loggers another.
+        logger.setLevel(logging.NOTSET)
+        logger.disabled = False
     # These narrate every request with its full address; what we want to know of a call we log ourselves.
     for name in ("httpx", "httpcore", "aiosmtplib", "asyncio", "aiohttp.access", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)

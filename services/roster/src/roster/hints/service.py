@@ -39,6 +39,7 @@ from roster.registry.facts import for_judging
 from shared import clock, jobs, purposes
 from shared.calendar import WorkingCalendar
 from shared.db import Context, Database
+from shared.ids import mask_ids_in
 from shared.law import rule
 from shared.periods import Deadline
 
@@ -200,7 +201,8 @@ async def _histories(session: AsyncSession, rows: Sequence[Record]) -> dict[UUID
             active[past.national_id_index].append(
                 ActiveDeferment(
                     school_code=past.school_code,
-                    decision_number=past.decision_number,
+                    # Somebody may have typed an ID for a number; it stays in the decision and goes no further.
+                    decision_number=mask_ids_in(past.decision_number),
                     since=past.deferred_from,
                     filed_on=past.filed_on,
                     until=past.deferred_until,
