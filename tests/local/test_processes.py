@@ -151,8 +151,9 @@ def test_the_watchdog_ends_the_children_of_a_killed_parent() -> None:
     """What macOS relies on, shown here with children that have no parent-death signal."""
     program = (
         "import subprocess, sys, time; from local.watchdog import Watchdog\n"
-        "start = lambda: subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], "
-        "start_new_session=True)\n"
+        # As PostgreSQL does, it heeds SIGINT, which a job in a shell's background inherits as ignored.
+        "heeds = 'import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(60)'\n"
+        "start = lambda: subprocess.Popen([sys.executable, '-c', heeds], start_new_session=True)\n"
         "children = {'roster': start().pid, 'postgres': start().pid}\n"
         "dog = Watchdog(); dog.tell({}); dog.tell(children)\n"
         "for pid in children.values(): print(pid, flush=True)\n"
