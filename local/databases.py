@@ -39,7 +39,7 @@ def plain(url: str) -> str:
     return scheme.partition("+")[0] + separator + rest
 
 
-def scram_verifier(password: str, salt: bytes, iterations: int = 4096) -> str:
+def scram_verifier(password: str, salt: bytes, iterations: int) -> str:
     """What PostgreSQL stores for a password (RFC 5803), computed here so that no statement carries it."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
@@ -150,7 +150,9 @@ async def _ensure_role(admin: asyncpg.Connection, role: str, secrets: MutableMap
             "checkout made it, set MUSTER_DB_PREFIX to something else; if the file was lost, restore it.",
         )
     password = secrets.setdefault(role, random.token_urlsafe(24))
-    verifier = scram_verifier(password, os.urandom(16))
+    # As costly as the server makes its own (a setting since PostgreSQL 16).
+    iterations = await admin.fetchval("SELECT coalesce(current_setting('scram_iterations', true), '4096')::int")
+    verifier = scram_verifier(password, os.urandom(16), iterations)
     await admin.execute(f"{'ALTER' if exists else 'CREATE'} ROLE \"{role}\" {_ROLE} PASSWORD '{verifier}'")
 
 

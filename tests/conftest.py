@@ -1,7 +1,9 @@
 """What all tests stand on: one PostgreSQL 18 per test worker, a migrated template per service."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,20 @@ from tests.support.services import FIELD_KEYS, Service, running
 
 crypto.install(crypto.KeyRing.parse(FIELD_KEYS))
 
+# Nothing has to survive the machine, and nobody guesses at passwords.
+FOR_TESTS = {"fsync": "off", "scram_iterations": "1"}
+MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Put `tmp_path` and with it every test's PostgreSQL into memory, where there is room.
+
+    A copy of a database, which most tests start from, takes 15 ms there instead of 100 to 200, nearly all of it the
+    kernel's time for the files.
+    """
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 @pytest.fixture(scope="session")
 def admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -20,12 +36,12 @@ def admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    with Postgres(tmp_path_factory.mktemp("postgres") / "data", settings={"fsync": "off"}) as server:
+    with Postgres(tmp_path_factory.mktemp("postgres") / "data", settings=FOR_TESTS) as server:
         yield server.admin_url
 
 
 @pytest.fixture(scope="session")
-def template(admin_url: str):
+async def template(admin_url: str):
     """`template("roster")`: the migrated database of a service, made once per worker."""
     made: dict[str, Template] = {}
     prefix = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
@@ -35,7 +51,9 @@ def template(admin_url: str):
             made[service] = make_template(admin_url, service, prefix)
         return made[service]
 
-    return get
+    yield get
+    for template in made.values():
+        await template.close()
 
 
 async def _clean(template: Template) -> AsyncIterator[Urls]:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.service_documents import METHODS, document
 
+pytestmark = pytest.mark.xdist_group("documents")
+
 SERVICES = ("identity", "notify", "roster")
 # Whoever logs in, or checks a token, has none yet.
 WITHOUT_TOKEN = {

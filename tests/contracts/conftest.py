@@ -1,4 +1,4 @@
-"""The three services furnished, once a module that asks for them."""
+"""The three services furnished once, for modules that leave what they find as it is (`xdist_group("worlds")`)."""
 
 from collections.abc import AsyncIterator
 
@@ -9,21 +9,21 @@ from tests.contracts.walls.operations import Operation
 from tests.contracts.walls.rows import Row, World
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def identity_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """identity, furnished."""
     async for world in house_of("identity", template, tmp_path_factory):
         yield world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def notify_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """notify, furnished."""
     async for world in house_of("notify", template, tmp_path_factory):
         yield world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def roster_world(template, tmp_path_factory) -> AsyncIterator[World]:
     """roster, furnished."""
     async for world in house_of("roster", template, tmp_path_factory):

@@ -13,7 +13,7 @@ from tests.roster.intake_corpus.files import Student, student, to_csv, to_json
 from tests.roster.intake_corpus.hostile import HOSTILE, Hostile
 from tests.support.rosters import SCHOOLS
 
-pytestmark = [pytest.mark.xdist_group("bad-files"), pytest.mark.rule("RO-06", "RO-07")]
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.rule("RO-06", "RO-07")]
 
 OPERATIONS = {operation.name: operation for operation in operations("roster", application("roster"))}
 SUBMIT, IMPORT, CALENDARS = (OPERATIONS[name] for name in ("submit_roster", "import_schools", "import_calendar"))

@@ -15,7 +15,7 @@ from tests.contracts.walls.houses import ROWS
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations
 from tests.contracts.walls.rows import Row, World
 
-pytestmark = [pytest.mark.xdist_group("bad-requests"), pytest.mark.rule("RO-07")]
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.rule("RO-07")]
 
 APPS = {service: application(service) for service in SERVICES}
 DOCUMENTS = {service: app.openapi() for service, app in APPS.items()}

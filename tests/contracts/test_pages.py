@@ -9,7 +9,7 @@ import pytest
 from tests.contracts.walls.operations import SERVICES, Operation, application, operations
 from tests.contracts.walls.rows import Row, World
 
-pytestmark = pytest.mark.xdist_group("pages")
+pytestmark = pytest.mark.xdist_group("worlds")
 
 APPS = {service: application(service) for service in SERVICES}
 # Short by nature, whole in one answer: never a next page.

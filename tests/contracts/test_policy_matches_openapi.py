@@ -10,6 +10,8 @@ from gateway.policy import ANY_ROLE, ANYONE, ROWS, UPSTREAMS, Policy, Route
 from shared.guard import DEFAULT_LIMIT, LIMIT_KEY
 from tests.support.service_documents import METHODS, document
 
+pytestmark = pytest.mark.xdist_group("documents")
+
 SERVICES = Path(__file__).parents[2] / "services"
 
 

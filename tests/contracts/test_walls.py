@@ -21,7 +21,7 @@ from tests.support.services import running
 from tests.support.tokens import key
 
 # One worker makes the three houses once.
-pytestmark = [pytest.mark.xdist_group("walls"), pytest.mark.rule("ID-03")]
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.rule("ID-03")]
 
 FOUND = {service: operations(service, application(service)) for service in SERVICES}
 ALL = [operation for service in SERVICES for operation in FOUND[service] if operation.name in ROWS[service]]
@@ -36,7 +36,7 @@ def test_no_operation_without_a_fixture(service: str) -> None:
 @pytest.mark.parametrize("documented", [True, False])
 def test_a_new_route_without_a_fixture_is_found(documented: bool) -> None:
     """The control: a planted route, in the document or hidden from it, and a fixture whose route is gone."""
-    app = application("notify")
+    app = application.__wrapped__("notify")
     router = APIRouter(prefix="/notify/v1", route_class=GuardedRoute)
     router.add_api_route(
         "/photos/{photo_id}", lambda: None, operation_id="get_photo", name="get_photo", include_in_schema=documented

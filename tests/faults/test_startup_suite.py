@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from tests.support.suite import ENVIRONMENT
 
 pytestmark = [pytest.mark.xdist_group("startup"), pytest.mark.timeout(300)]
 
@@ -25,7 +26,7 @@ def _log_in(suite: Stack, name: str) -> httpx.Response:
 
 def test_the_accounts_of_the_first_start_log_in_at_the_second(tmp_path: Path) -> None:
     root = tmp_path / "state"
-    with Stack(root) as suite:
+    with Stack(root, environment=ENVIRONMENT) as suite:
         accounts = suite.accounts
         # A sample, since each log-in costs an Argon2 hash.
         names = ["school_ntu", "county_taipei_approver_2", "township", "admin", "feed", "sis_ntu"]
@@ -40,7 +41,7 @@ def test_the_accounts_of_the_first_start_log_in_at_the_second(tmp_path: Path) ->
         readyz = httpx.get(f"{suite.url}/readyz", timeout=30)
         assert readyz.status_code == 200
         assert set(suite.pids) >= {"identity", "roster", "notify", "gateway", "identity-worker", "notify-worker"}
-    with Stack(root) as again:
+    with Stack(root, environment=ENVIRONMENT) as again:
         assert again.accounts == accounts
         assert _log_in(again, "county_taipei_deputy").is_success
         assert _log_in(again, "sis_ntu").is_success

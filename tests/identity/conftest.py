@@ -5,17 +5,15 @@ import os
 # Before any application starts: the full cost would make a log-in a tenth of a second.
 os.environ["MUSTER_ARGON2_COST"] = "low"
 
-import itertools
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
 
 from identity.passwords import Hasher
 from identity.seed import Seed, plant
-from local.databases import Urls, plain
+from local.databases import Urls
 from tests.identity.support import ACCOUNTS, CLIENTS, ORGANISATIONS, House
 from tests.support.databases import Template
 from tests.support.services import running
@@ -27,7 +25,6 @@ SEED = {
     "accounts": [{**account, "password": PASSWORDS[account["username"]]} for account in ACCOUNTS],
     "clients": [{**client, "client_secret": SECRETS[client["client_id"]]} for client in CLIENTS],
 }
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -43,18 +40,12 @@ async def furnished(template) -> AsyncIterator[Urls]:
 
 @asynccontextmanager
 async def _house(empty: Template, furnished: Urls) -> AsyncIterator[House]:
-    source = furnished.app.rpartition("/")[2]
-    name = f"{source}_{next(_numbers)}"
-    owner = empty.urls.app.rpartition("/")[2] + "_owner"
-    admin = await asyncpg.connect(plain(empty.admin_url))
+    urls = await empty.clone(furnished)
     try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
-        urls = Urls(app=furnished.app.replace(source, name), owner=furnished.owner.replace(source, name))
         async with running("identity", urls, keys=None) as service:
             yield House(service, dict(PASSWORDS), dict(SECRETS))
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
-        await admin.close()
+        await empty.drop(urls)
 
 
 @pytest.fixture

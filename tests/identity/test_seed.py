@@ -104,6 +104,7 @@ async def test_the_command_itself(house):
         ' "client_secret": "short-but-secret"}]}',
         json.dumps({"accounts": [{**SEED["accounts"][3], "username": "misfit", "roles": ["admin"]}]}),
     ],
+    ids=["nothing", "broken", "account", "client", "role-of-another-kind"],
 )
 async def test_unusable_input_is_refused_and_not_echoed(command, stdin):
     code, printed = await command(seed, stdin)

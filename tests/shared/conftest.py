@@ -1,16 +1,14 @@
 """The probe service (`tests.shared.probe`) on databases of its own."""
 
 import io
-import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
-from local.databases import Urls, plain
+from local.databases import Urls
 from shared import logs
 from tests.shared.probe import Probe, furnish, owner, probing
 from tests.support.databases import Template
@@ -23,20 +21,14 @@ async def clones(template) -> AsyncIterator[Clones]:
     """`async with clones() as urls`: a database with the tables every service has, and the probe's."""
     empty: Template = template("notify")
     furnished = await furnish(await empty.clone())
-    source = furnished.app.rpartition("/")[2]
-    owner = empty.urls.app.rpartition("/")[2] + "_owner"
-    numbers = itertools.count()
 
     @asynccontextmanager
     async def clone() -> AsyncIterator[Urls]:
-        name = f"{source}_{next(numbers)}"
-        admin = await asyncpg.connect(plain(empty.admin_url))
+        urls = await empty.clone(furnished)
         try:
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
-            yield Urls(app=furnished.app.replace(source, name), owner=furnished.owner.replace(source, name))
-            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            yield urls
         finally:
-            await admin.close()
+            await empty.drop(urls)
 
     yield clone
     await empty.drop(furnished)

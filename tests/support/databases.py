@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 
@@ -20,33 +20,41 @@ def in_thread(coroutine):
         return pool.submit(asyncio.run, coroutine).result()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Template:
-    """A migrated, empty database of one service, and the addresses of its two roles."""
+    """A migrated, empty database of one service, and the addresses of its two roles.
+
+    All tests of a worker share one event loop, and so one administrator's connection.
+    """
 
     service: str
     admin_url: str
     urls: Urls
+    _admin: asyncpg.Connection | None = field(default=None, init=False)
 
-    async def clone(self) -> Urls:
-        """A database of its own, copied from this one."""
-        source = _database(self.urls.app)
+    async def clone(self, of: Urls | None = None) -> Urls:
+        """A database of its own, copied from this one or from a clone of it that nobody is connected to."""
+        source = _database((of or self.urls).app)
         name = f"{source}_{os.getpid()}_{next(_numbers)}"
-        admin = await asyncpg.connect(plain(self.admin_url))
-        try:
-            owner = f"{source}_owner"
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
-        finally:
-            await admin.close()
+        owner = f"{_database(self.urls.app)}_owner"
+        admin = await self._administrator()
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
         return Urls(app=_renamed(self.urls.app, name), owner=_renamed(self.urls.owner, name))
 
     async def drop(self, urls: Urls) -> None:
         """Remove a clone."""
-        admin = await asyncpg.connect(plain(self.admin_url))
-        try:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{_database(urls.app)}" WITH (FORCE)')
-        finally:
-            await admin.close()
+        admin = await self._administrator()
+        await admin.execute(f'DROP DATABASE IF EXISTS "{_database(urls.app)}" WITH (FORCE)')
+
+    async def close(self) -> None:
+        """Leave the server."""
+        if self._admin is not None:
+            await self._admin.close()
+
+    async def _administrator(self) -> asyncpg.Connection:
+        if self._admin is None or self._admin.is_closed():
+            self._admin = await asyncpg.connect(plain(self.admin_url))
+        return self._admin
 
 
 def make_template(admin_url: str, service: str, prefix: str) -> Template:

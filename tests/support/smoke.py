@@ -24,6 +24,7 @@ from local.demo.files import api_csv, table
 from local.demo.people import Maker, Man
 from local.stack import Stack
 from shared import clock
+from shared.http import tls
 from tests.support.rosters import SCHOOLS
 from tests.support.suite import Caller, put, settled, until
 
@@ -244,7 +245,7 @@ class Murderer:
         if not all(alive(pids.get(name, 0)) and pids[name] != old for name, old in self._killed.items()):
             return False
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=2, verify=tls()) as http:
                 for name in self._killed.keys() & self.PAGES.keys():
                     port = self.suite.ports[self.PAGES[name]]
                     if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code != 200:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from shared.http import tls
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class Caller:
     def __init__(self, suite: Stack, watch: Watch | None = None, token: str | None = None) -> None:
         self.suite = suite
         hooks: dict[str, list[Any]] = {"response": [] if watch is None else [watch]}
-        self.http = httpx.AsyncClient(base_url=suite.url, timeout=20, trust_env=False, event_hooks=hooks)
+        self.http = httpx.AsyncClient(base_url=suite.url, timeout=20, trust_env=False, verify=tls(), event_hooks=hooks)
         if token is not None:
             self.http.headers["Authorization"] = f"Bearer {token}"
 
@@ -153,14 +154,14 @@ async def settled(suite: Stack, patience: float = 60) -> None:
 
 async def put(url: str, body: Any) -> None:
     """PUT to one of the two outside systems."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=20, verify=tls()) as client:
         answer = await client.put(url, content=json.dumps(body, ensure_ascii=False).encode())
         assert answer.status_code == 200, answer.text
 
 
 async def fetch(url: str) -> bytes:
     """The body of a GET, whatever its status."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=20, verify=tls()) as client:
         return (await client.get(url)).content
 
 

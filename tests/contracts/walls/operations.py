@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -42,8 +43,9 @@ class Operation:
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
 
 
+@cache
 def application(service: str) -> FastAPI:
-    """The application of `service` as it would start, connected to nothing."""
+    """The application of `service` as it would start, connected to nothing; one for all who only read it."""
     app: FastAPI = import_module(f"{service}.main").create_app(
         settings_for(service, Urls(_NOWHERE, _NOWHERE)), keys=KEYS
     )

@@ -17,6 +17,11 @@ from shared.app import create_service
 from shared.settings import Settings, load
 from shared.tokens import KeySource
 
+# Everything that takes a token also asks whether the session behind it still lives.
+behind_token = APIRouter(dependencies=[Depends(tokens.still_live)])
+for _module in (accounts, organisations, clients):
+    behind_token.include_router(_module.router)
+
 
 def create_app(settings: Settings | None = None, *, keys: KeySource | None = None) -> FastAPI:
     """The application. It checks tokens by its own keys, unless a test brings others."""
@@ -32,10 +37,6 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
         finally:
             fresh.cancel()
 
-    # Everything that takes a token also asks whether the session behind it still lives.
-    behind_token = APIRouter(dependencies=[Depends(tokens.still_live)])
-    for module in (accounts, organisations, clients):
-        behind_token.include_router(module.router)
     app = create_service(
         settings,
         [tokens.router, tokens.guarded, behind_token],
