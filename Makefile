@@ -4,7 +4,7 @@ PORT ?= 8080
 SEED ?=
 # Which tests: make test TESTS=tests/roster
 TESTS ?= tests
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: help run demo test check law requirements clean venv
 PY := .venv/bin/python

@@ -32,9 +32,9 @@ LONGEST_PAUSE_SECONDS = 2.0
 URGENT, NORMAL, BULK = 10, 100, 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
-    """One claimed job."""
+    """One claimed job; `finished` once its handler has called `finish`."""
 
     id: int
     kind: str
@@ -42,6 +42,7 @@ class Job:
     attempts: int
     max_attempts: int
     owner: uuid.UUID
+    finished: bool = False
 
 
 class RetryLater(Exception):
@@ -142,6 +143,8 @@ async def finish(session: AsyncSession, job: Job) -> None:
     result = await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
     if result.rowcount != 1:  # type: ignore[attr-defined]
         raise RetryLater("The lease was lost.")
+    # Should the handler's transaction fail after this, it raises, or the lease runs out: either way it comes again.
+    job.finished = True
 
 
 def backoff_seconds(attempts: int) -> float:
@@ -245,9 +248,9 @@ class Worker:
                 raise GiveUp("Every worker that tried it died.")
             async with asyncio.timeout(self.lease_seconds * 0.8):
                 await handler(job)
-            async with self.database.transaction(self.context) as session:
-                # A handler that called `finish` itself has no row left to mark, and that is well.
-                await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
+            if not job.finished:
+                async with self.database.transaction(self.context) as session:
+                    await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
             metrics.JOBS.labels(job.kind, "done").inc()
         except Exception as error:
             await self._failed(job, error)
