@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# One worker reads all sources, once.
+pytestmark = pytest.mark.xdist_group("sources")
+
 REPO = Path(__file__).resolve().parents[2]
 GLOSSARY = REPO / "docs" / "glossary.csv"
 SOURCES = (
@@ -105,14 +108,20 @@ def shown_names(tree: ast.AST, file: str) -> Iterator[Shown]:
             yield Shown(node.name, f"{file}:{node.lineno}")
             for item in node.body:
                 yield from (Shown(name, f"{file}:{item.lineno}") for name in _members(item))
-        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal"):
+        elif isinstance(node, ast.Subscript) and _ends_with(node.value, "Literal"):
             for value in ast.walk(node.slice):
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     yield Shown(value.value, f"{file}:{value.lineno}")
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("ProblemType", "EventType")):
+        elif isinstance(node, ast.Call) and _ends_with(node.func, "ProblemType", "EventType"):
             for argument in node.args[:1]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield Shown(argument.value.replace(".", "_"), f"{file}:{argument.lineno}")
+
+
+def _ends_with(node: ast.expr, *names: str) -> bool:
+    """Whether the last part of a dotted name ends with one of `names`."""
+    last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return last.endswith(names)
 
 
 def _members(item: ast.stmt) -> Iterator[str]:

@@ -11,6 +11,8 @@ import pytest
 
 from local.hosts import HOSTS, named
 
+pytestmark = pytest.mark.xdist_group("sources")
+
 REPO = Path(__file__).parents[2]
 LONGEST = 500
 # Made by tools, or data.

@@ -5,18 +5,36 @@ from pathlib import Path
 
 import pytest
 
+from local.databases import Urls
 from tests.support import registry as standin
 from tests.support import rosters
 from tests.support.registry import Registry, Worker
 from tests.support.rosters import County
-from tests.support.services import Service
+from tests.support.services import running
+
+
+@pytest.fixture(scope="session")
+async def with_schools(template, tmp_path_factory) -> AsyncIterator[Urls]:
+    """A database with two schools and a term, made once: `county` copies it."""
+    urls = await template("roster").clone()
+    with pytest.MonkeyPatch.context() as patch:
+        rosters.set_today(patch, tmp_path_factory.mktemp("schools"))
+        async with running("roster", urls) as service:
+            await rosters.county(service)
+    yield urls
+    await template("roster").drop(urls)
 
 
 @pytest.fixture
-async def county(roster: Service, monkeypatch: pytest.MonkeyPatch, tmp_path) -> County:
+async def county(template, with_schools: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path) -> AsyncIterator[County]:
     """The roster service with two schools and a term, on `rosters.TODAY`."""
     rosters.set_today(monkeypatch, tmp_path)
-    return await rosters.county(roster)
+    urls = await template("roster").clone(with_schools)
+    try:
+        async with running("roster", urls) as service:
+            yield County(service)
+    finally:
+        await template("roster").drop(urls)
 
 
 @pytest.fixture
