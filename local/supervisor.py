@@ -2,8 +2,8 @@
 
     python -m local.supervisor [--root .local] [--port 8080]
 
-Order: checks, stand-ins and PostgreSQL, databases, keys, migrations, then accounts, services, workers and gateway at
-once; down: gateway, services and workers, stand-ins, PostgreSQL last. One line a step, with the seconds since start.
+Order: checks, stand-ins and PostgreSQL, databases, keys, migrations, then accounts and services at once, gateway,
+workers; down: gateway, services and workers, stand-ins, PostgreSQL last. One line a step, with the seconds since start.
 """
 
 import argparse
@@ -128,10 +128,12 @@ class Supervisor:
             self._tell(f"資料庫移轉：{'、'.join(upgraded)}", "migrated")
         else:
             self._tell("資料庫結構已是最新版本", "schemas up to date")
-        await asyncio.gather(
-            self._seed(suite, accounts.seed(logins, kept)),
-            self._serve(standins, [*suite.web(), *suite.gateway()], suite.workers()),
-        )
+        await asyncio.gather(self._seed(suite, accounts.seed(logins, kept)), self._serve(standins, suite.web()))
+        # Who finds the entry open finds the accounts made.
+        await self._serve([], suite.gateway())
+        for process in suite.workers():
+            self.keeper.keep(process)
+            self._tell(f"{process.name} 啟動", "started")
         self.is_ready = True
         self._write_run_file()
         self._tell("全部就緒", "ready")
@@ -205,14 +207,10 @@ class Supervisor:
             await keys.check(document, {service: urls[service] for service in filled})
         write_json(file, {"fingerprint": mark})
 
-    async def _serve(self, standins: list[Process], front: list[Process], workers: list[Process]) -> None:
-        for process in front:
+    async def _serve(self, started: list[Process], more: list[Process]) -> None:
+        for process in more:
             self.keeper.keep(process)
-        await asyncio.gather(*(self._ready(process.name) for process in [*standins, *front]))
-        # Nobody waits for a worker, so it leaves the processors to the others until they are up.
-        for process in workers:
-            self.keeper.keep(process)
-            self._tell(f"{process.name} 啟動", "started")
+        await asyncio.gather(*(self._ready(process.name) for process in [*started, *more]))
 
     async def _ready(self, name: str) -> None:
         await self.keeper.ready(name)
