@@ -12,6 +12,7 @@ from local.postgres import Postgres
 from shared import crypto
 from tests.support.databases import Template, make_template
 from tests.support.services import FIELD_KEYS, Service, running
+from tests.support.suite import suite as suite
 
 crypto.install(crypto.KeyRing.parse(FIELD_KEYS))
 
