@@ -6,7 +6,7 @@ SEED ?=
 TESTS ?= tests
 WORKERS ?= 3
 
-.PHONY: help run demo test check law requirements clean venv
+.PHONY: help run demo test check law openapi requirements clean venv
 PY := .venv/bin/python
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make test [TESTS=path]  測試  the test-suite'
 	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'
 	@echo 'make law                重新產生 docs/law.md  regenerate it'
+	@echo 'make openapi            重新產生 docs/openapi/  regenerate it'
 	@echo 'make requirements       重新鎖定套件版本  recompile the pins'
 	@echo 'make clean              刪除 .local/ 與 .venv/  all data and the environment'
 
@@ -37,10 +38,14 @@ check: venv
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m bandit --quiet --recursive --severity-level medium --confidence-level medium local shared gateway services
 	@$(PY) -m tests.support.law_doc --check
+	@$(PY) -m tests.support.openapi_doc --check
 	@$(PY) -m local.hosts
 
 law: venv
 	@$(PY) -m tests.support.law_doc
+
+openapi: venv
+	@$(PY) -m tests.support.openapi_doc
 
 requirements: venv
 	@for name in runtime dev; do \
