@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway import headers, limits
+from gateway import browsers, headers, limits
 from gateway.policy import Route
 
 Message = MutableMapping[str, Any]
@@ -34,6 +34,7 @@ class Exchange:
     ending: str | None = None
     body_read: bool = False
     asked: bool = False
+    origins: frozenset[bytes] = frozenset()
 
     async def take(self) -> Message:
         """The next part of the request's body; the first call also tells a client that waits for it to go on."""
@@ -43,6 +44,8 @@ class Exchange:
     async def start(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
         """The answer's head. A client that still has much to send is told that the connection ends with it."""
         self.status = status
+        origin = browsers.origin_of(self.scope["headers"], self.origins)
+        head = browsers.guarded(head, origin, shared_origins=bool(self.origins))
         rest = 0 if self.body_read else self.framing.length
         if (rest is None or rest > SMALL_BODY) and all(name != b"connection" for name, _ in head):
             head = [*head, (b"connection", b"close")]

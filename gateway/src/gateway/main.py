@@ -11,7 +11,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from gateway import docs, headers, limits, metrics, openapi
+from gateway import browsers, docs, headers, limits, metrics, openapi
 from gateway.exchange import Exchange, Receive, Send
 from gateway.policy import ROWS, MethodClosedError, NoRowError, Policy, Route
 from gateway.proxy import Proxy
@@ -25,7 +25,6 @@ from shared.tokens import HttpKeys, KeySource, TokenError, Verifier, bearer_toke
 log = logs.get("gateway.access")
 
 _NO_STORE = (b"cache-control", b"no-store")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
 # Asked for every few seconds by whoever watches over the gateway: counted, not logged.
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -40,6 +39,7 @@ class Gateway:
         self._settings = settings
         self.policy = policy or Policy(ROWS)
         self._given_keys = keys
+        self._origins = settings.origins
         self._pages = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -85,7 +85,7 @@ class Gateway:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        exchange = Exchange(scope, receive, send, headers.trace_of(scope["headers"]))
+        exchange = Exchange(scope, receive, send, headers.trace_of(scope["headers"]), origins=self._origins)
         try:
             await self._handle(exchange)
         except problems.ProblemError as problem:
@@ -113,6 +113,12 @@ class Gateway:
             if scope["method"] != "GET":
                 raise problems.METHOD_NOT_ALLOWED(headers={"Allow": "GET"})
             await page(exchange)
+            return
+        # A browser asks before it sends, without a token; only the page of a listed origin is told what it may.
+        asked = browsers.asked_method(scope["method"], scope["headers"])
+        if asked is not None and browsers.origin_of(scope["headers"], self._origins) is not None:
+            exchange.template = self._route(asked, exchange.path).row.template
+            await exchange.answer(200, browsers.preflight(asked), b"")
             return
         route = self._route(scope["method"], exchange.path)
         exchange.route, exchange.template = route, route.row.template
@@ -169,12 +175,12 @@ class Gateway:
 
     async def _openapi(self, exchange: Exchange) -> None:
         document, _page = self._documents()
-        await exchange.answer(200, [(b"content-type", b"application/json"), _NOSNIFF], document)
+        await exchange.answer(200, [(b"content-type", b"application/json")], document)
 
     async def _docs(self, exchange: Exchange) -> None:
         _document, page = self._documents()
         policy = docs.CONTENT_SECURITY_POLICY.encode()
-        head = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy), _NOSNIFF]
+        head = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy)]
         await exchange.answer(200, head, page)
 
     def _documents(self) -> tuple[bytes, bytes]:

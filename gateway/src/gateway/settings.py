@@ -1,14 +1,18 @@
 """What the gateway is told from outside: addresses, nothing secret. It has no database and no key of its own."""
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.browsers import read_origins
 from gateway.policy import UPSTREAMS
 from shared.settings import SettingsError
 
 
 class GatewaySettings(BaseSettings):
-    """Read from `MUSTER_…`. `issuer` is what tokens must carry as `iss`; addresses have no trailing slash."""
+    """Read from `MUSTER_…`. `issuer` is what tokens must carry as `iss`; addresses have no trailing slash.
+
+    `spa_origins`: whose pages may call from a browser, comma-separated (GW-06); none by default.
+    """
 
     model_config = SettingsConfigDict(env_prefix="MUSTER_", extra="ignore", frozen=True)
 
@@ -17,6 +21,18 @@ class GatewaySettings(BaseSettings):
     notify_url: str
     roster_url: str
     log_level: str = "INFO"
+    spa_origins: str = ""
+
+    @field_validator("spa_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        read_origins(text)
+        return text
+
+    @property
+    def origins(self) -> frozenset[bytes]:
+        """The listed origins as browsers send them."""
+        return read_origins(self.spa_origins)
 
     @property
     def upstreams(self) -> dict[str, str]:
