@@ -128,9 +128,14 @@ class Supervisor:
             self._tell(f"資料庫移轉：{'、'.join(upgraded)}", "migrated")
         else:
             self._tell("資料庫結構已是最新版本", "schemas up to date")
-        await asyncio.gather(self._seed(suite, accounts.seed(logins, kept)), self._serve(standins, suite.web()))
+        await asyncio.gather(
+            self._seed(suite, accounts.seed(logins, kept)),
+            *(self._ready(process.name) for process in standins),
+            self._serve(suite.web()),
+        )
         # Who finds the entry open finds the accounts made.
-        await self._serve([], suite.gateway())
+        await self._serve(suite.gateway())
+        # Nobody waits for a worker, so it leaves the processors to the others until they are up.
         for process in suite.workers():
             self.keeper.keep(process)
             self._tell(f"{process.name} 啟動", "started")
@@ -207,10 +212,10 @@ class Supervisor:
             await keys.check(document, {service: urls[service] for service in filled})
         write_json(file, {"fingerprint": mark})
 
-    async def _serve(self, started: list[Process], more: list[Process]) -> None:
-        for process in more:
+    async def _serve(self, processes: list[Process]) -> None:
+        for process in processes:
             self.keeper.keep(process)
-        await asyncio.gather(*(self._ready(process.name) for process in [*started, *more]))
+        await asyncio.gather(*(self._ready(process.name) for process in processes))
 
     async def _ready(self, name: str) -> None:
         await self.keeper.ready(name)

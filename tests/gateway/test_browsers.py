@@ -4,7 +4,7 @@ import pytest
 
 from gateway import browsers
 from gateway.main import Gateway
-from gateway.settings import GatewaySettings, load
+from gateway.settings import load
 from shared.settings import SettingsError
 from tests.gateway.support import World, world
 
@@ -19,6 +19,11 @@ GUARDS = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
+
+
+def elsewhere_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ISSUER", "IDENTITY_URL", "NOTIFY_URL", "ROSTER_URL"):
+        monkeypatch.setenv(f"MUSTER_{name}", "http://127.0.0.1:1")
 
 
 def opened(here: World, monkeypatch: pytest.MonkeyPatch, *origins: str) -> None:
@@ -48,22 +53,16 @@ def test_origins_that_may_be_listed(text: str) -> None:
 def test_origins_that_may_not(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="an origin is"):
         browsers.read_origins(text)
-    for name in ("ISSUER", "IDENTITY_URL", "NOTIFY_URL", "ROSTER_URL"):
-        monkeypatch.setenv(f"MUSTER_{name}", "http://127.0.0.1:1")
+    elsewhere_nowhere(monkeypatch)
     monkeypatch.setenv("MUSTER_SPA_ORIGINS", text)
     with pytest.raises(SettingsError, match="MUSTER_SPA_ORIGINS"):
         load()
 
 
-def test_the_setting_reaches_the_gateway() -> None:
-    nowhere = "http://127.0.0.1:1"
-    settings = GatewaySettings(
-        issuer="x",
-        identity_url=nowhere,
-        notify_url=nowhere,
-        roster_url=nowhere,
-        spa_origins=f"{SPA}, http://localhost:5173",
-    )
+def test_the_setting_reaches_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere_nowhere(monkeypatch)
+    monkeypatch.setenv("MUSTER_SPA_ORIGINS", f"{SPA}, http://localhost:5173")
+    settings = load()
     assert Gateway(settings)._origins == {SPA.encode(), b"http://localhost:5173"}
 
 

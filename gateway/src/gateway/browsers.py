@@ -53,6 +53,8 @@ def read_origins(text: str) -> frozenset[bytes]:
 @rule("GW-06")
 def origin_of(headers: Iterable[tuple[bytes, bytes]], allowed: Collection[bytes]) -> bytes | None:
     """The listed origin whose page sent the request; None for every other caller."""
+    if not allowed:
+        return None
     sent = [value for name, value in headers if name == b"origin"]
     return sent[0] if len(sent) == 1 and sent[0] in allowed else None
 
@@ -60,8 +62,10 @@ def origin_of(headers: Iterable[tuple[bytes, bytes]], allowed: Collection[bytes]
 @rule("GW-06")
 def asked_method(method: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The method that a preflight asks for; None when the request is no preflight."""
+    if method != "OPTIONS":
+        return None
     asked = [value for name, value in headers if name == b"access-control-request-method"]
-    return asked[0].decode("latin-1") if method == "OPTIONS" and len(asked) == 1 else None
+    return asked[0].decode("latin-1") if len(asked) == 1 else None
 
 
 @rule("GW-06")
@@ -75,15 +79,17 @@ def preflight(method: str) -> Head:
 
 
 @rule("GW-06")
-def guarded(head: Head, origin: bytes | None, *, shared_origins: bool) -> Head:
+def guarded(head: Head, sent: Iterable[tuple[bytes, bytes]], allowed: Collection[bytes]) -> Head:
     """An answer's head with what browsers must know added; what it says itself already stays.
 
-    `shared_origins`: whether any origin is listed at all; caches must then tell callers apart.
+    `sent` are the headers of the request, `allowed` the listed origins. Where there are any, caches must tell callers
+    apart.
     """
     said = {name for name, _ in head}
     head = [*head, *(pair for pair in _GUARDS if pair[0] not in said)]
-    if shared_origins:
+    if allowed:
         head.append((b"vary", b"origin"))
+    origin = origin_of(sent, allowed)
     if origin is not None:
         head += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _MAY_READ)]
     return head

@@ -44,8 +44,7 @@ class Exchange:
     async def start(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
         """The answer's head. A client that still has much to send is told that the connection ends with it."""
         self.status = status
-        origin = browsers.origin_of(self.scope["headers"], self.origins)
-        head = browsers.guarded(head, origin, shared_origins=bool(self.origins))
+        head = browsers.guarded(head, self.scope["headers"], self.origins)
         rest = 0 if self.body_read else self.framing.length
         if (rest is None or rest > SMALL_BODY) and all(name != b"connection" for name, _ in head):
             head = [*head, (b"connection", b"close")]

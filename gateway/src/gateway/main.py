@@ -39,7 +39,7 @@ class Gateway:
         self._settings = settings
         self.policy = policy or Policy(ROWS)
         self._given_keys = keys
-        self._origins = settings.origins
+        self._origins = settings.spa_origins
         self._pages = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,

@@ -1,7 +1,9 @@
 """What the gateway is told from outside: addresses, nothing secret. It has no database and no key of its own."""
 
-from pydantic import ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.browsers import read_origins
 from gateway.policy import UPSTREAMS
@@ -21,18 +23,9 @@ class GatewaySettings(BaseSettings):
     notify_url: str
     roster_url: str
     log_level: str = "INFO"
-    spa_origins: str = ""
-
-    @field_validator("spa_origins")
-    @classmethod
-    def _are_origins(cls, text: str) -> str:
-        read_origins(text)
-        return text
-
-    @property
-    def origins(self) -> frozenset[bytes]:
-        """The listed origins as browsers send them."""
-        return read_origins(self.spa_origins)
+    spa_origins: Annotated[frozenset[bytes], NoDecode, BeforeValidator(read_origins)] = Field(
+        default=frozenset(), validate_default=False
+    )
 
     @property
     def upstreams(self) -> dict[str, str]:
