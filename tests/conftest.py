@@ -57,32 +57,24 @@ async def template(admin_url: str):
         await template.close()
 
 
-async def _clean(template: Template) -> AsyncIterator[Urls]:
-    urls = await template.clone()
-    try:
-        yield urls
-    finally:
-        await template.drop(urls)
-
-
 @pytest.fixture
 async def roster_urls(template) -> AsyncIterator[Urls]:
     """A clean roster database."""
-    async for urls in _clean(template("roster")):
+    async with template("roster").copy() as urls:
         yield urls
 
 
 @pytest.fixture
 async def identity_urls(template) -> AsyncIterator[Urls]:
     """A clean identity database."""
-    async for urls in _clean(template("identity")):
+    async with template("identity").copy() as urls:
         yield urls
 
 
 @pytest.fixture
 async def notify_urls(template) -> AsyncIterator[Urls]:
     """A clean notify database."""
-    async for urls in _clean(template("notify")):
+    async with template("notify").copy() as urls:
         yield urls
 
 

@@ -30,22 +30,16 @@ SEED = {
 @pytest.fixture(scope="session")
 async def furnished(template) -> AsyncIterator[Urls]:
     """A database with keys and people, made once: RSA keys take longer than a test."""
-    empty = template("identity")
-    urls = await empty.clone()
-    async with running("identity", urls, keys=None) as service:
-        await plant(service.database, Hasher("low"), Seed.model_validate(SEED))
-    yield urls
-    await empty.drop(urls)
+    async with template("identity").copy() as urls:
+        async with running("identity", urls, keys=None) as service:
+            await plant(service.database, Hasher("low"), Seed.model_validate(SEED))
+        yield urls
 
 
 @asynccontextmanager
 async def _house(empty: Template, furnished: Urls) -> AsyncIterator[House]:
-    urls = await empty.clone(furnished)
-    try:
-        async with running("identity", urls, keys=None) as service:
-            yield House(service, dict(PASSWORDS), dict(SECRETS))
-    finally:
-        await empty.drop(urls)
+    async with empty.copy(furnished) as urls, running("identity", urls, keys=None) as service:
+        yield House(service, dict(PASSWORDS), dict(SECRETS))
 
 
 @pytest.fixture

@@ -16,25 +16,20 @@ from tests.support.services import running
 @pytest.fixture(scope="session")
 async def with_schools(template, tmp_path_factory) -> AsyncIterator[Urls]:
     """A database with two schools and a term, made once: `county` copies it."""
-    urls = await template("roster").clone()
-    with pytest.MonkeyPatch.context() as patch:
-        rosters.set_today(patch, tmp_path_factory.mktemp("schools"))
-        async with running("roster", urls) as service:
-            await rosters.county(service)
-    yield urls
-    await template("roster").drop(urls)
+    async with template("roster").copy() as urls:
+        with pytest.MonkeyPatch.context() as patch:
+            rosters.set_today(patch, tmp_path_factory.mktemp("schools"))
+            async with running("roster", urls) as service:
+                await rosters.county(service)
+        yield urls
 
 
 @pytest.fixture
 async def county(template, with_schools: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path) -> AsyncIterator[County]:
     """The roster service with two schools and a term, on `rosters.TODAY`."""
     rosters.set_today(monkeypatch, tmp_path)
-    urls = await template("roster").clone(with_schools)
-    try:
-        async with running("roster", urls) as service:
-            yield County(service)
-    finally:
-        await template("roster").drop(urls)
+    async with template("roster").copy(with_schools) as urls, running("roster", urls) as service:
+        yield County(service)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ wall leans on the other.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import asyncpg
@@ -47,13 +48,11 @@ FILTERS = [
 @pytest.fixture(scope="module")
 async def furnished(template, tmp_path_factory) -> AsyncIterator[World]:
     """The roster service with rosters of several schools and counties."""
-    empty = template("roster")
-    urls = await empty.clone()
-    with pytest.MonkeyPatch.context() as patch:
-        rosters.set_today(patch, tmp_path_factory.mktemp("rls"))
-        async with running("roster", urls) as service:
-            yield await fixtures.furnish(service)
-    await empty.drop(urls)
+    async with template("roster").copy() as urls:
+        with pytest.MonkeyPatch.context() as patch:
+            rosters.set_today(patch, tmp_path_factory.mktemp("rls"))
+            async with running("roster", urls) as service:
+                yield await fixtures.furnish(service)
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +83,12 @@ async def _copy(empty: Template, source: Urls) -> Urls:
     try:
         for _ in range(20):
             await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
-            try:
-                owner = empty.urls.app.rpartition("/")[2] + "_owner"
-                await admin.execute(f'CREATE DATABASE "{name}_open" TEMPLATE "{name}" OWNER "{owner}"')
-                break
-            except asyncpg.ObjectInUseError:
-                await asyncio.sleep(0.05)
+            with suppress(asyncpg.ObjectInUseError):
+                return await empty.clone(source)
+            await asyncio.sleep(0.05)
     finally:
         await admin.close()
-    return Urls(app=f"{source.app}_open", owner=f"{source.owner}_open")
+    raise AssertionError(f"{name} is never left alone")
 
 
 @pytest.fixture

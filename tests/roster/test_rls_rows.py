@@ -99,22 +99,20 @@ class Rows:
 @pytest.fixture(scope="module")
 async def rows(template, tmp_path_factory) -> AsyncIterator[Rows]:
     """A database with rows of several schools and counties in every table."""
-    empty = template("roster")
-    urls = await empty.clone()
-    with pytest.MonkeyPatch.context() as patch:
-        rosters.set_today(patch, tmp_path_factory.mktemp("rls"))
-        async with running("roster", urls) as service:
-            await fixtures.furnish(service)
-            await _more(County(service))
-            owner, app = await asyncpg.connect(plain(urls.owner)), await asyncpg.connect(plain(urls.app))
-            await owner.execute(
-                "INSERT INTO registry_fact SELECT id, county_code, now(), true, '{}' FROM entry"
-                " WHERE county_code = '65000'"
-            )
-            yield Rows(service, owner, app)
-            await owner.close()
-            await app.close()
-    await empty.drop(urls)
+    async with template("roster").copy() as urls:
+        with pytest.MonkeyPatch.context() as patch:
+            rosters.set_today(patch, tmp_path_factory.mktemp("rls"))
+            async with running("roster", urls) as service:
+                await fixtures.furnish(service)
+                await _more(County(service))
+                owner, app = await asyncpg.connect(plain(urls.owner)), await asyncpg.connect(plain(urls.app))
+                await owner.execute(
+                    "INSERT INTO registry_fact SELECT id, county_code, now(), true, '{}' FROM entry"
+                    " WHERE county_code = '65000'"
+                )
+                yield Rows(service, owner, app)
+                await owner.close()
+                await app.close()
 
 
 async def _more(county: County) -> None:

@@ -22,14 +22,11 @@ from tests.support.tokens import bearer, key
 @pytest.fixture(scope="module")
 async def quiet(template, tmp_path_factory):
     """A county in whose database nothing is ever kept: for files that are refused."""
-    urls = await template("roster").clone()
-    try:
+    async with template("roster").copy() as urls:
         with pytest.MonkeyPatch.context() as patch:
             rosters.set_today(patch, tmp_path_factory.mktemp("clock"))
             async with running("roster", urls) as service:
                 yield await rosters.county(service)
-    finally:
-        await template("roster").drop(urls)
 
 
 SIS = bearer("school", org="school:0003", sub="client-ntu", client=True)

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -20,18 +20,9 @@ Clones = Callable[[], AbstractAsyncContextManager[Urls]]
 async def clones(template) -> AsyncIterator[Clones]:
     """`async with clones() as urls`: a database with the tables every service has, and the probe's."""
     empty: Template = template("notify")
-    furnished = await furnish(await empty.clone())
-
-    @asynccontextmanager
-    async def clone() -> AsyncIterator[Urls]:
-        urls = await empty.clone(furnished)
-        try:
-            yield urls
-        finally:
-            await empty.drop(urls)
-
-    yield clone
-    await empty.drop(furnished)
+    async with empty.copy() as furnished:
+        await furnish(furnished)
+        yield lambda: empty.copy(furnished)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import os
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -45,6 +47,15 @@ class Template:
         """Remove a clone."""
         admin = await self._administrator()
         await admin.execute(f'DROP DATABASE IF EXISTS "{_database(urls.app)}" WITH (FORCE)')
+
+    @asynccontextmanager
+    async def copy(self, of: Urls | None = None) -> AsyncIterator[Urls]:
+        """A clone for as long as it is wanted."""
+        urls = await self.clone(of)
+        try:
+            yield urls
+        finally:
+            await self.drop(urls)
 
     async def close(self) -> None:
         """Leave the server."""

@@ -5,10 +5,11 @@ import asyncio
 import signal
 from typing import Any
 
+from local.demo.client import until
 from tests.roster.intake_corpus.files import to_csv, to_json
 from tests.support.leak_story import JSON, Row, Story
 from tests.support.leaks import wide
-from tests.support.suite import ask, settled, until
+from tests.support.suite import ask, settled
 
 
 async def _taken(story: Story, rows: list[Row], known: list[Row] | None = None, **how: Any) -> str:
@@ -33,7 +34,7 @@ async def _checked(story: Story, roster_id: str) -> list[dict[str, Any]]:
         items = await _entries(story, roster_id)
         return items if all(item["registry"] is not None for item in items) else None
 
-    return await until("the registry's answer", answered)
+    return await until("the registry's answer", answered, 60)
 
 
 async def _on_roster(story: Story, roster_id: str, act: str, body: Any = None) -> dict[str, Any]:
@@ -146,7 +147,7 @@ async def registry_and_worker_fail(story: Story) -> None:
         events = await story.officer.get("/roster/v1/registry-events?state=dead")
         return events["items"][0]["id"] if events["items"] else None
 
-    event = await until("a look-up that was given up", given_up)
+    event = await until("a look-up that was given up", given_up, 60)
     again = await story.officer.send("POST", f"/roster/v1/registry-events/{event}/replay")
     assert again.status_code == 200, again.text
     await _checked(story, refused)
@@ -176,7 +177,7 @@ async def rows_that_cannot_be(story: Story) -> None:
         told = await ask(owner, "SELECT 1 FROM job WHERE last_error LIKE '%FieldKeyError%'")
         return bool(told) or None
 
-    await until("the worker fails at the entry it cannot open", failing)
+    await until("the worker fails at the entry it cannot open", failing, 60)
     await ask(owner, poison, roster_id, sealed)
     await _checked(story, roster_id)
 

@@ -17,7 +17,6 @@ from local.registry_standin import create_app
 from roster.worker import handlers
 from shared import http, jobs
 from shared.db import Context
-from shared.http import tls
 from tests.support.rosters import County
 from tests.support.services import settings_for
 
@@ -70,7 +69,7 @@ async def running(folder: Path) -> AsyncIterator[Registry]:
     task = asyncio.create_task(server.serve(sockets=[listening]))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        async with httpx.AsyncClient(base_url=f"{url}/v1", timeout=10, verify=tls()) as inside:
+        async with httpx.AsyncClient(base_url=f"{url}/v1", timeout=10, verify=http.tls()) as inside:
             yield Registry(url, inside)
     finally:
         server.should_exit = True

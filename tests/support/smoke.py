@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 
 from local.children import alive
+from local.demo.client import until
 from local.demo.days import plan
 from local.demo.files import api_csv, table
 from local.demo.people import Maker, Man
@@ -26,7 +27,7 @@ from local.stack import Stack
 from shared import clock
 from shared.http import tls
 from tests.support.rosters import SCHOOLS
-from tests.support.suite import Caller, put, settled, until
+from tests.support.suite import Caller, put, settled
 
 CSV = {"Content-Type": "text/csv"}
 TAIPEI, NEW_TAIPEI = "63000", "65000"

@@ -10,16 +10,15 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
+from local.demo.client import until
 from local.stack import Stack
 from shared.http import tls
-
-T = TypeVar("T")
 
 SERVICES = ("identity", "notify", "roster")
 # Nothing of the caller's environment may lead the suite to another server or port. Passwords are hashed cheaply, the
@@ -114,19 +113,6 @@ class Caller:
     async def close(self) -> None:
         """Give the connections back."""
         await self.http.aclose()
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]], patience: float = 60) -> T:
-    """Look again and again until there is something, ever less often: each look takes time from what it waits for."""
-    deadline = time.monotonic() + patience
-    pause = 0.05
-    while True:
-        found = await look()
-        if found is not None:
-            return found
-        assert time.monotonic() < deadline, f"{what}: not within {patience:.0f} s"
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
 
 
 async def ask(url: str, query: str, *arguments: object) -> list[dict[str, Any]]:

@@ -20,11 +20,9 @@ async def house_of(
     service: str, template: Callable[[str], Template], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """The service with things of A and of others in it, on the day of `rosters.TODAY`; one item, for a fixture."""
-    empty = template(service)
-    urls = await empty.clone()
-    with pytest.MonkeyPatch.context() as patch:
-        rosters.set_today(patch, tmp_path_factory.mktemp(service))
-        own_keys: dict[str, Any] = {"keys": None} if service == "identity" else {}
-        async with running(service, urls, **own_keys) as started:
-            yield await FIXTURES[service].furnish(started)
-    await empty.drop(urls)
+    own_keys: dict[str, Any] = {"keys": None} if service == "identity" else {}
+    async with template(service).copy() as urls:
+        with pytest.MonkeyPatch.context() as patch:
+            rosters.set_today(patch, tmp_path_factory.mktemp(service))
+            async with running(service, urls, **own_keys) as started:
+                yield await FIXTURES[service].furnish(started)
