@@ -57,7 +57,7 @@ def man(kind: RosterKind, annotation: dict[str, str] | None = None, decided: Dec
 def foreseen(
     kind: RosterKind, his: list[Deferment], annotation: dict[str, str] | None = None, decided: Decided | None = None
 ) -> Effects:
-    return foresee(man(kind, annotation, decided), his)[1]
+    return foresee(man(kind, annotation, decided), his).effects
 
 
 def as_held(one: Deferment) -> dict[str, str]:
@@ -153,7 +153,8 @@ def test_a_second_cessation_of_one_school_announces_nobody():
 @pytest.mark.rule("RO-49")
 def test_an_extension_revives_what_a_cessation_ended_by_mistake_and_only_that():
     ceased = deferment("one", OLD, ended="withdrew")
-    ours, found = foresee(man(RosterKind.EXTENSION, as_held(ceased)), [ceased])
+    revived = foresee(man(RosterKind.EXTENSION, as_held(ceased)), [ceased])
+    ours, found = revived.standing.ours, revived.effects
     assert ours is not None
     assert ours.decision_number == "one"
     assert (found.annotation, found.deferment) == (AnnotationAction.MODIFY, DefermentAction.EXTEND)
@@ -162,8 +163,12 @@ def test_an_extension_revives_what_a_cessation_ended_by_mistake_and_only_that():
     # The school's newest counts, and one that was superseded stays ended.
     superseded = deferment("two", NEW, ended=SUPERSEDED)
     for his in ([superseded, ceased], [superseded]):
-        ours, found = foresee(man(RosterKind.EXTENSION, as_held(superseded)), his)
-        assert (ours, found.deferment, found.why) == (None, DefermentAction.GRANT, Why.NOTHING_TO_EXTEND)
+        anew = foresee(man(RosterKind.EXTENSION, as_held(superseded)), his)
+        assert (anew.standing.ours, anew.effects.deferment, anew.effects.why) == (
+            None,
+            DefermentAction.GRANT,
+            Why.NOTHING_TO_EXTEND,
+        )
     # One that runs goes before one that was ended later.
     running = deferment("three", OLD)
-    assert foresee(man(RosterKind.EXTENSION), [ceased, running])[0] is running
+    assert foresee(man(RosterKind.EXTENSION), [ceased, running]).standing.ours is running

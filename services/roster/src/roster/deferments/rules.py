@@ -69,7 +69,7 @@ class Annotation:
 
 
 # What the registry holds of it; when it was filed is our books' own.
-_FIELDS: Final = tuple(item.name for item in fields(Annotation) if item.name != "filed_on")
+ANNOTATION_FIELDS: Final = tuple(item.name for item in fields(Annotation) if item.name != "filed_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """All that a decision causes. `changed` and `kept` name the fields of `after`, for the preview (RO-53).
+    """All that a decision causes.
 
     `before` and `after` are the annotation's. `books`: the deferment in our own books afterwards, which differs from
     `after` where the annotation is left alone; None where `deferment` is none. `supersedes`: the deferment granted
@@ -104,8 +104,6 @@ class Effects:
     before: Annotation | None
     after: Annotation | None
     books: Annotation | None = None
-    changed: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
     supersedes: bool = False
     liable_for_induction: bool = False
     why: Why | None = None
@@ -131,9 +129,7 @@ def effects(
     deferment granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
     """
     if decided.decision is Decision.REJECTED:
-        return Effects(
-            AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=Why.REJECTED
-        )
+        return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=Why.REJECTED)
     if kind is RosterKind.CESSATION:
         return _cease(decided, latest, registry_status, others)
     if decided.deferment_until is None:
@@ -157,7 +153,6 @@ def effects(
         latest,
         created,
         books=created,
-        changed=_FIELDS,
         supersedes=kind is not RosterKind.EXTENSION
         and (latest is not None or (kind is RosterKind.REAPPLICATION and bool(others))),
         why=Why.NOTHING_TO_EXTEND if kind is RosterKind.EXTENSION else None,
@@ -188,11 +183,10 @@ def _cease(
         raise ValueError("a cessation needs its reason and the day")
     why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
     if latest is None or latest.revoked_on is not None or decided.left_on < latest.concerns_from:
-        return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, kept=_kept(latest), why=why)
+        return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=why)
     after = replace(
         latest,
-        # Who left between filing and decision was never deferred for a day; no deferment ends before it starts.
-        deferment_until=max(min(latest.deferment_until, decided.left_on), latest.deferment_from),
+        deferment_until=ended_by_leaving(latest.deferment_from, latest.deferment_until, decided.left_on),
         summary=append_summary(latest.summary, _line(RosterKind.CESSATION, decided)),
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
@@ -201,6 +195,15 @@ def _cease(
         return _books_only(DefermentAction.REVOKE, latest, after, why)
     liable = decided.cessation_reason not in _TRAINED
     return _modified(DefermentAction.REVOKE, latest, after, liable=liable)
+
+
+@rule("RO-49")
+def ended_by_leaving(first_day: date, until: date, left_on: date) -> date:
+    """The last day of a deferment that leaving ends: never later than it was, never before it starts.
+
+    Who left between filing and decision was never deferred for a day.
+    """
+    return max(min(until, left_on), first_day)
 
 
 def _why_no_annotation(
@@ -226,26 +229,11 @@ def _outrun(after: Annotation, others: Sequence[Annotation]) -> bool:
 
 
 def _books_only(action: DefermentAction, latest: Annotation | None, books: Annotation, why: Why) -> Effects:
-    return Effects(AnnotationAction.NONE, action, latest, latest, books=books, kept=_kept(latest), why=why)
+    return Effects(AnnotationAction.NONE, action, latest, latest, books=books, why=why)
 
 
 def _modified(deferment: DefermentAction, before: Annotation, after: Annotation, *, liable: bool = False) -> Effects:
-    changed = tuple(name for name in _FIELDS if getattr(before, name) != getattr(after, name))
-    kept = tuple(name for name in _FIELDS if name not in changed)
-    return Effects(
-        AnnotationAction.MODIFY,
-        deferment,
-        before,
-        after,
-        books=after,
-        changed=changed,
-        kept=kept,
-        liable_for_induction=liable,
-    )
-
-
-def _kept(latest: Annotation | None) -> tuple[str, ...]:
-    return () if latest is None else _FIELDS
+    return Effects(AnnotationAction.MODIFY, deferment, before, after, books=after, liable_for_induction=liable)
 
 
 def _line(kind: RosterKind, decided: Decided) -> str:

@@ -1,6 +1,6 @@
 """What decisions do to deferments: `rules.effects` carried out, for a whole batch at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -10,7 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.deferments.models import Deferment, DefermentChange
-from roster.deferments.rules import Annotation, AnnotationAction, Decided, DefermentAction, Effects, effects
+from roster.deferments.rules import (
+    Annotation,
+    AnnotationAction,
+    Decided,
+    DefermentAction,
+    Effects,
+    effects,
+    ended_by_leaving,
+)
 from roster.intake.rules import CessationReason, RosterKind
 from roster.registry.facts import annotation_of, status_of
 from shared.law import rule
@@ -53,16 +61,25 @@ class Standing:
     others: tuple[Annotation, ...]
 
 
-async def all_deferments(session: AsyncSession, indexes: Sequence[bytes]) -> dict[bytes, list[Deferment]]:
-    """Every deferment of each man, ended ones too, newest first, held to the end of the transaction."""
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a decision will cause, worked out and not done: what it is about, and all that comes of it."""
+
+    standing: Standing
+    effects: Effects
+
+
+async def all_deferments(
+    session: AsyncSession, indexes: Sequence[bytes], *, held: bool
+) -> dict[bytes, list[Deferment]]:
+    """Every deferment of each man, ended ones too, newest first; `held` locks them to the end of the transaction."""
     found: dict[bytes, list[Deferment]] = {}
     query = (
         select(Deferment)
         .where(Deferment.national_id_index.in_(indexes))
         .order_by(Deferment.created_at.desc(), Deferment.id)
-        .with_for_update()
     )
-    for deferment in await session.scalars(query):
+    for deferment in await session.scalars(query.with_for_update() if held else query):
         found.setdefault(deferment.national_id_index, []).append(deferment)
     return found
 
@@ -129,31 +146,27 @@ def _annotation(deferment: Deferment) -> Annotation:
     )
 
 
-def foresee(man: Man, man_deferments: Sequence[Deferment]) -> tuple[Deferment | None, Effects]:
-    """What the decision will cause, without doing it (RO-53 reads this too).
+@rule("RO-53")
+def foresee(man: Man, his: Sequence[Deferment]) -> Foreseen:
+    """What the decision will cause: `apply` carries out this and nothing else, the preview shows it.
 
-    `man_deferments`: all of them, ended ones too, newest first (`all_deferments`).
+    `his`: all of the man's deferments, ended ones too, newest first (`all_deferments`). Raises ValueError as `effects`
+    does, for a deferment that would end before it starts among others.
     """
-    standing = standing_of(man, man_deferments)
-    return standing.ours, _caused(man, standing)
+    standing = standing_of(man, his)
+    status = status_of(man.registry or {})
+    return Foreseen(standing, effects(man.kind, man.decided, standing.latest, status, standing.others))
 
 
-def _caused(man: Man, standing: Standing) -> Effects:
-    return effects(man.kind, man.decided, standing.latest, status_of(man.registry or {}), standing.others)
-
-
-async def apply(session: AsyncSession, men: Sequence[Man]) -> dict[UUID, Outcome]:
+async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) -> dict[UUID, Outcome]:
     """Write the deferments of a batch's decisions; outcome by decision id. `record` writes their history.
 
-    Raises ValueError as `effects` does, for a deferment that would end before it starts among others.
+    What was foreseen was worked out from deferments that are held (`all_deferments`), each man once.
     """
-    known = await all_deferments(session, [man.entry["national_id_index"] for man in men])
     outcomes: dict[UUID, Outcome] = {}
-    for man in men:
-        standing = standing_of(man, known.get(man.entry["national_id_index"], []))
-        caused = _caused(man, standing)
-        deferment = _carry_out(session, man, standing, caused)
-        outcomes[man.decision_id] = Outcome(caused, None if deferment is None else deferment.id)
+    for man, foreseen in decided:
+        deferment = _carry_out(session, man, foreseen.standing, foreseen.effects)
+        outcomes[man.decision_id] = Outcome(foreseen.effects, None if deferment is None else deferment.id)
     await session.flush()
     return outcomes
 
@@ -168,8 +181,9 @@ def _carry_out(session: AsyncSession, man: Man, standing: Standing, caused: Effe
             deferment.version += 1
         elif deferment is not ours:
             assert man.decided.left_on is not None
-            until = min(deferment.deferred_until, man.decided.left_on)
-            deferment.deferred_until = max(until, deferment.deferred_from)
+            deferment.deferred_until = ended_by_leaving(
+                deferment.deferred_from, deferment.deferred_until, man.decided.left_on
+            )
             deferment.revoked_on, deferment.ended_reason = man.decided.left_on, man.decided.cessation_reason
             deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:

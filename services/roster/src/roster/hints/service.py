@@ -5,9 +5,10 @@ whoever filed or decided them. What it finds is shown by row-level security to t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, select, text, update
@@ -67,8 +68,7 @@ async def judge_entries(session: AsyncSession, entry_ids: Sequence[UUID], *, tod
     """
     if not entry_ids:
         return Judged(frozenset(), frozenset())
-    named = str(entry_ids[0]) if len(entry_ids) == 1 else f"{entry_ids[0]} + {len(entry_ids) - 1}"
-    await purposes.assume(session, "judge", "entry", named)
+    await purposes.assume(session, "judge", "entry", _named(entry_ids))
     found = await _judge(session, entry_ids, today)
     await purposes.drop(session)
     return found
@@ -106,19 +106,41 @@ class Rejudge:
             await jobs.finish(session, job)
 
 
-async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> Judged:
+async def foresee(
+    session: AsyncSession, entry_ids: Sequence[UUID], *, today: date
+) -> dict[UUID, tuple[list[dict[str, Any]], date | None]]:
+    """The hints and the last day that judging the undecided ones of `entry_ids` would give; nothing is stored.
+
+    Assumes the purpose `judge` and drops it again.
+    """
+    if not entry_ids:
+        return {}
+    await purposes.assume(session, "judge", "entry", _named(entry_ids))
+    found = {one.row.id: (one.bodies, one.last_day) async for lot in _found(session, entry_ids, today) for one in lot}
+    await purposes.drop(session)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What the legal tests say of one entry."""
+
+    row: Record
+    hints: tuple[Hint, ...]
+    bodies: list[dict[str, Any]]
+    last_day: date | None
+    others: bool
+
+
+async def _found(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> AsyncIterator[list[_Finding]]:
+    """The findings of the undecided ones of `entry_ids`, in lots."""
     calendar = await reference.working_calendar(session)
     schools = _Schools(session, today)
-    changed: set[UUID] = set()
-    elsewhere: set[UUID] = set()
     for start in range(0, len(entry_ids), _CHUNK):
         rows = await queries.judged(session, entry_ids[start : start + _CHUNK])
         histories = await _histories(session, rows)
-        elsewhere.update(entry_id for entry_id, history in histories.items() if history.other_rosters)
         facts = await queries.facts_of(session, [row.id for row in rows])
-        known = await queries.bodies_of(session, [row.id for row in rows if row.judged_at is not None])
-        fresh: list[_Fresh] = []
-        last_days: dict[date | None, list[UUID]] = defaultdict(list)
+        lot: list[_Finding] = []
         for row in rows:
             answer = facts.get(row.id)
             heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
@@ -127,34 +149,46 @@ async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) 
             history = histories.get(row.id, NO_HISTORY)
             hints = judge(student, school, history, heard, filing, today)
             case = lay_out(student, school, history, heard, filing, today, AgeRule.YEAR_END)
-            last_days[case.last_day].append(row.id)
             bodies = [hint.as_dict() for hint in hints]
-            if row.judged_at is None or known.get(row.id, []) != bodies:
-                fresh.append((row, hints, bodies))
+            lot.append(_Finding(row, hints, bodies, case.last_day, bool(history.other_rosters)))
+        yield lot
+
+
+async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> Judged:
+    changed: set[UUID] = set()
+    elsewhere: set[UUID] = set()
+    async for lot in _found(session, entry_ids, today):
+        elsewhere.update(one.row.id for one in lot if one.others)
+        known = await queries.bodies_of(session, [one.row.id for one in lot if one.row.judged_at is not None])
+        fresh = [one for one in lot if one.row.judged_at is None or known.get(one.row.id, []) != one.bodies]
         await _store(session, fresh)
+        last_days: dict[date | None, list[UUID]] = defaultdict(list)
+        for one in lot:
+            last_days[one.last_day].append(one.row.id)
         # A statement for each of the few days. A join with a list of them would be planned badly: row-level security
         # makes PostgreSQL expect a single entry, and so compare all with all.
         for last_day, ids in last_days.items():
             await session.execute(_MARK, {"entries": ids, "last_day": last_day})
-        changed.update(row.id for row, *_ in fresh)
+        changed.update(one.row.id for one in fresh)
     return Judged(frozenset(changed), frozenset(elsewhere))
 
 
-_Fresh = tuple[Record, tuple[Hint, ...], list[dict[str, object]]]
+def _named(entry_ids: Sequence[UUID]) -> str:
+    return str(entry_ids[0]) if len(entry_ids) == 1 else f"{entry_ids[0]} + {len(entry_ids) - 1}"
 
 
 @rule("RO-54")
-async def _store(session: AsyncSession, fresh: Sequence[_Fresh]) -> None:
+async def _store(session: AsyncSession, fresh: Sequence[_Finding]) -> None:
     """Put each entry's hints in the place of what it had, with the rule and the version of the law."""
-    known = [row.id for row, *_ in fresh if row.judged_at is not None]
+    known = [one.row.id for one in fresh if one.row.judged_at is not None]
     if known:
         await session.execute(_FORGET, {"entries": known})
     hints = [
         {
-            "entry_id": row.id,
+            "entry_id": one.row.id,
             "position": position,
-            "school_code": row.school_code,
-            "county_code": row.county_code,
+            "school_code": one.row.school_code,
+            "county_code": one.row.county_code,
             "rule": hint.rule,
             "code": hint.code,
             "severity": hint.severity,
@@ -162,8 +196,8 @@ async def _store(session: AsyncSession, fresh: Sequence[_Fresh]) -> None:
             "law_version": hint.law_version,
             "body": body,
         }
-        for row, found, bodies in fresh
-        for position, (hint, body) in enumerate(zip(found, bodies, strict=True))
+        for one in fresh
+        for position, (hint, body) in enumerate(zip(one.hints, one.bodies, strict=True))
     ]
     table = EntryHint.__table__
     assert isinstance(table, Table)

@@ -90,13 +90,18 @@ def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = N
 async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> None:
     """Bring hints up to today: what was judged on an earlier day may read otherwise now (ages, other rosters)."""
     today = clock.today()
-    stale = [
+    stale = judged_before(rows, today)
+    if stale:
+        await judge_entries(session, stale, today=today)
+
+
+def judged_before(rows: Iterable[Cells], today: date) -> list[UUID]:
+    """The entries that were not judged on `today`."""
+    return [
         row["id"]
         for row in rows
         if row["judged_at"] is None or row["judged_at"].astimezone(clock.TAIPEI).date() != today
     ]
-    if stale:
-        await judge_entries(session, stale, today=today)
 
 
 async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUID) -> RosterOut:

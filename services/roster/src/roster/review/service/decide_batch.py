@@ -2,22 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import RowMapping, func, insert, update
+from sqlalchemy import func, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
 from roster.deferments import service as deferments
-from roster.deferments.rules import Decided
 from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import CessationReason, RosterKind
 from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
-from roster.review import drafts, queries
 from roster.review.models import Batch, DecisionRecord
 from roster.review.rules import (
     TRANSITIONS,
@@ -27,20 +23,16 @@ from roster.review.rules import (
     Draft,
     EntryAction,
     EntryState,
-    Refusal,
-    StoredHint,
-    decision_defaults,
     may_decide,
-    not_ready,
 )
 from roster.review.schemas import DecidedBatch
-from roster.review.service import common, numbers
+from roster.review.service import common, numbers, plan_batch
 from roster.review.service.close_batch import close, leave, lock_batch
+from roster.review.service.plan_batch import Sound
 from roster.review.service.submit_batch import facts
 from shared import audit, clock, events, jobs
 from shared.auth import Principal
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
-from shared.problems import Fault
 
 
 @rule("RO-48", "RO-44", "RO-47")
@@ -55,8 +47,10 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     if not may_decide(batch.submitted_by, approver.sub):
         raise common.FOUR_EYES()
     today = clock.today()
-    men, records = await _decisions(session, approver, roster, batch, today)
-    outcomes = await deferments.apply(session, men)
+    planned = await _plan(session, roster, batch, today)
+    men = [sound.man for _, sound in planned]
+    records = [_record(approver, roster, batch, draft, sound.man) for draft, sound in planned]
+    outcomes = await deferments.apply(session, ((sound.man, sound.foreseen) for _, sound in planned))
     for record in records:
         outcome = outcomes[record["id"]]
         record["annotation_action"] = outcome.effects.annotation.value
@@ -103,89 +97,18 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     return DecidedBatch(**told_batch.model_dump(), approved=data.approved, rejected=data.rejected, decided_on=today)
 
 
-async def _decisions(
-    session: AsyncSession, approver: Principal, roster: Roster, batch: Batch, today: date
-) -> tuple[list[deferments.Man], list[dict[str, Any]]]:
-    found = await session.execute(
-        queries.entries(Entry.batch_id == batch.id).order_by(Entry.row_no, Entry.id).with_for_update()
-    )
-    rows = list(found.mappings())
-    await common.judge_again(session, rows)
-    ids = [row["id"] for row in rows]
-    hints = await queries.hints(session, ids)
-    registry = await queries.registry_facts(session, ids)
-    kind = RosterKind(roster.kind)
-    allocated: str | None = None
-    men: list[deferments.Man] = []
-    records: list[dict[str, Any]] = []
-    faults: list[Fault] = []
-    for row in rows:
-        draft = drafts.read(drafts.current(row["officer_draft"], row["approver_draft"]))
-        of_entry = common.stored_hints(hints[row["id"]])
-        wrong = _still_wrong(kind, row, draft, of_entry, today)
-        if wrong:
-            faults += common.faults(wrong, row["row_no"])
-            continue
-        if draft.decision_number is None:
-            allocated = allocated or await numbers.allocate(session, batch.county_code)
-            draft = replace(draft, decision_number=allocated)
-        fact = registry.get(row["id"])
-        man = _man(roster, row, draft, today, fact.facts if fact else None)
-        men.append(man)
-        records.append(_record(approver, roster, batch, row, draft, man))
+async def _plan(session: AsyncSession, roster: Roster, batch: Batch, today: date) -> list[tuple[Draft, Sound]]:
+    facts = await plan_batch.read_and_hold(session, roster, batch)
+    number = await numbers.allocate(session, batch.county_code) if facts.needs_number else None
+    planned = plan_batch.plan(facts, number, today)
+    faults = [fault for one in planned for fault in common.faults(one.refusals, one.row["row_no"])]
     if faults:
         raise common.NOT_READY(errors=faults)
-    return men, records
+    return [(one.draft, one.sound) for one in planned if one.sound is not None]
 
 
-def _still_wrong(
-    kind: RosterKind, row: RowMapping, draft: Draft, hints: list[StoredHint], today: date
-) -> tuple[Refusal, ...]:
-    # The same test as at submission; the entry itself is for approval by now.
-    return not_ready(
-        EntryState.IN_REVIEW,
-        kind,
-        draft,
-        hints,
-        asked_until=common.asked_until(kind, row),
-        limits=common.limits_of(row, today),
-        today=today,
-    )
-
-
-def _man(
-    roster: Roster,
-    row: RowMapping,
-    draft: Draft,
-    today: date,
-    registry: dict[str, Any] | None,
-) -> deferments.Man:
-    kind = RosterKind(roster.kind)
-    fixed = decision_defaults(
-        kind,
-        draft,
-        decided_on=today,
-        asked_until=common.asked_until(kind, row),
-        limits=common.limits_of(row, today),
-    )
-    assert draft.decision is not None
-    assert draft.decision_number is not None
-    decided = Decided(
-        decision=draft.decision,
-        decided_on=fixed.decided_on,
-        issued_on=fixed.issued_on,
-        decision_number=draft.decision_number,
-        deferment_until=fixed.deferment_until,
-        cessation_reason=CessationReason(row["cessation_reason"]) if row["cessation_reason"] else None,
-        left_on=row["left_on"],
-        annotation_text=draft.annotation_text,
-    )
-    return deferments.Man(uuid4(), row, kind, roster.received_on, decided, registry)
-
-
-def _record(
-    approver: Principal, roster: Roster, batch: Batch, row: RowMapping, draft: Draft, man: deferments.Man
-) -> dict[str, Any]:
+def _record(approver: Principal, roster: Roster, batch: Batch, draft: Draft, man: deferments.Man) -> dict[str, Any]:
+    row = man.entry
     rejected = draft.decision is Decision.REJECTED
     return {
         "id": man.decision_id,
