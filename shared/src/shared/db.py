@@ -6,7 +6,7 @@ with `set_config(…, true)`, so they end with the transaction and cannot leak t
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from socket import gaierror
@@ -30,8 +30,8 @@ NAMING = {
 }
 
 
-# Seconds that a request waits for a connection; then it is told to come back.
-PATIENCE_SECONDS = 2
+# Seconds that a request waits for a connection that answers; then it is told to come back. All of it is to take two.
+PATIENCE_SECONDS = 1.5
 # A process that starts beside its database waits longer: both may be slow just then.
 START_PATIENCE_SECONDS = 30
 # SQLSTATE classes and codes after which the same request may well succeed: connection lost, out of resources, shut
@@ -104,13 +104,48 @@ class Database:
             },
         )
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def transaction(self, context: Context) -> AsyncIterator[AsyncSession]:
-        """One transaction in `context`: committed at the end, rolled back on any exception."""
-        async with self.sessions() as session, session.begin():
-            await set_context(session, context)
+        """One transaction in `context`: committed at the end, rolled back on any exception.
+
+        Raises TimeoutError when no connection answers within `PATIENCE_SECONDS`.
+        """
+        async with await self._answered(self._begun(context)) as session:
             yield session
+            await session.commit()
+
+    async def ping(self) -> None:
+        """Ask the server for a sign of life; raises what `transaction` raises."""
+        await (await self._answered(self._begun(Context("ping", "none", "none")))).close()
+
+    async def _begun(self, context: Context) -> AsyncSession:
+        session = self.sessions()
+        try:
+            await set_context(session, context)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def _answered(self, opening: Coroutine[Any, Any, AsyncSession]) -> AsyncSession:
+        """The session that `opening` gives, or TimeoutError.
+
+        A server that was stopped and not ended takes connections and answers nothing, and to leave a connection that
+        hangs takes seconds again. Hence a task of its own, which nobody waits for once it is late.
+        """
+        task = asyncio.create_task(opening)
+        try:
+            await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+            if not task.done():
+                raise TimeoutError("No connection answers.")
+        except BaseException:
+            leaving = asyncio.create_task(_leave(task))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
+        return task.result()
 
     async def when_reachable(self, context: Context, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
         """Do `work` in one transaction, as soon as the database can be reached: for the start of a process.
@@ -130,7 +165,15 @@ class Database:
 
     async def close(self) -> None:
         """Give the connections back."""
+        await asyncio.gather(*self._leaving)
         await self.engine.dispose()
+
+
+async def _leave(task: asyncio.Task[AsyncSession]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is None:
+        await task.result().close()
 
 
 def is_away(error: BaseException) -> bool:
