@@ -71,13 +71,20 @@ Handler = Callable[["Upstream", Seen, Any, Any], Awaitable[None]]
 
 @dataclass
 class Upstream:
-    """An ASGI application with health, an OpenAPI document, and handlers by path; it remembers what it saw."""
+    """An ASGI application with health, an OpenAPI document, and handlers by path; it remembers what it saw.
+
+    It gives a sign of life unless `at_work` is cleared.
+    """
 
     document: dict[str, Any]
     handlers: dict[str, Handler] = field(default_factory=dict)
     jwks: dict[str, Any] = field(default_factory=dict)
     ready: bool = True
+    at_work: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[Seen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.at_work.set()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -89,6 +96,9 @@ class Upstream:
         path = scope["path"]
         if path == "/readyz":
             await answer(send, 200 if self.ready else 503, b"{}")
+        elif path == "/healthz":
+            await self.at_work.wait()
+            await answer(send, 200, b"{}")
         elif path == "/openapi.json":
             await answer(send, 200, json.dumps(self.document).encode())
         elif path.endswith("/jwks.json"):

@@ -107,6 +107,39 @@ async def test_a_silent_service_504(here: World, method: str) -> None:
     await until(lambda: here.roster.seen[-1].gone)
 
 
+@pytest.mark.rule("GW-04")
+async def test_a_service_that_stands_still_503_and_one_that_only_takes_long_is_waited_for(here: World) -> None:
+    """Who waits is told within two seconds, who comes then at once; and all is well as soon as it goes on."""
+
+    async def waiting(upstream: Upstream, seen: Seen, receive: Any, send: Any) -> None:
+        await read(seen, receive)
+        await asyncio.sleep(1.9)
+        await upstream.at_work.wait()
+        await answer(send, 200, b"{}")
+
+    async def ask(method: str) -> tuple[int, str | None, float]:
+        began = time.monotonic()
+        data = b"{}" if method == "POST" else None
+        url = here.url + "/roster/v1/things"
+        async with here.client.request(method, url, headers=here.bearer(), data=data) as response:
+            await response.read()
+            return response.status, response.headers.get("Retry-After"), time.monotonic() - began
+
+    here.roster.handlers["/roster/v1/things"] = waiting
+    assert (await ask("GET"))[0] == 200, "control: long as it takes, it is at work"
+    here.roster.at_work.clear()
+    for status, retry_after, seconds in await asyncio.gather(*(ask(method) for method in ("GET", "POST", "PUT"))):
+        assert (status, retry_after) == (503, "2")
+        assert seconds < 2
+    status, retry_after, seconds = await ask("POST")
+    assert (status, retry_after) == (503, "2")
+    assert seconds < 0.2
+    del here.roster.handlers["/roster/v1/things"]
+    here.roster.at_work.set()
+    await asyncio.sleep(1)
+    assert (await ask("GET"))[0] == 200
+
+
 async def test_a_service_that_falls_silent_in_its_answer_cuts_it(here: World) -> None:
     async def halting(_upstream: Upstream, seen: Seen, receive: Any, send: Any) -> None:
         await read(seen, receive)
@@ -173,7 +206,7 @@ async def test_a_service_that_is_down_503(unused_tcp_port: int) -> None:
 @pytest.mark.parametrize(
     "said, status",
     [
-        (b"", 502),
+        (b"", 503),
         (b"not HTTP at all\r\n\r\n", 502),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", 502),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 502),
@@ -181,7 +214,7 @@ async def test_a_service_that_is_down_503(unused_tcp_port: int) -> None:
     ],
     ids=["hangs up", "no HTTP", "two lengths", "huge header", "control: a proper answer"],
 )
-async def test_a_service_that_answers_nonsense_502(said: bytes, status: int) -> None:
+async def test_a_service_that_answers_nonsense_502_or_nothing_503(said: bytes, status: int) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
@@ -193,8 +226,9 @@ async def test_a_service_that_answers_nonsense_502(said: bytes, status: int) -> 
         await until(lambda: here.gateway.keys.loaded)
         async with here.client.get(here.url + "/roster/v1/things", headers=here.bearer()) as response:
             assert response.status == status
-            if status == 502:
-                assert (await response.json())["code"] == "upstream_failed"
+            if status != 200:
+                told = {502: "upstream_failed", 503: "unavailable"}[status]
+                assert ((await response.json())["code"], response.headers["Retry-After"]) == (told, "2")
     server.close()
 
 

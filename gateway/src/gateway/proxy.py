@@ -2,7 +2,8 @@
 
 Nothing is kept but what is on its way: uvicorn stops reading the client while the upstream does not take more, and
 aiohttp stops reading the upstream while the client does not. Three things end an exchange early: the client goes
-away (the upstream's connection is closed at once), the body passes its limit, or somebody stays silent too long.
+away (the upstream's connection is closed at once), the body passes its limit, or somebody stays silent too long. An
+upstream that stands still, and not only this request with it, is found out sooner (`gateway.pulse`).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from gateway import headers, limits
 from gateway.exchange import SMALL_BODY, Exchange, Receive
 from gateway.metrics import FAILURES
 from gateway.policy import Route
+from gateway.pulse import JOIN_AFTER, PATIENCE, Pulses
 from shared.law import rule
 from shared.problems import UNAVAILABLE, UPSTREAM_FAILED, UPSTREAM_TIMEOUT, ProblemError, ProblemType
 
@@ -26,20 +28,26 @@ CLIENT_SILENCE = 30.0
 WATCH_AFTER = 0.02
 RETRY_AFTER = {"Retry-After": "2"}
 POOL = 1_000
+# Nobody there, or whoever was there has gone without a word: a service that ended in the middle of its work. Whatever
+# may change something carries a key or a version, so it can be sent again.
+_DOWN = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ConnectionTimeoutError)
 
 REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "請求內容傳送逾時", "The request body came too slowly")
 
-Ending = Literal["client_gone", "client_slow", "too_large", "upstream_slow", "upstream_down", "upstream_failed"]
+Ending = Literal[
+    "client_gone", "client_slow", "too_large", "upstream_slow", "upstream_silent", "upstream_down", "upstream_failed"
+]  # fmt: skip
 
 
 class _Patience:
-    """One timer for an exchange, the look-out for a client that leaves, and the reason the exchange was ended.
+    """One timer for an exchange, the look-out for a client that leaves, the upstream's pulse, and the reason the
+    exchange was ended.
 
-    Both are lazy, for most exchanges end within milliseconds: the timer is set anew only when it rings too early,
-    and the look-out begins after `WATCH_AFTER`.
+    All are lazy, for most exchanges end within milliseconds: the timer is set anew only when it rings too early, the
+    look-out begins after `WATCH_AFTER`, and the pulse is felt after `JOIN_AFTER`, until the answer begins.
     """
 
-    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, timeout: asyncio.Timeout, seconds: float, pulses: Pulses, upstream: str) -> None:
         self.ended: Ending | None = None
         self._timeout = timeout
         self._seconds = seconds
@@ -47,6 +55,9 @@ class _Patience:
         self._waiting_for: Ending = "upstream_slow"
         self._deadline = self._loop.time() + seconds
         self._timer = self._loop.call_at(self._deadline, self._ring)
+        self._pulses = pulses
+        self._upstream = upstream
+        self._joining = self._loop.call_later(JOIN_AFTER, pulses.join, upstream, self._silent)
         self._watch_timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._closed = False
@@ -56,6 +67,11 @@ class _Patience:
 
     def await_client(self) -> None:
         self._wait("client_slow", CLIENT_SILENCE)
+
+    def answered(self) -> None:
+        """The answer has begun: the upstream lives."""
+        self._joining.cancel()
+        self._pulses.leave(self._upstream, self._silent)
 
     def watch(self, receive: Receive) -> None:
         """End the exchange when the client goes away. Only once its body is read: before, the upload sees it."""
@@ -72,6 +88,7 @@ class _Patience:
     def close(self) -> None:
         """From here on nothing ends the exchange but its own course."""
         self._closed = True
+        self.answered()
         self._timer.cancel()
         if self._watch_timer is not None:
             self._watch_timer.cancel()
@@ -90,6 +107,11 @@ class _Patience:
             self._timer = self._loop.call_at(self._deadline, self._ring)
         else:
             self.stop(self._waiting_for)
+
+    def _silent(self) -> None:
+        # What the client is slow to send is not the upstream's doing.
+        if self._waiting_for == "upstream_slow":
+            self.stop("upstream_silent")
 
     def _begin_watch(self, receive: Receive) -> None:
         self._watcher = self._loop.create_task(self._watch(receive))
@@ -157,8 +179,10 @@ class Proxy:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             trust_env=False,
         )
+        self._pulses = Pulses(self._beats)
 
     async def close(self) -> None:
+        await self._pulses.close()
         await self.session.close()
 
     @rule("GW-03")
@@ -173,6 +197,8 @@ class Proxy:
         query = exchange.scope["query_string"].decode("ascii")
         target = self._bases[row.upstream] + exchange.path + (f"?{query}" if query else "")
         try:
+            if self._pulses.is_silent(row.upstream):
+                raise _EndedError("upstream_silent")
             await self._exchange(exchange, route, URL(target, encoded=True), sent)
         except _EndedError as ended:
             exchange.ending = ended.ending
@@ -184,7 +210,7 @@ class Proxy:
         patience: _Patience | None = None
         try:
             async with asyncio.timeout(None) as timeout:
-                patience = _Patience(timeout, route.row.timeout)
+                patience = _Patience(timeout, route.row.timeout, self._pulses, route.row.upstream)
                 try:
                     await self._relay(exchange, route, url, sent, patience)
                 finally:
@@ -192,9 +218,19 @@ class Proxy:
             await exchange.end()
         except (aiohttp.ClientError, _BodyStoppedError, OSError) as error:
             # Time-outs are OSErrors too: ours, and that of a connection which cannot be made.
-            down = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            down = isinstance(error, _DOWN)
             ended = patience.ended if patience is not None else None
             raise _EndedError(ended or ("upstream_down" if down else "upstream_failed")) from error
+
+    async def _beats(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE), self.session.get(f"{self._bases[name]}/healthz"):
+                return True
+        except TimeoutError:
+            return False
+        except (aiohttp.ClientError, OSError):
+            # It has ended, which whoever waits for it learns from his own connection.
+            return True
 
     async def _relay(
         self, exchange: Exchange, route: Route, url: URL, sent: list[tuple[str, str]], patience: _Patience
@@ -220,6 +256,7 @@ class _EndedError(Exception):
 
 
 async def _answer(exchange: Exchange, response: aiohttp.ClientResponse, patience: _Patience) -> None:
+    patience.answered()
     patience.await_client()
     await exchange.start(response.status, headers.to_client(response.raw_headers, exchange.trace))
     patience.await_upstream()
@@ -236,6 +273,6 @@ def _problem(ending: Ending, route: Route) -> ProblemError:
         return REQUEST_TIMEOUT(headers={"Connection": "close"})
     if ending == "upstream_slow":
         return UPSTREAM_TIMEOUT()
-    if ending == "upstream_down":
+    if ending in ("upstream_down", "upstream_silent"):
         return UNAVAILABLE(headers=RETRY_AFTER)
     return UPSTREAM_FAILED(headers=RETRY_AFTER)
