@@ -58,6 +58,8 @@ PLANTED = {
 # then change together.
 READERS = {
     "notify.directory.models": {"notify.messages"},
+    # What stands in an inbox is a message.
+    "notify.messages.models": {"notify.inbox"},
     # Failures of clients are counted by the rule and in the table of failed log-ins.
     "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.

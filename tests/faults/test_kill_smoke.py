@@ -82,7 +82,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(smoke: Smoke) -> None:
     assert smoke.replays == []
 
 
-def _twice(name: str, **changes: str) -> Callable[[Aftermath], None]:
+def _twice(name: str, **changes: str | None) -> Callable[[Aftermath], None]:
     def spoil(found: Aftermath) -> None:
         rows = getattr(found, name)
         rows.append(copy.deepcopy(rows[0]) | changes)
@@ -136,6 +136,10 @@ def _undecided(found: Aftermath) -> None:
         (_twice("taken", event="another"), "event doubled"),
         (_lost("messages"), "message lost"),
         (_twice("messages", id="another"), "message doubled"),
+        (_lost("notices"), "notice lost"),
+        (_lost("notices"), "inbox with gaps"),
+        (_twice("notices", id="another"), "notice doubled"),
+        (_twice("notices", number=None), "notice without a place"),
         (_lost("mails"), "mail lost"),
         (_twice("mails", id="another"), "mail doubled"),
     ],

@@ -188,8 +188,8 @@ async def sql(service: Service, statement: str, **values) -> list[Any]:
 
 
 async def messages(service: Service) -> list[dict[str, Any]]:
-    """What the administrator sees of all messages, newest first."""
-    answer = await service.http.get("/notify/v1/messages", headers=bearer("admin", org="moi:moi"))
+    """What the administrator sees of all mail, newest first."""
+    answer = await service.http.get("/notify/v1/messages?channel=email", headers=bearer("admin", org="moi:moi"))
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
     return items

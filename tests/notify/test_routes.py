@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from notify.messages import service
 from notify.messages.routes import router
-from shared.app import roles_of
 from shared.db import Context
+from shared.openapi import roles_of
 from tests.notify.support import account, batch, event, known, messages, send, sql, told, work
 from tests.support.tokens import bearer, key
 
@@ -25,7 +25,7 @@ def _as(who: tuple[str, str], sub: str | None = None) -> dict[str, str]:
 
 @pytest.fixture
 async def two(notify):
-    """Two approvers' messages; their ids by recipient."""
+    """A mail to each of two approvers; their ids by recipient. Each has the same in the inbox, too."""
     await known(notify, account("approver1"), account("approver2"))
     await told(notify, "submitted")
     return {m["recipient"]: m["id"] for m in await messages(notify)}
@@ -70,7 +70,10 @@ async def test_only_services_hand_events_in(notify, who):
 
 async def test_one_sees_one_s_own_messages(notify, two):
     listed = await notify.http.get("/notify/v1/messages", headers=_as(APPROVER, "approver1"))
-    assert [m["id"] for m in listed.json()["items"]] == [two["approver1"]]
+    assert {m["channel"]: m["recipient"] for m in listed.json()["items"]} == dict.fromkeys(
+        ("email", "in_app"), "approver1"
+    )
+    assert two["approver1"] in [m["id"] for m in listed.json()["items"]]
     own = await notify.http.get(f"/notify/v1/messages/{two['approver1']}", headers=_as(APPROVER, "approver1"))
     assert own.status_code == 200
     assert "陳核人數：48 人" in own.json()["body"]
@@ -98,7 +101,7 @@ async def test_another_s_message_is_not_there(notify, two, who, sub):
 
 @pytest.mark.parametrize("who", [ADMIN, AUDITOR])
 async def test_overseers_see_all_but_not_the_text_and_it_is_noted(notify, two, who):
-    listed = await notify.http.get("/notify/v1/messages", headers=_as(who))
+    listed = await notify.http.get("/notify/v1/messages?channel=email", headers=_as(who))
     assert {m["id"] for m in listed.json()["items"]} == set(two.values())
     shown = await notify.http.get(f"/notify/v1/messages/{two['approver1']}", headers=_as(who))
     assert shown.status_code == 200
@@ -133,7 +136,7 @@ async def test_paging_shows_each_once_newest_first(notify):
         await told(notify, "submitted")
     seen, cursor = [], None
     while True:
-        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        params = {"limit": 2, "channel": "email"} | ({"cursor": cursor} if cursor else {})
         page = (await notify.http.get("/notify/v1/messages", params=params, headers=_as(ADMIN))).json()
         assert len(page["items"]) <= 2
         seen += page["items"]
@@ -150,13 +153,16 @@ async def test_a_cursor_is_good_for_its_own_list_only(notify, two):
         ({"cursor": page["next_cursor"]}, _as(APPROVER, "approver1")),
         ({"cursor": page["next_cursor"]}, _as(ADMIN, "a2")),
         ({"cursor": page["next_cursor"], "state": "failed"}, _as(ADMIN, "a1")),
+        ({"cursor": page["next_cursor"], "channel": "email"}, _as(ADMIN, "a1")),
         ({"cursor": "nonsense"}, _as(ADMIN, "a1")),
     ]:
         answer = await notify.http.get("/notify/v1/messages", params=params, headers=who)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
-@pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=201", "limit=x", f"cursor={'x' * 2001}"])
+@pytest.mark.parametrize(
+    "query", ["state=lost", "channel=pigeon", "limit=0", "limit=201", "limit=x", f"cursor={'x' * 2001}"]
+)
 async def test_odd_parameters_are_named(notify, query):
     answer = await notify.http.get(f"/notify/v1/messages?{query}", headers=_as(ADMIN))
     assert answer.status_code == 422
@@ -182,7 +188,7 @@ async def test_without_context_a_table_gives_no_row(notify, smtp, two, table):
         assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar() == 0
     async with notify.database.transaction(Context.system("notify")) as session:
         assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar() == 0
-    assert (await sql(notify, f"SELECT count(*) FROM {table}"))[0].count == 2
+    assert (await sql(notify, f"SELECT count(*) FROM {table}"))[0].count == (4 if table == "message" else 2)
 
 
 @pytest.mark.parametrize("who", [APPROVER, ("feed", "moi:moi")])
@@ -192,7 +198,7 @@ async def test_with_the_filter_patched_away_the_database_shows_one_s_own_only(no
 
     monkeypatch.setattr(service, "_scope", everybody)
     listed = await notify.http.get("/notify/v1/messages", headers=_as(who, "approver1"))
-    assert [m["recipient"] for m in listed.json()["items"]] == ["approver1"]
+    assert [m["recipient"] for m in listed.json()["items"]] == ["approver1"] * 2
     other = await notify.http.get(f"/notify/v1/messages/{two['approver2']}", headers=_as(who, "approver1"))
     assert other.status_code == 404
 

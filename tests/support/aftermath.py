@@ -14,6 +14,8 @@ from tests.support.suite import SERVICES, ask, fetch
 Row = dict[str, Any]
 # Who is written to of each batch: two approvers who want mail when it comes up, the school's person when it is decided.
 MAILS = {"muster.roster.batch.submitted.v1": 2, "muster.roster.batch.decided.v1": 1}
+# Into whose inbox it comes: the approver who declined mail is told there all the same.
+NOTICES = {"muster.roster.batch.submitted.v1": 3, "muster.roster.batch.decided.v1": 1}
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Aftermath:
     taken: list[Row]
     messages: list[Row]
     mails: list[Row]
+    notices: list[Row]
     annotations: list[Row]
     reports: list[Row]
 
@@ -55,7 +58,11 @@ async def look(suite: Stack) -> Aftermath:
             " payload -> 'event' ->> 'source' AS source FROM job",
         )
     ]
-    messages = await ask(notify, "SELECT id::text, recipient, event_type, about::text, state FROM message")
+    messages = await ask(
+        notify,
+        "SELECT m.id::text, m.channel, m.recipient, m.event_type, m.about::text, m.state, i.number"
+        " FROM message m LEFT JOIN inbox_item i ON i.message_id = m.id",
+    )
     mails = [
         {"id": mail["headers"]["Message-ID"].strip("<>").partition("@")[0], "to": mail["to"]}
         for mail in msgspec.json.decode(await fetch(f"{suite.mail_url}/messages"))
@@ -64,8 +71,9 @@ async def look(suite: Stack) -> Aftermath:
         **kept,
         jobs=jobs,
         taken=await ask(notify, "SELECT source, id AS event FROM inbox_event"),
-        messages=messages,
+        messages=[row for row in messages if row["channel"] == "email"],
         mails=mails,
+        notices=[row for row in messages if row["channel"] == "in_app"],
         annotations=await _all(f"{suite.registry_url}/v1/annotations"),
         reports=await _all(f"{suite.registry_url}/v1/township-reports"),
     )
@@ -88,6 +96,7 @@ def faults(cases: list[Case], found: Aftermath) -> list[str]:
         *_of_the_registry(cases, found),
         *_of_jobs_and_events(found),
         *_of_mail(cases, found),
+        *_of_inboxes(cases, found),
     ]
 
 
@@ -153,3 +162,15 @@ def _of_mail(cases: list[Case], found: Aftermath) -> Iterator[str]:
     yield from (f"message {row['state']}: {row['id']}" for row in found.messages if row["state"] != "sent")
     # A mail may go out again under its own Message-ID, by which the receiver knows it; never under another.
     yield from _differ("mail", {row["id"] for row in found.messages}, {mail["id"] for mail in found.mails})
+
+
+def _of_inboxes(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    told = [(case.batch, kind) for case in cases for kind, count in NOTICES.items() for _ in range(count)]
+    yield from _differ("notice", told, ((row["about"], row["event_type"]) for row in found.notices))
+    twice = Counter((row["recipient"], row["about"], row["event_type"]) for row in found.notices)
+    yield from (f"notice doubled: {which}" for which, count in twice.items() if count > 1)
+    yield from (f"notice without a place: {row['id']}" for row in found.notices if row["number"] is None)
+    for recipient in sorted({row["recipient"] for row in found.notices}):
+        numbers = sorted(row["number"] or 0 for row in found.notices if row["recipient"] == recipient)
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"inbox with gaps: {recipient}"

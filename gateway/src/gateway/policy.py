@@ -178,6 +178,8 @@ _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
+# How somebody with a password has proved who he is; a system has no inbox.
+_PEOPLE = frozenset({"pwd"})
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
@@ -259,5 +261,13 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/notify/v1/messages", ANY_ROLE),
     Row("GET", "/notify/v1/messages/{message_id}", ANY_ROLE),
     Row("POST", "/notify/v1/messages/{message_id}/replay", ADMIN, rate="write"),
+
+    # Notify: one's own inbox, for people only.
+    Row("GET", "/notify/v1/inbox", ANY_ROLE, acr=_PEOPLE),
+    Row("GET", "/notify/v1/inbox/unread-count", ANY_ROLE, acr=_PEOPLE),
+    Row("POST", "/notify/v1/inbox/read-all", ANY_ROLE, acr=_PEOPLE, rate="write"),
+    Row("GET", "/notify/v1/inbox/{item_id}", ANY_ROLE, acr=_PEOPLE),
+    Row("POST", "/notify/v1/inbox/{item_id}/read", ANY_ROLE, acr=_PEOPLE, rate="write"),
+    Row("POST", "/notify/v1/inbox/{item_id}/unread", ANY_ROLE, acr=_PEOPLE, rate="write"),
 )
 # fmt: on

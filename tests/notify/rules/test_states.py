@@ -14,6 +14,7 @@ STEPS = [
     (State.SENDING, Action.FAIL, State.FAILED),
     (State.CREATED, Action.FAIL, State.FAILED),
     (State.FAILED, Action.REPLAY, State.CREATED),
+    (State.CREATED, Action.PLACE, State.DELIVERED),
 ]
 
 

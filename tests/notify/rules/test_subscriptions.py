@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from notify.subscriptions import SUBSCRIPTIONS, Addressee, Withheld, withheld
+from notify.subscriptions import SUBSCRIPTIONS, Addressee, Channel, Withheld, withheld
 
 APPROVER = Addressee(frozenset({"approver"}), "county", "63000", has_address=True, system_mail=True, active=True)
 SCHOOL = Addressee(frozenset({"school"}), "school", "0003", has_address=True, system_mail=True, active=True)
@@ -37,7 +37,15 @@ CASES = [
 @pytest.mark.rule("NO-03")
 @pytest.mark.parametrize("subscription, org_code, addressee, expected", CASES)
 def test_withheld(subscription, org_code, addressee, expected):
-    assert withheld(subscription, org_code, addressee) is expected
+    assert withheld(subscription, org_code, addressee, Channel.EMAIL) is expected
+
+
+@pytest.mark.rule("NO-02", "NO-03")
+@pytest.mark.parametrize("subscription, org_code, addressee, by_mail", CASES)
+def test_the_inbox_asks_neither_for_a_tick_nor_for_an_address(subscription, org_code, addressee, by_mail):
+    of_mail_only = (None, Withheld.OPTED_OUT, Withheld.NO_ADDRESS)
+    expected = None if by_mail in of_mail_only else by_mail
+    assert withheld(subscription, org_code, addressee, Channel.IN_APP) is expected
 
 
 @pytest.mark.rule("NO-03")
@@ -47,7 +55,7 @@ def test_only_the_notice_of_results_is_required():
 
 @pytest.mark.rule("NO-03", "NO-04")
 def test_every_subscription_says_what_it_rests_on():
-    texts = {s.template: s.basis.text for s in SUBSCRIPTIONS.values()}
-    assert texts["batch_decided"] == "免役禁役緩徵緩召實施辦法第13條第1項"
-    assert texts["batch_submitted"] == "在學緩徵作業系統操作說明已版更項目第13項"
+    texts = {s.templates[Channel.IN_APP]: s.basis.text for s in SUBSCRIPTIONS.values()}
+    assert texts["batch_decided_inbox"] == "免役禁役緩徵緩召實施辦法第13條第1項"
+    assert texts["batch_submitted_inbox"] == "在學緩徵作業系統操作說明已版更項目第13項"
     assert len(texts) == 4

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notify.directory import service as directory
 from notify.directory.schemas import AccountChanged
+from notify.inbox import service as inbox
 from notify.messages import service as messages
 from notify.reading import Reading, Told, ToldLine
-from notify.subscriptions import SUBSCRIPTIONS, Subscription
+from notify.subscriptions import SUBSCRIPTIONS, Channel, Subscription
 from shared.events import Receive
 from shared.places import county_by_code
 from shared.roc import roc_long
@@ -30,10 +31,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class BatchFacts(Reading):
-    """What every event about a batch tells."""
+class RosterFacts(Reading):
+    """What every event about a roster or a part of it tells."""
 
-    batch_id: UUID
     roster_id: UUID
     county_code: Code
     school_code: Code
@@ -53,6 +53,28 @@ class BatchFacts(Reading):
             "county": f"{county.name}政府" if county else self.county_code,
             "county_en": f"{county.name_en} Government" if county else self.county_code,
         }
+
+    @property
+    def about(self) -> UUID:
+        """The thing the event is about."""
+        return self.roster_id
+
+    def concerns(self, opens: str) -> dict[str, Any]:
+        """What a reader needs to open the thing, at the path that `opens` describes."""
+        members = {"roster_id", "batch_id", "county_code", "school_code", "kind", "academic_year", "term"}
+        told = self.model_dump(mode="json", include=members)
+        return told | {"href": opens.format(**told)}
+
+
+class BatchFacts(RosterFacts):
+    """What every event about a batch tells."""
+
+    batch_id: UUID
+
+    @property
+    def about(self) -> UUID:
+        """The batch."""
+        return self.batch_id
 
 
 class BatchSubmitted(BatchFacts):
@@ -88,24 +110,27 @@ class BatchDecided(BatchFacts):
 
 
 class Tell:
-    """Takes events of one subscription: a message to each account that is to be told."""
+    """Takes events of one subscription: a message by each of its channels to each account that is to be told."""
 
     ORG_CODE: ClassVar[Mapping[str, str]] = {"county": "county_code", "school": "school_code"}
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
 
-    async def __call__(self, session: AsyncSession, at: datetime, data: BatchFacts) -> None:
-        """Make the messages about `data`, which happened at `at`."""
+    async def __call__(self, session: AsyncSession, at: datetime, data: RosterFacts) -> None:
+        """Make the messages about `data`, which happened at `at`, and place those for the inbox in it."""
         org_code: str = getattr(data, self.ORG_CODE[self.subscription.org_type])
         variables = data.variables() | {
             "basis": self.subscription.basis.text,
             "basis_en": self.subscription.basis.text_en,
         }
-        await messages.write(session, self.subscription, messages.Occasion(at, data.batch_id, org_code, variables))
+        occasion = messages.Occasion(at, data.about, org_code, variables)
+        written = await messages.write(session, self.subscription, occasion)
+        in_app = [message for message in written if message.channel == Channel.IN_APP]
+        await inbox.place(session, in_app, data.concerns(self.subscription.opens))
 
 
-_BATCHES: Mapping[str, type[BatchFacts]] = {
+_ROSTERS: Mapping[str, type[RosterFacts]] = {
     "muster.roster.batch.submitted.v1": BatchSubmitted,
     "muster.roster.batch.recalled.v1": BatchRecalled,
     "muster.roster.batch.returned.v1": BatchReturned,
@@ -114,5 +139,5 @@ _BATCHES: Mapping[str, type[BatchFacts]] = {
 
 HANDLERS: Mapping[str, tuple[type[In], Receive]] = {
     "muster.identity.account.changed.v1": (AccountChanged, directory.remember_account),
-    **{name: (schema, Tell(SUBSCRIPTIONS[name])) for name, schema in _BATCHES.items()},
+    **{name: (schema, Tell(SUBSCRIPTIONS[name])) for name, schema in _ROSTERS.items()},
 }

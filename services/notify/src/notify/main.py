@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from notify.events import HANDLERS
+from notify.inbox.routes import router as inbox
 from notify.messages.routes import router as messages
 from shared.app import create_service
 from shared.events import receiver
@@ -14,7 +15,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The notify service; `settings` and `keys` are given by tests."""
     return create_service(
         settings or load("notify"),
-        [receiver(HANDLERS), messages],
+        [receiver(HANDLERS), messages, inbox],
         title="通知服務 Notifications",
         description="Takes the other services' events and turns them into messages to people.",
         keys=keys,

@@ -1,7 +1,8 @@
-"""Who is told of what, and who may decline.
+"""Who is told of what, by which channel, and who may decline.
 
 One row per event type. A person declines system mail with one tick box (個人帳號維護, `me.system_mail`), on by
-default; a message the law requires is sent regardless.
+default; a message the law requires is sent regardless. The box is about mail: the inbox of the system itself is told
+in any case.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,13 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from shared.law import DEFERMENT_REGULATION, SYSTEM_MANUAL, Citation, cite, rule
+
+
+class Channel(StrEnum):
+    """Ways to a person (NO-02)."""
+
+    EMAIL = "email"
+    IN_APP = "in_app"
 
 
 class Withheld(StrEnum):
@@ -37,15 +45,27 @@ class Addressee:
 class Subscription:
     """Events of `event_type` go to the accounts with `role` in the organisation of `org_type` the event names.
 
-    `required`: the law demands the notice, so it cannot be declined; `basis` is what it rests on.
+    `templates` names the words for each channel it goes by. `required`: the law demands the notice, so it cannot be
+    declined; `basis` is what it rests on. `opens` is the API's path to the thing concerned, as its reader may see it.
     """
 
     event_type: str
-    template: str
+    templates: Mapping[Channel, str]
     role: str
     org_type: Literal["county", "school"]
     required: bool
     basis: Citation
+    opens: str
+
+
+_BATCH: Final = "/roster/v1/batches/{batch_id}"
+_ROSTER: Final = "/roster/v1/rosters/{roster_id}"
+# A school sees its results, not the county's batches.
+_RESULTS: Final = "/roster/v1/results/{roster_id}/entries"
+
+
+def _both(name: str) -> Mapping[Channel, str]:
+    return {Channel.EMAIL: name, Channel.IN_APP: f"{name}_inbox"}
 
 
 SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
@@ -53,52 +73,59 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
     for s in (
         Subscription(
             "muster.roster.batch.submitted.v1",
-            template="batch_submitted",
+            templates=_both("batch_submitted"),
             role="approver",
             org_type="county",
             required=False,
             basis=cite(SYSTEM_MANUAL, "update-13"),
+            opens=_BATCH,
         ),
         Subscription(
             "muster.roster.batch.recalled.v1",
-            template="batch_recalled",
+            templates=_both("batch_recalled"),
             role="approver",
             org_type="county",
             required=False,
             basis=cite(SYSTEM_MANUAL, "update-15"),
+            opens=_BATCH,
         ),
         Subscription(
             "muster.roster.batch.returned.v1",
-            template="batch_returned",
+            templates=_both("batch_returned"),
             role="case_officer",
             org_type="county",
             required=False,
             basis=cite(SYSTEM_MANUAL, "14"),
+            opens=_BATCH,
         ),
         Subscription(
             "muster.roster.batch.decided.v1",
-            template="batch_decided",
+            templates=_both("batch_decided"),
             role="school",
             org_type="school",
             required=True,
             # One copy of the decided roster goes back to the school that sent it.
             basis=cite(DEFERMENT_REGULATION, "13-1"),
+            opens=_RESULTS,
         ),
     )
 }
 
 
-@rule("NO-03")
-def withheld(subscription: Subscription, org_code: str, addressee: Addressee) -> Withheld | None:
+@rule("NO-02", "NO-03")
+def withheld(subscription: Subscription, org_code: str, addressee: Addressee, channel: Channel) -> Withheld | None:
     """Why `addressee` gets no message under `subscription` about the organisation `org_code`; None: he gets it.
 
-    Asked when the message is made and again when it is handed over: who left, moved or declined meanwhile gets none.
+    Asked when the message is made and, of mail, again when it is handed over: who left, moved or declined meanwhile
+    gets none. Declining mail, or having no address for it, is no reason against the inbox.
     """
     if not addressee.active:
         return Withheld.INACTIVE
     here = (addressee.org_type, addressee.org_code) == (subscription.org_type, org_code)
     if not here or subscription.role not in addressee.roles:
         return Withheld.NOT_ADDRESSEE
+    if channel is Channel.IN_APP:
+        return None
     if not (subscription.required or addressee.system_mail):
         return Withheld.OPTED_OUT
     return None if addressee.has_address else Withheld.NO_ADDRESS

@@ -1,7 +1,8 @@
 """The words of messages: versioned files in two languages, strict about what they are given.
 
-A template is a file `templates/<name>.<version>.txt` with the blocks `subject`, `zh` and `en`. A published version is
-never edited: a change of words is a new file, and messages keep the version they were made from.
+A template is a file `templates/<name>.<version>.txt` with the blocks `subject`, `zh` and `en`; one for the inbox has
+a `subject_en` as well, for there each language stands by itself. A published version is never edited: a change of
+words is a new file, and messages keep the version they were made from.
 """
 
 from collections.abc import Mapping
@@ -17,17 +18,22 @@ from shared.ids import mask_ids_in
 from shared.law import rule
 
 BLOCKS: Final = ("subject", "zh", "en")
+ENGLISH_SUBJECT: Final = "subject_en"
 RULER: Final = "\n\n" + "-" * 40 + "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A rendered message: one line of subject, a body with Chinese first, and what both were made from."""
+    """A rendered message: one line of subject, a body with Chinese first, and what both were made from.
+
+    `subject_en` is None where the subject itself speaks both languages.
+    """
 
     template: str
     version: int
     subject: str
     body: str
+    subject_en: str | None = None
 
 
 def _source(name: str) -> str | None:
@@ -68,5 +74,22 @@ def render(name: str, variables: Mapping[str, Any], version: int | None = None) 
         raise LookupError(f"{name} has no version {number}")
     template = _environment.get_template(f"{name}.{number}")
     context = template.new_context(dict(variables))
-    subject, chinese, english = (mask_ids_in("".join(template.blocks[block](context))).strip() for block in BLOCKS)
-    return Words(name, number, " ".join(subject.split()), f"{chinese}{RULER}{english}\n")
+    said = {block: mask_ids_in("".join(say(context))).strip() for block, say in template.blocks.items()}
+    subject, chinese, english = (said[block] for block in BLOCKS)
+    subject_en = said.get(ENGLISH_SUBJECT)
+    return Words(
+        name,
+        number,
+        " ".join(subject.split()),
+        f"{chinese}{RULER}{english}\n",
+        subject_en and " ".join(subject_en.split()),
+    )
+
+
+def by_language(body: str) -> tuple[str, str]:
+    """The Chinese and the English part of a body that `render` made.
+
+    What an event tells is one line each, so nothing in it can pass for the ruler between them.
+    """
+    chinese, _, english = body.partition(RULER)
+    return chinese, english.rstrip("\n")

@@ -1,1 +1,1 @@
-"""Ways out of the house. E-mail is the first."""
+"""Ways out of the house: e-mail. The inbox (`notify.inbox`) stays inside it."""

@@ -16,7 +16,7 @@ from notify.directory.models import Account
 from notify.messages import queries
 from notify.messages.models import Attempt, Message
 from notify.messages.rules import Action, Failure, Outcome, State, advance
-from notify.subscriptions import SUBSCRIPTIONS, Withheld, withheld
+from notify.subscriptions import SUBSCRIPTIONS, Channel, Withheld, withheld
 from shared import clock, jobs, purposes
 from shared.db import Context, Database
 from shared.law import rule
@@ -125,7 +125,7 @@ def _withheld(message: Message, account: Account | None) -> Withheld | None:
     """Why the message is not to go out after all, judged by what the directory says now."""
     if account is None:
         return Withheld.INACTIVE
-    return withheld(SUBSCRIPTIONS[message.event_type], message.org_code, account.addressee())
+    return withheld(SUBSCRIPTIONS[message.event_type], message.org_code, account.addressee(), Channel.EMAIL)
 
 
 async def _finish(

@@ -12,10 +12,10 @@ from shared.db import Base
 
 
 class Message(Base):
-    """One message to one account; `id` is also its Message-ID.
+    """One message to one account by one channel; of a mail, `id` is also its Message-ID.
 
     The words are kept as they were sent, with the template and version they were made from. `about` is the thing the
-    event told of (a batch).
+    event told of (a batch, a roster). `subject_en` is for the inbox; a mail's subject speaks both languages.
     """
 
     __tablename__ = "message"
@@ -32,6 +32,7 @@ class Message(Base):
     org_code: Mapped[str] = mapped_column(Text)
     required: Mapped[bool]
     subject: Mapped[str] = mapped_column(Text)
+    subject_en: Mapped[str | None] = mapped_column(Text)
     # Somebody's reason may be quoted in it.
     body: Mapped[str] = mapped_column(Encrypted("message.body"))
     state: Mapped[str] = mapped_column(Text)
@@ -45,7 +46,7 @@ class Message(Base):
         self.state = state
         self.failure = failure
         self.changed_at = at
-        self.sent_at = at if state is State.SENT else None
+        self.sent_at = at if state in (State.SENT, State.DELIVERED) else None
 
 
 class Attempt(Base):

@@ -12,7 +12,13 @@ SHOWN_ATTEMPTS = 1_000
 
 
 async def newest(
-    session: AsyncSession, *, own: str | None, state: str | None, after: tuple[datetime, UUID] | None, limit: int
+    session: AsyncSession,
+    *,
+    own: str | None,
+    state: str | None,
+    channel: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[Message]:
     """Messages newest first, of the recipient `own` if given, that come after the position `after`."""
     wanted = select(Message).order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)
@@ -20,6 +26,8 @@ async def newest(
         wanted = wanted.where(Message.recipient == own)
     if state is not None:
         wanted = wanted.where(Message.state == state)
+    if channel is not None:
+        wanted = wanted.where(Message.channel == channel)
     if after is not None:
         wanted = wanted.where(tuple_(Message.created_at, Message.id) < after)
     return list(await session.scalars(wanted))

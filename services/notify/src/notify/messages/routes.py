@@ -8,11 +8,14 @@ from fastapi import APIRouter, Depends, Query, Response
 from notify.messages import service
 from notify.messages.rules import State
 from notify.messages.schemas import MessageDetail, MessageOut
+from notify.subscriptions import Channel
 from shared.auth import Principal, Requires
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.problems import CONFLICT
+from shared.refusals import refuses
 from shared.schemas import Page
 
 router = APIRouter(prefix="/notify/v1", route_class=GuardedRoute, tags=["messages"])
@@ -27,9 +30,12 @@ async def list_messages(
     caller: Anyone,
     pages: Pages,
     state: Annotated[State | None, Query(description="`failed` is the dead-letter list")] = None,
+    channel: Annotated[Channel | None, Query(description="Only what goes this way")] = None,
 ) -> Page[MessageOut]:
-    """One's own messages; all of them for the administrator and the auditor."""
-    page = await service.list_messages(session, caller, state=state, cursor=pages.cursor, limit=pages.limit)
+    """One's own messages by every channel; all of them for the administrator and the auditor."""
+    page = await service.list_messages(
+        session, caller, state=state, channel=channel, cursor=pages.cursor, limit=pages.limit
+    )
     return pages.linked(page)
 
 
@@ -45,6 +51,7 @@ async def get_message(message_id: UUID, session: Session, caller: Anyone) -> Mes
     summary="重新寄送 Send a failed message again",
     response_model=MessageDetail,
     status_code=202,
+    openapi_extra=refuses(CONFLICT),
 )
 async def replay_message(message_id: UUID, once: Once, session: Session, admin: Admin) -> Response:
     """Queue a message again that failed or is no longer tried; it keeps its Message-ID."""

@@ -10,8 +10,8 @@ from shared.law import rule
 class State(StrEnum):
     """`created → sending → sent → delivered | failed | bounced` (NO-06).
 
-    E-mail ends at `sent`, when the mail server has taken it over: that is all SMTP tells. `delivered` and `bounced`
-    belong to channels that report back.
+    E-mail ends at `sent`, when the mail server has taken it over: that is all SMTP tells. What stands in an inbox is
+    `delivered` from the first, for the row is the delivery. `bounced` belongs to channels that report back.
     """
 
     CREATED = "created"
@@ -29,6 +29,7 @@ class Action(StrEnum):
     ACCEPT = "accept"
     FAIL = "fail"
     REPLAY = "replay"
+    PLACE = "place"
 
 
 class Failure(StrEnum):
@@ -68,6 +69,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Action], State]] = {
     (State.SENDING, Action.FAIL): State.FAILED,
     (State.CREATED, Action.FAIL): State.FAILED,
     (State.FAILED, Action.REPLAY): State.CREATED,
+    # Into the inbox, in the transaction that makes it: nothing can come between.
+    (State.CREATED, Action.PLACE): State.DELIVERED,
 }
 
 

@@ -6,16 +6,17 @@ from uuid import UUID
 from pydantic import Field
 
 from notify.messages.rules import Outcome, State
+from notify.subscriptions import Channel
 from shared.schemas import Instant, Label, Out
 
 
 class MessageOut(Out):
     """A message, without its text."""
 
-    id: Annotated[UUID, Field(description="Also the local part of the e-mail's Message-ID")]
-    channel: Annotated[str, Field(max_length=20, examples=["email"])]
+    id: Annotated[UUID, Field(description="Also the local part of an e-mail's Message-ID")]
+    channel: Channel
     event_type: Annotated[str, Field(max_length=100, examples=["muster.roster.batch.submitted.v1"])]
-    about: Annotated[UUID, Field(description="The batch the message tells of")]
+    about: Annotated[UUID, Field(description="The batch or roster the message tells of")]
     template: Annotated[str, Field(max_length=60, examples=["batch_submitted"])]
     template_version: Annotated[int, Field(ge=1, le=100_000)]
     recipient: Annotated[str, Field(max_length=200, description="The account it is for")]
@@ -29,7 +30,9 @@ class MessageOut(Out):
     failure: Annotated[Label | None, Field(description="Why it failed; null in every other state")]
     created_at: Instant
     changed_at: Instant
-    sent_at: Annotated[Instant | None, Field(description="When the mail server took it over")]
+    sent_at: Annotated[
+        Instant | None, Field(description="When the mail server took it over, or it came into the inbox")
+    ]
 
 
 class AttemptOut(Out):

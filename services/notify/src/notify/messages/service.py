@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notify.directory import service as directory
+from notify.directory.models import Account
 from notify.messages import queries
 from notify.messages.models import Message
 from notify.messages.rules import LABELS, Action, Failure, NotPossibleError, State, advance
 from notify.messages.schemas import AttemptOut, MessageDetail, MessageOut
-from notify.subscriptions import Subscription, Withheld, withheld
-from notify.templating import render
+from notify.subscriptions import Channel, Subscription, Withheld, withheld
+from notify.templating import Words, render
 from shared import audit, clock, cursors, jobs, purposes
 from shared.auth import Principal
 from shared.law import rule
@@ -41,28 +42,38 @@ class Occasion:
     variables: Mapping[str, Any]
 
 
-@rule("NO-01", "NO-03", "NO-04")
-async def write(session: AsyncSession, subscription: Subscription, occasion: Occasion) -> int:
-    """One message, and the job that sends it, for each account to be told; how many.
+@rule("NO-01", "NO-02", "NO-03", "NO-04")
+async def write(session: AsyncSession, subscription: Subscription, occasion: Occasion) -> list[Message]:
+    """One message by each of the subscription's channels for each account to be told, and the jobs that send mail.
 
-    Who declined gets none; who has no usable address gets one that will fail visibly. Raises `NOBODY_TO_TELL` (503)
-    when the directory knows no active account of the audience: the sender keeps the event and offers it again.
+    Who declined mail gets none; who has no usable address gets one that will fail visibly. Messages for the inbox are
+    `delivered`: the caller places them (`notify.inbox.service.place`) in this transaction. Raises `NOBODY_TO_TELL`
+    (503) when the directory knows no active account of the audience: the sender keeps the event and offers it again.
     """
-    await purposes.assume(session, "compose", subscription.template, occasion.about)
+    await purposes.assume(session, "compose", subscription.event_type, occasion.about)
     known = await directory.active_accounts(session, subscription.org_type, occasion.org_code, subscription.role)
     if not known:
         raise NOBODY_TO_TELL(headers={"Retry-After": "5"})
-    told = [
-        account
-        for account in known
-        if withheld(subscription, occasion.org_code, account.addressee()) in (None, Withheld.NO_ADDRESS)
-    ]
-    words = render(subscription.template, occasion.variables)
-    now = clock.now()
     written = [
+        message
+        for channel, template in subscription.templates.items()
+        for message in _by(channel, render(template, occasion.variables), subscription, occasion, known)
+    ]
+    session.add_all(written)
+    await session.flush()
+    await _queue(session, [message.id for message in written if message.channel == Channel.EMAIL])
+    return written
+
+
+def _by(
+    channel: Channel, words: Words, subscription: Subscription, occasion: Occasion, known: list[Account]
+) -> list[Message]:
+    now = clock.now()
+    in_app = channel is Channel.IN_APP
+    return [
         Message(
             id=uuid4(),
-            channel="email",
+            channel=channel,
             event_type=subscription.event_type,
             event_at=occasion.at,
             about=occasion.about,
@@ -73,17 +84,16 @@ async def write(session: AsyncSession, subscription: Subscription, occasion: Occ
             org_code=account.org_code,
             required=subscription.required,
             subject=words.subject,
+            subject_en=words.subject_en,
             body=words.body,
-            state=State.CREATED,
+            state=advance(State.CREATED, Action.PLACE) if in_app else State.CREATED,
             created_at=now,
             changed_at=now,
+            sent_at=now if in_app else None,
         )
-        for account in told
+        for account in known
+        if withheld(subscription, occasion.org_code, account.addressee(), channel) in (None, Withheld.NO_ADDRESS)
     ]
-    session.add_all(written)
-    await session.flush()
-    await _queue(session, [message.id for message in written])
-    return len(written)
 
 
 async def _queue(session: AsyncSession, ids: list[UUID]) -> None:
@@ -92,16 +102,22 @@ async def _queue(session: AsyncSession, ids: list[UUID]) -> None:
 
 
 async def list_messages(
-    session: AsyncSession, caller: Principal, *, state: State | None, cursor: str | None, limit: int
+    session: AsyncSession,
+    caller: Principal,
+    *,
+    state: State | None,
+    channel: Channel | None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[MessageOut]:
     """The caller's own messages, newest first; everybody's for the administrator and the auditor."""
     own = await _scope(session, caller, "messages")
-    bound = cursors.bound_to("messages", caller.sub, own, state)
+    bound = cursors.bound_to("messages", caller.sub, own, state, channel)
     after = None
     if cursor is not None:
         position = cursors.unseal(cursor, bound)
         after = (datetime.fromisoformat(position["at"]), UUID(position["id"]))
-    found = await queries.newest(session, own=own, state=state, after=after, limit=limit + 1)
+    found = await queries.newest(session, own=own, state=state, channel=channel, after=after, limit=limit + 1)
     page = found[:limit]
     more = len(found) > limit
     following = cursors.seal({"at": page[-1].created_at.isoformat(), "id": str(page[-1].id)}, bound) if more else None

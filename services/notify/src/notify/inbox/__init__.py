@@ -1,0 +1,1 @@
+"""The inbox: messages to read in the system itself, with marks of what was read."""
