@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from local.children import alive, spawn
 from local.errors import StartError
@@ -171,15 +171,17 @@ class Stack:
         return read_json(self.root / "secrets.json")
 
     def database_url(self, service: str, role: str = "owner", prefix: str = "muster") -> str:
-        """`postgresql://…` of a service's database in the embedded server, as its `owner` or `app` role."""
+        """`postgresql://…` of a service's database, as its `owner` or `app` role."""
         database = f"{prefix}_{service.replace('-', '_')}"
         login = f"{database}_{role}"
         password = quote(self.secrets[login], safe="")
-        return f"postgresql://{login}:{password}@127.0.0.1:{self.ports['postgres']}/{database}"
+        return f"postgresql://{login}:{password}@{urlsplit(self.admin_url).netloc.rpartition('@')[2]}/{database}"
 
     @property
     def admin_url(self) -> str:
-        """`postgresql://…` of the embedded server's superuser."""
+        """`postgresql://…` of the server's administrator: the embedded one's, or what `DATABASE_URL` gave."""
+        if given := self.environment.get("DATABASE_URL"):
+            return given
         password = (self.root / "pg.password").read_text(encoding="ascii").strip()
         return f"postgresql://{ADMIN}:{password}@127.0.0.1:{self.ports['postgres']}/postgres"
 

@@ -95,10 +95,8 @@ class Upstream:
             return
         path = scope["path"]
         if path == "/readyz":
-            await answer(send, 200 if self.ready else 503, b"{}")
-        elif path == "/healthz":
             await self.at_work.wait()
-            await answer(send, 200, b"{}")
+            await answer(send, 200 if self.ready else 503, b"{}")
         elif path == "/openapi.json":
             await answer(send, 200, json.dumps(self.document).encode())
         elif path.endswith("/jwks.json"):

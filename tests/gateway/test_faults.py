@@ -134,8 +134,13 @@ async def test_a_service_that_stands_still_503_and_one_that_only_takes_long_is_w
     status, retry_after, seconds = await ask("POST")
     assert (status, retry_after) == (503, "2")
     assert seconds < 0.2
-    del here.roster.handlers["/roster/v1/things"]
     here.roster.at_work.set()
+    await asyncio.sleep(1)
+    assert (await ask("GET"))[0] == 200
+    here.roster.ready = False
+    assert (await ask("GET"))[:2] == (503, "2"), "it answers, but cannot do its work"
+    here.roster.ready = True
+    del here.roster.handlers["/roster/v1/things"]
     await asyncio.sleep(1)
     assert (await ask("GET"))[0] == 200
 

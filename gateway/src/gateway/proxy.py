@@ -224,8 +224,8 @@ class Proxy:
 
     async def _beats(self, name: str) -> bool:
         try:
-            async with asyncio.timeout(PATIENCE), self.session.get(f"{self._bases[name]}/healthz"):
-                return True
+            async with asyncio.timeout(PATIENCE), self.session.get(f"{self._bases[name]}/readyz") as answer:
+                return answer.status == 200
         except TimeoutError:
             return False
         except (aiohttp.ClientError, OSError):

@@ -1,7 +1,7 @@
-"""Telling a service that is at work from one that stands still.
+"""Telling a service that is at work from one that stands still, or whose database does.
 
 That an answer takes long says nothing: a roster of 2,000 rows takes a second and more. But whoever works answers
-`/healthz` meanwhile (with such a roster after 0.2 s at the latest, measured), and a process that was stopped, or whose
+`/readyz` meanwhile (with such a roster after 0.2 s at the latest, measured), and a process that was stopped, or whose
 machine or network hangs, does not. So when a request has waited for a moment, the pulse of its service is felt: if
 there is none, all who wait are told, and who comes is told at once, until it beats again. As long as answers come fast
 nothing is asked.
@@ -21,7 +21,7 @@ Tell = Callable[[], None]
 
 
 class Pulses:
-    """The upstreams' pulses. `look(name)` says within about `PATIENCE` whether a sign of life came."""
+    """The upstreams' pulses. `look(name)` says within about `PATIENCE` whether it is ready."""
 
     def __init__(self, look: Callable[[str], Awaitable[bool]]) -> None:
         self._look = look

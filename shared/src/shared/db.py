@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from shared.auth import Principal, current_principal
@@ -32,6 +32,8 @@ NAMING = {
 
 # Seconds that a request waits for a connection that answers; then it is told to come back. All of it is to take two.
 PATIENCE_SECONDS = 1.5
+# Seconds until a server that gives no sign of life is called away.
+PULSE_SECONDS = 1.0
 # A process that starts beside its database waits longer: both may be slow just then.
 START_PATIENCE_SECONDS = 30
 # SQLSTATE classes and codes after which the same request may well succeed: connection lost, out of resources, shut
@@ -83,26 +85,11 @@ class Database:
     """A pool of connections to a service's own database, as its application role."""
 
     def __init__(self, url: str, *, pool_size: int = 8, application: str = "muster") -> None:
-        self.engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=PATIENCE_SECONDS,
-            pool_pre_ping=True,
-            # Values never reach a log or a traceback: they may be national IDs.
-            hide_parameters=True,
-            connect_args={
-                "timeout": PATIENCE_SECONDS,
-                # For a server that no longer answers at all; one that does ends statements earlier itself.
-                "command_timeout": 40,
-                "server_settings": {
-                    "application_name": application,
-                    "statement_timeout": "30000",
-                    "idle_in_transaction_session_timeout": "60000",
-                    "timezone": "UTC",
-                },
-            },
-        )
+        # For a server that no longer answers at all, 40 seconds; one that does ends statements earlier itself.
+        self.engine = _engine(url, application, pool_size=pool_size, max_overflow=pool_size, command_timeout=40)
+        # A connection of its own, so that a server whose connections are all at work is not taken for one that is away.
+        self._pulse = _engine(url, f"{application}-pulse", pool_size=1, max_overflow=0, command_timeout=3)
+        self._feeling: asyncio.Task[None] | None = None
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -117,8 +104,17 @@ class Database:
             await session.commit()
 
     async def ping(self) -> None:
-        """Ask the server for a sign of life; raises what `transaction` raises."""
-        await (await self._answered(self._begun(Context("ping", "none", "none")))).close()
+        """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
+        if self._feeling is None or self._feeling.done():
+            self._feeling = asyncio.create_task(self._feel())
+        await asyncio.wait({self._feeling}, timeout=PULSE_SECONDS)
+        if not self._feeling.done():
+            raise TimeoutError("The server gives no sign of life.")
+        self._feeling.result()
+
+    async def _feel(self) -> None:
+        async with self._pulse.connect() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def _begun(self, context: Context) -> AsyncSession:
         session = self.sessions()
@@ -165,8 +161,34 @@ class Database:
 
     async def close(self) -> None:
         """Give the connections back."""
+        if self._feeling is not None:
+            self._feeling.cancel()
+            await asyncio.wait({self._feeling})
         await asyncio.gather(*self._leaving)
+        await self._pulse.dispose()
         await self.engine.dispose()
+
+
+def _engine(url: str, application: str, *, pool_size: int, max_overflow: int, command_timeout: float) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=PATIENCE_SECONDS,
+        pool_pre_ping=True,
+        # Values never reach a log or a traceback: they may be national IDs.
+        hide_parameters=True,
+        connect_args={
+            "timeout": PATIENCE_SECONDS,
+            "command_timeout": command_timeout,
+            "server_settings": {
+                "application_name": application,
+                "statement_timeout": "30000",
+                "idle_in_transaction_session_timeout": "60000",
+                "timezone": "UTC",
+            },
+        },
+    )
 
 
 async def _leave(task: asyncio.Task[AsyncSession]) -> None:
