@@ -65,10 +65,12 @@ READERS = {
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
     "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry"},
     "roster.hints.models": {"roster.intake", "roster.review"},
-    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry"},
+    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions"},
     "roster.reference.models": {"roster.hints", "roster.review"},
     "roster.registry.models": {"roster.hints", "roster.review"},
     "roster.review.models": {"roster.results", "roster.registry"},
+    # The first version of a roster is made with it; what rows were before is shown as what they are is.
+    "roster.versions.models": {"roster.intake", "roster.review"},
 }
 
 

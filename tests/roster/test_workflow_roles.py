@@ -14,10 +14,16 @@ OPERATIONS = {
     EntryAction.RECALL: "recall_batch",
     EntryAction.RETURN: "return_batch",
     EntryAction.DECIDE: "decide_batch",
+    EntryAction.WITHDRAW: "withdraw_roster",
+    EntryAction.SUPERSEDE: "correct_roster",
 }
 
 
-@pytest.mark.rule("RO-42", "RO-45", "RO-46", "RO-48")
+def test_every_action_has_an_operation():
+    assert set(OPERATIONS) == set(EntryAction)
+
+
+@pytest.mark.rule("RO-09", "RO-42", "RO-45", "RO-46", "RO-48")
 @pytest.mark.parametrize("action", OPERATIONS)
 def test_the_route_of_an_action_takes_the_role_of_its_step(action):
     operations = {

@@ -225,11 +225,14 @@ ROWS: tuple[Row, ...] = (
     # Roster: a school posts.
     Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
+    Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
+    Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 
     # Roster: the case officer reviews.
     Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters/{roster_id}/versions", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),

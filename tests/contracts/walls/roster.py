@@ -51,6 +51,11 @@ ROWS: dict[str, Row] = {
         media="text/csv", witness="/roster/v1/rosters",
     ),
     "get_submission": Row("item", "school", path={"submission_id": "{submission}"}),
+    "correct_roster": Row(
+        "item", "school", path={"roster_id": "{roster}"}, seen="1", content=to_csv(men(1, 4)).encode(), media="text/csv"
+    ),
+    "withdraw_roster": Row("item", "school", path={"roster_id": "{unsent}"}, seen="1"),
+    "list_roster_versions": Row("item", "case_officer", path=_ROSTER),
     "list_rosters": Row("list", "case_officer", shows=("roster", "decided_roster")),
     "get_roster": Row("item", "case_officer", path=_ROSTER),
     "list_entries": Row("item", "case_officer", path=_ROSTER),
@@ -143,6 +148,7 @@ async def _of_a(county: County) -> dict[str, Any]:
     things["submission"] = (await county.get(f"/rosters/{things['roster']}"))["submission_id"]
     things["entry_version"] = entries[0]["version"]
     things["unopened"] = (await county.post(men(10, 2)))["63000"]
+    things["unsent"] = (await county.post(men(14, 2)))["63000"]
     things["bulk_roster"], bulk = await county.opened(men(20, 2))
     things["bulk_entry"], things["bulk_revision"] = bulk[0]["id"], await county.revision(things["bulk_roster"])
     things["ready_roster"], ready = await county.opened(men(30, 2))

@@ -20,10 +20,9 @@ Reason = Annotated[Text, AfterValidator(mask_ids_in)]
 Count = Annotated[Int, Field(ge=0, le=1_000_000)]
 
 
-class BatchFacts(In):
-    """What every event about a batch says of it."""
+class RosterFacts(In):
+    """What every event about a roster or a part of it says of it."""
 
-    batch_id: UUID
     roster_id: UUID
     county_code: Code
     school_code: Code
@@ -31,6 +30,30 @@ class BatchFacts(In):
     kind: RosterKind
     academic_year: Annotated[Int, Field(ge=1, le=999, description="ROC academic year, such as 115")]
     term: Annotated[Int, Field(ge=1, le=4)]
+
+
+class RosterCorrectedData(RosterFacts):
+    """Data of `roster.corrected`."""
+
+    version: Annotated[Int, Field(ge=2, description="The version that the correction made")]
+    opened: Annotated[Bool, Field(description="Whether a case officer had opened the roster")]
+    kept: Annotated[Count, Field(description="Entries that stayed as they were")]
+    changed: Annotated[Count, Field(description="Entries of men of whom the file says something else")]
+    added: Annotated[Count, Field(description="Entries of men who were not on the roster")]
+    dropped: Annotated[Count, Field(description="Entries that were withdrawn")]
+
+
+class RosterWithdrawnData(RosterFacts):
+    """Data of `roster.withdrawn`."""
+
+    version: Annotated[Int, Field(ge=1, description="The version that was withdrawn")]
+    headcount: Annotated[Count, Field(description="Entries that were withdrawn")]
+
+
+class BatchFacts(RosterFacts):
+    """What every event about a batch says of it."""
+
+    batch_id: UUID
 
 
 class BatchSubmittedData(BatchFacts):
@@ -64,6 +87,18 @@ class BatchDecidedData(BatchFacts):
     decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
 
 
+ROSTER_CORRECTED = EventType(
+    "muster.roster.roster.corrected.v1",
+    RosterCorrectedData,
+    to=("notify",),
+    summary="A school sent a corrected roster, which is its new version (RO-09); the county's case officers are told.",
+)
+ROSTER_WITHDRAWN = EventType(
+    "muster.roster.roster.withdrawn.v1",
+    RosterWithdrawnData,
+    to=("notify",),
+    summary="A school withdrew a roster that no case officer had opened (RO-09); the county's case officers are told.",
+)
 BATCH_SUBMITTED = EventType(
     "muster.roster.batch.submitted.v1",
     BatchSubmittedData,

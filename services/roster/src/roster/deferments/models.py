@@ -13,7 +13,7 @@ from shared.db import Base
 class Deferment(Base):
     """A deferment and its annotation. `decision_number` and `issued_on` are the first decision's, for ever (RO-49).
 
-    `filed_on` is the day the roster that made it arrived. In force on a day: not revoked, and the day is within
+    `filed_on` is the day on which its man arrived on a roster. In force on a day: not revoked, and the day is within
     `deferred_from`–`deferred_until`, both counted. For the legal tests one that nothing has ended stays "active" after
     its last day: the extension comes in the next term (Art. 14).
     """
@@ -38,6 +38,7 @@ class Deferment(Base):
     ended_reason: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())
 
 
 class DefermentChange(Base):

@@ -1,10 +1,10 @@
 """The findings on an entry, one row each: counties see all, schools only what may be told them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import DateTime, ForeignKey, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,3 +30,4 @@ class EntryHint(Base):
     visible_to_school: Mapped[bool]
     law_version: Mapped[date | None]
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

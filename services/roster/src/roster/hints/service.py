@@ -296,4 +296,4 @@ def _filing(row: Record, calendar: WorkingCalendar) -> Filing:
         deadline = None if row.deadline is None else Deadline(row.deadline, row.deadline, row.deadline, False, ())
     elif row.cessation_reason is not None and row.left_on is not None:
         deadline = cessation_deadline(CessationReason(row.cessation_reason), row.left_on, calendar, row.county_code)
-    return Filing(kind, row.received_on, row.academic_year, row.term, deadline)
+    return Filing(kind, row.filed_on, row.academic_year, row.term, deadline)

@@ -34,8 +34,9 @@ class Submission(Base):
 class Roster(Base):
     """The entries of one submission whose households one county decides (Art. 11).
 
-    Its state is what its entries say and is stored nowhere. `revision` counts every change of the roster or any of
-    its entries; `proposed_number` is the decision number offered for its next batch (RO-41).
+    Its state is what its entries say and is stored nowhere. `version` counts what its school handed in (RO-09),
+    `revision` every change of the roster or any of its entries; `proposed_number` is the decision number offered for
+    its next batch (RO-41).
     """
 
     __tablename__ = "roster"
@@ -55,6 +56,7 @@ class Roster(Base):
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     opened_by: Mapped[str | None] = mapped_column(Text)
     proposed_number: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())
 
 
 class Entry(Base):
@@ -64,6 +66,10 @@ class Entry(Base):
     `enrolment_recognised` (RO-21) are the officer's findings, which the legal tests read; `last_day` is theirs: the
     day a deferment may run to (RO-26). `officer_draft` and `approver_draft` are what each has written so far
     (`review.rules.Draft` as JSON); both are kept (RO-44).
+
+    It belongs to the roster's versions from `from_version` until before `until_version`; null: to the current one
+    (RO-09). `filed_on` is the day on which its man arrived: a correction that only changes him leaves it. `changed_at`
+    is kept by the database: since then the row is as it is (RO-55).
     """
 
     __tablename__ = "entry"
@@ -107,4 +113,7 @@ class Entry(Base):
     approver_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))
     judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    from_version: Mapped[int] = mapped_column(default=1)
+    until_version: Mapped[int | None]
+    filed_on: Mapped[date]
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

@@ -13,9 +13,11 @@ from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut, TrialOut
+from roster.reference.service import TERM_UNKNOWN
 from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
+from shared.refusals import refuses
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submissions"])
 
@@ -24,7 +26,7 @@ LARGEST_FILE = 16_777_216
 
 # Files in hand at once in this process. The others wait without a connection of the database, so that however many
 # schools send on one day, whoever only looks at something is answered.
-_IN_HAND = asyncio.Semaphore(2)
+IN_HAND = asyncio.Semaphore(2)
 
 
 async def _posted(
@@ -36,7 +38,7 @@ async def _posted(
     _key: Annotated[str, Depends(idempotency_key)],
 ) -> AsyncIterator[service.Posted]:
     """The file, read; it is in hand until the request's transaction has ended."""
-    async with _IN_HAND:
+    async with IN_HAND:
         content_type = request.headers.get("content-type", "")
         read = await service.read_file(sender, kind, content_type, await request.body())
         yield service.Posted(kind, academic_year, term, read)
@@ -61,6 +63,7 @@ Posted = Annotated[service.Posted, Depends(_posted, scope="function")]
         TYPES_KEY: MEDIA_TYPES,
         LIMIT_KEY: LARGEST_FILE,
         "requestBody": request_body(LARGEST_FILE),
+        **refuses(service.SCHOOL_UNKNOWN, TERM_UNKNOWN),
     },
 )
 async def submit(

@@ -2,34 +2,31 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.bulk import insert_rows
 from roster.hints import service as hints
 from roster.hints.queries import Record
-from roster.intake import queries
-from roster.intake.deadlines import cessation_deadline, roster_deadline
+from roster.intake import queries, store
 from roster.intake.faults import IntakeRejected, RejectionKind
 from roster.intake.models import Entry, Roster, Submission
 from roster.intake.reading import Submission as FileRead
 from roster.intake.reading import read_submission
-from roster.intake.rows import FIELDS, Row, canonical_digest
+from roster.intake.rows import canonical_digest
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
 from roster.reference import service as reference
 from roster.registry import service as registry
-from roster.review.states import EntryState
-from shared import audit, clock, crypto
+from roster.versions.models import RosterVersion
+from shared import audit, clock
 from shared.auth import Principal
-from shared.calendar import WorkingCalendar
 from shared.idempotency import REPLAYED, Reply
 from shared.law import rule
 from shared.places import COUNTIES
@@ -223,68 +220,71 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     """
     read = posted.read
     counties = sorted({row.county_code for row in read.rows})
-    deadlines = await _deadlines(session, sender.org.code, posted, read.rows, counties)
+    stated = (posted.kind, posted.academic_year, posted.term)
+    deadlines = await store.deadlines(session, sender.org.code, stated, read.rows, counties)
     digest = bytes.fromhex(canonical_digest(read.rows))
     submission_id = uuid.uuid4()
+    stating = upsert(Submission).values(
+        id=submission_id,
+        school_code=sender.org.code,
+        kind=posted.kind,
+        academic_year=posted.academic_year,
+        term=posted.term,
+        content_digest=digest,
+        charset=read.charset,
+        row_count=len(read.rows),
+        notes=store.stored_notes(read),
+        received_by=sender.sub,
+    )
     # Two posts of the same content at once: the index lets one in, and the other waits here until that is certain.
-    new = await session.scalar(
-        upsert(Submission)
-        .values(
-            id=submission_id,
-            school_code=sender.org.code,
-            kind=posted.kind,
-            academic_year=posted.academic_year,
-            term=posted.term,
-            content_digest=digest,
-            charset=read.charset,
-            row_count=len(read.rows),
-            notes=[Note.model_validate(note).model_dump() for note in read.notes],
-            received_by=sender.sub,
-        )
-        .on_conflict_do_nothing()
-        .returning(Submission.id)
-    )
-    if new is None:
+    while await session.scalar(stating.on_conflict_do_nothing().returning(Submission.id)) is None:
         known = await queries.same_content(session, sender.org.code, sender.sub, posted.stated, digest)
-        assert known is not None
-        return _Taken(known, again=True)
-    rosters = {county: uuid.uuid4() for county in counties}
+        if known is not None:
+            return _Taken(known, again=True)
+        # It was withdrawn between the one look and the other, and may be sent anew (RO-08).
     received_on = clock.today()
-    await session.execute(
-        insert(_table(Roster)),
-        [
-            {
-                "id": rosters[county],
-                "submission_id": submission_id,
-                "school_code": sender.org.code,
-                "county_code": county,
-                "kind": posted.kind,
-                "academic_year": posted.academic_year,
-                "term": posted.term,
-                "version": 1,
-                "revision": 1,
-                "received_on": received_on,
-                "deadline": deadlines[county],
-            }
-            for county in counties
-        ],
-    )
-    entries = _entries(sender.org.code, rosters, read.rows)
-    await insert_rows(session, _table(Entry), entries)
+    rosters: dict[str, dict[str, Any]] = {
+        county: {
+            "id": uuid.uuid4(),
+            "submission_id": submission_id,
+            "school_code": sender.org.code,
+            "county_code": county,
+            "kind": posted.kind,
+            "academic_year": posted.academic_year,
+            "term": posted.term,
+            "version": 1,
+            "revision": 1,
+            "received_on": received_on,
+            "deadline": deadlines[county],
+        }
+        for county in counties
+    }
+    await session.execute(insert(store.table_of(Roster)), [*rosters.values()])
+    entries = [
+        store.new_entry(sender.org.code, rosters[row.county_code]["id"], row, filed_on=received_on, version=1)
+        for row in read.rows
+    ]
+    await insert_rows(session, store.table_of(Entry), entries)
+    of_county = {county: [row for row in read.rows if row.county_code == county] for county in counties}
+    versions = [
+        store.new_version(rosters[county], 1, sender.sub, read, rows, added=len(rows))
+        for county, rows in of_county.items()
+    ]
+    await session.execute(insert(store.table_of(RosterVersion)), versions)
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     for entry in entries:
         by_county[entry["county_code"]].append(entry["id"])
-    stated = {"kind": posted.kind, "academic_year": posted.academic_year, "term": posted.term}
+    facts = {"kind": posted.kind, "academic_year": posted.academic_year, "term": posted.term}
     await audit.record_many(
         session,
         [
-            audit.row(session, "submission.received", "submission", submission_id, {**stated, "rows": len(read.rows)}),
+            audit.row(session, "submission.received", "submission", submission_id, {**facts, "rows": len(read.rows)}),
             *(
                 audit.row(
                     session,
                     "roster.received",
                     "roster",
-                    rosters[county],
+                    rosters[county]["id"],
                     {"submission_id": str(submission_id), "county_code": county, "headcount": len(ids)},
                 )
                 for county, ids in by_county.items()
@@ -295,49 +295,3 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     await hints.announce(session, judged.elsewhere)
     await registry.queue_lookups(session, by_county)
     return _Taken(submission_id, again=False)
-
-
-def _table(model: type[Roster] | type[Entry]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
-
-
-def _entries(school_code: str, rosters: Mapping[str, UUID], rows: Iterable[Row]) -> list[dict[str, Any]]:
-    blind_index = crypto.ring().blind_index
-    return [
-        {
-            "id": uuid.uuid4(),
-            "roster_id": rosters[row.county_code],
-            "school_code": school_code,
-            "row_no": row.number,
-            "national_id_index": blind_index(row.national_id),
-            "state": EntryState.RECEIVED,
-            "version": 1,
-            "officer_draft": {},
-            **{name: getattr(row, name) for name in FIELDS},
-        }
-        for row in rows
-    ]
-
-
-async def _deadlines(
-    session: AsyncSession, school_code: str, posted: Posted, rows: Sequence[Row], counties: Sequence[str]
-) -> dict[str, date | None]:
-    """The last day to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
-    calendar = await reference.working_calendar(session)
-    if posted.kind is RosterKind.CESSATION:
-        return {county: _earliest(rows, county, calendar) for county in counties}
-    registration = await reference.registration_deadline(session, school_code, posted.academic_year, posted.term)
-    deadlines = {county: roster_deadline(posted.kind, registration, calendar, county) for county in counties}
-    return {county: None if deadline is None else deadline.due for county, deadline in deadlines.items()}
-
-
-def _earliest(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> date | None:
-    left = {
-        (row.cessation_reason, row.left_on)
-        for row in rows
-        if row.county_code == county and row.cessation_reason is not None and row.left_on is not None
-    }
-    ends = [cessation_deadline(reason, day, calendar, county) for reason, day in left if reason and day]
-    return min((end.due for end in ends if end is not None), default=None)

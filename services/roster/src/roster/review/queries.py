@@ -51,7 +51,8 @@ _NO_DEADLINE = date(9999, 12, 31)
 
 
 def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
-    """Rosters with school, headcount, entries by state, the derived state and the days they have waited.
+    """Rosters with school, the derived state, the days they have waited, and of their current version the headcount
+    and the entries by state.
 
     The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
     together.
@@ -63,7 +64,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
             func.count().filter(Entry.state.in_(_PENDING)).label("pending"),
             *counts.values(),
         )
-        .where(Entry.roster_id == Roster.id)
+        .where(Entry.roster_id == Roster.id, Entry.until_version.is_(None))
         .lateral()
     )
     state = case(

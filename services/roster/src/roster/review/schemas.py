@@ -150,6 +150,8 @@ class EntryOut(Out):
     remarks: str | None = Field(max_length=4_000)
     state: EntryState
     version: Version
+    filed_on: date = Field(description="The day he arrived, which his lateness is counted by (RO-28)")
+    from_version: Version = Field(description="The roster's version with which this entry began (RO-09)")
     hints: list[HintOut] = Field(max_length=100)
     decision: DecisionOut | None
     certificate_on: date | None = None

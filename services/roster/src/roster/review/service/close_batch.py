@@ -39,9 +39,7 @@ async def lock_batch(
     assert batch is not None
     step = BATCH_TRANSITIONS.get((BatchState(batch.state), action))
     if step is None:
-        raise common.BATCH_CLOSED(
-            detail=f"此陳核案已為「{batch.state}」狀態。", detail_en=f"The batch is {batch.state}.", state=batch.state
-        )
+        raise common.batch_closed(batch.state)
     preconditions.require(seen, batch.version)
     return roster, batch, step.to
 
@@ -129,7 +127,6 @@ async def _send_back(
                 batch_id=None,
                 officer_draft=offered,
                 version=Entry.version + 1,
-                changed_at=func.now(),
             )
             .returning(Entry.id)
         )

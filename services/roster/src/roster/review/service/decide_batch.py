@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
@@ -141,8 +141,6 @@ _DECIDED = TRANSITIONS[EntryState.FOR_APPROVAL, EntryAction.DECIDE]
 
 async def _close_entries(session: AsyncSession, approver: Principal, batch: Batch, entry_ids: Sequence[UUID]) -> None:
     await session.execute(
-        update(Entry)
-        .where(Entry.batch_id == batch.id)
-        .values(state=_DECIDED.to.value, version=Entry.version + 1, changed_at=func.now())
+        update(Entry).where(Entry.batch_id == batch.id).values(state=_DECIDED.to.value, version=Entry.version + 1)
     )
     await leave(session, approver, batch, entry_ids, BatchState.DECIDED, None)

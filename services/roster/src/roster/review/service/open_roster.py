@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.intake.models import Entry
@@ -26,7 +26,7 @@ async def open_roster(session: AsyncSession, officer: Principal, roster_id: UUID
         await session.execute(
             update(Entry)
             .where(Entry.roster_id == roster_id, Entry.state == EntryState.RECEIVED)
-            .values(state=step.to, version=Entry.version + 1, changed_at=func.now())
+            .values(state=step.to, version=Entry.version + 1)
             .returning(Entry.id)
         )
     ).all()

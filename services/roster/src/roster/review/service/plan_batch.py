@@ -31,7 +31,6 @@ class Facts:
     """All that a plan is made from. `rows` are the batch's entries in the order of the school's file."""
 
     kind: RosterKind
-    filed_on: date
     rows: Sequence[RowMapping]
     hints: Mapping[UUID, list[dict[str, Any]]]
     last_days: Mapping[UUID, date | None]
@@ -110,7 +109,6 @@ async def _facts(
 ) -> Facts:
     return Facts(
         RosterKind(roster.kind),
-        roster.received_on,
         rows,
         found,
         last_days,
@@ -161,6 +159,6 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
         annotation_text=draft.annotation_text,
     )
     answer = facts.registry.get(row["id"])
-    man = deferments.Man(uuid4(), row, facts.kind, facts.filed_on, decided, answer.facts if answer else None)
+    man = deferments.Man(uuid4(), row, facts.kind, row["filed_on"], decided, answer.facts if answer else None)
     foreseen = deferments.foresee(man, facts.deferments.get(row["national_id_index"], []))
     return Planned(row, draft, allocated, (), Sound(man, foreseen))

@@ -96,7 +96,7 @@ async def list_entries(
 ) -> EntryPage:
     """The entries of a roster in the order of the school's file, each with hints and latest deferment."""
     roster = await common.roster_out(session, principal, roster_id)
-    where: list[Any] = [Entry.roster_id == roster_id, *common.own_entries(principal)]
+    where: list[Any] = [Entry.roster_id == roster_id, Entry.until_version.is_(None), *common.own_entries(principal)]
     if state is not None:
         where.append(Entry.state == state)
     if hint is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, func, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.service import judge_entries
@@ -47,7 +47,7 @@ async def patch_entry(
     officer = CASE_OFFICER in reviewer.roles and EDITORS.get(EntryState(row["state"])) == CASE_OFFICER
     if not officer:
         await _approver_may(session, reviewer, row, sent)
-    values: dict[str, Any] = {"version": row["version"] + 1, "changed_at": func.now()}
+    values: dict[str, Any] = {"version": row["version"] + 1}
     if changes:
         values |= await _draft_values(session, roster, row, changes, officer)
     if "on_hold" in sent and patch.on_hold is not None:
@@ -152,7 +152,7 @@ async def review_many(
         statement = (
             update(Entry.__table__)  # type: ignore[arg-type]
             .where(Entry.__table__.c.id == bindparam("entry"))
-            .values(officer_draft=bindparam("draft"), version=Entry.__table__.c.version + 1, changed_at=func.now())
+            .values(officer_draft=bindparam("draft"), version=Entry.__table__.c.version + 1)
         )
         await session.execute(statement, updates)
         roster.revision += 1

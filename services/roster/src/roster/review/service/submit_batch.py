@@ -154,7 +154,6 @@ async def _hand_over(session: AsyncSession, batch: Batch, ready: list[dict[str, 
             # What an approver changed in an earlier batch is kept with that batch (RO-45).
             approver_draft=None,
             version=table.c.version + 1,
-            changed_at=func.now(),
         ),
         ready,
     )

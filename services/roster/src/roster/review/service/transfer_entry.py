@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from roster.review import queries
 from roster.review.rules import TRANSITIONS, EntryAction, EntryState
 from roster.review.schemas import TransferEntry, Transferred
 from roster.review.service import common
+from roster.versions.models import RosterVersion
 from shared import audit, clock, preconditions, purposes
 from shared.auth import Principal
 from shared.law import rule
@@ -30,7 +31,7 @@ async def transfer_entry(
     Here it ends `superseded`; there it begins `received`, on the roster of the same submission, which is made if that
     county had none. Raises 404, 412, 409 for another state, 422 for a place that is none or is this county.
     """
-    roster, there = await _lock_both(session, officer, entry_id, body.county_code)
+    roster, known = await _lock_both(session, officer, entry_id, body.county_code)
     found = await session.execute(queries.entries(Entry.id == entry_id).with_for_update())
     row = found.mappings().one()
     preconditions.require(seen, row["version"])
@@ -48,7 +49,7 @@ async def transfer_entry(
     roster.revision += 1
     await session.flush()
     await purposes.assume(session, "transfer", "entry", entry_id)
-    there = await _roster_there(session, roster, body.county_code, there)
+    there = await _roster_there(session, roster, body.county_code, known)
     new_id = uuid4()
     kept = {name: value for name, value in row.items() if name not in ("judged_at", "changed_at")}
     await session.execute(
@@ -56,7 +57,9 @@ async def transfer_entry(
             kept
             | {
                 "id": new_id,
-                "roster_id": there,
+                "roster_id": there.id,
+                "from_version": there.version,
+                "until_version": None,
                 "county_code": body.county_code,
                 "township_code": body.township_code,
                 "village": body.village,
@@ -129,10 +132,10 @@ async def _lock_both(
     return here, there
 
 
-async def _roster_there(session: AsyncSession, roster: Roster, county_code: str, there: UUID | None) -> UUID:
-    if there is None:
+async def _roster_there(session: AsyncSession, roster: Roster, county_code: str, known: UUID | None) -> Row[UUID, int]:
+    if known is None:
         # Another county may be making it for a man of its own at this moment: then it is found, not made.
-        await session.execute(
+        made = await session.scalar(
             insert(Roster)
             .values(
                 id=uuid4(),
@@ -149,8 +152,32 @@ async def _roster_there(session: AsyncSession, roster: Roster, county_code: str,
                 deadline=roster.deadline,
             )
             .on_conflict_do_nothing(constraint="uq_roster_submission_id")
+            .returning(Roster.id)
         )
+        if made is not None:
+            await _first_version(session, roster, county_code, made)
     same = (Roster.submission_id == roster.submission_id, Roster.county_code == county_code)
-    counted = update(Roster).where(*same).values(revision=Roster.revision + 1).returning(Roster.id)
-    found: UUID = (await session.execute(counted)).scalar_one()
-    return found
+    counted = update(Roster).where(*same).values(revision=Roster.revision + 1).returning(Roster.id, Roster.version)
+    return (await session.execute(counted)).one()
+
+
+async def _first_version(session: AsyncSession, roster: Roster, county_code: str, made: UUID) -> None:
+    """A roster that a transfer makes begins empty: none of its men was on it when its school sent the file."""
+    first = select(RosterVersion).where(RosterVersion.roster_id == roster.id, RosterVersion.version == 1)
+    sent = (await session.scalars(first)).one()
+    await session.execute(
+        insert(RosterVersion).values(
+            roster_id=made,
+            version=1,
+            school_code=roster.school_code,
+            county_code=county_code,
+            received_by=sent.received_by,
+            row_count=0,
+            charset=sent.charset,
+            notes=[],
+            kept=0,
+            changed=0,
+            added=0,
+            dropped=0,
+        )
+    )

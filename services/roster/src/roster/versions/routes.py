@@ -1,0 +1,86 @@
+"""Routes of a roster's versions: correcting it, taking it back, what it was."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from roster.deps import School, SchoolOrCounty
+from roster.intake.openapi import request_body
+from roster.intake.reading import MEDIA_TYPES
+from roster.intake.reading import Submission as FileRead
+from roster.intake.routes import IN_HAND, LARGEST_FILE
+from roster.intake.service import read_file
+from roster.review.schemas import RosterOut
+from roster.versions.schemas import CorrectedRoster, RosterVersionPage
+from roster.versions.service import common, correct_roster, read_versions, withdraw_roster
+from shared.db import Session
+from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
+from shared.idempotency import Once
+from shared.pages import Pages
+from shared.preconditions import IfMatch, etag
+from shared.refusals import refuses
+
+router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["versions"])
+
+
+async def _corrected(request: Request, roster_id: UUID, school: School, _seen: IfMatch) -> AsyncIterator[FileRead]:
+    """The file, read as one of the roster's kind; it is in hand until the request's transaction has ended."""
+    kind = await correct_roster.kind_of(request.app.state.database, school, roster_id)
+    async with IN_HAND:
+        yield await read_file(school, kind, request.headers.get("content-type", ""), await request.body())
+
+
+# Stands before the session in a route's parameters: whoever waits for his file to be read holds no connection.
+Corrected = Annotated[FileRead, Depends(_corrected, scope="function")]
+
+
+@router.put(
+    "/rosters/{roster_id}",
+    operation_id="correct_roster",
+    openapi_extra={
+        TYPES_KEY: MEDIA_TYPES,
+        LIMIT_KEY: LARGEST_FILE,
+        "requestBody": request_body(LARGEST_FILE),
+        **refuses(common.ROSTER_WITHDRAWN),
+    },
+)
+async def correct(
+    roster_id: UUID,
+    read: Corrected,
+    seen: IfMatch,
+    session: Session,
+    school: School,
+    response: Response,
+    dry_run: Annotated[bool, Query(description="Say what would happen and keep nothing (RO-16)")] = False,
+) -> CorrectedRoster:
+    """Send a corrected roster: the whole of it, for its county. It is the roster's new version (RO-09).
+
+    Men are matched by national ID: whoever is stated as before keeps his review, a changed one is received anew, one
+    who is left out is withdrawn. Who is up for approval or decided can be neither changed nor left out.
+    """
+    work = correct_roster.try_correction if dry_run else correct_roster.correct_roster
+    told = await work(session, school, roster_id, seen, read)
+    if not dry_run:
+        response.headers.update(etag(told.revision))
+    return told
+
+
+@router.post(
+    "/rosters/{roster_id}/withdraw",
+    operation_id="withdraw_roster",
+    response_model=RosterOut,
+    openapi_extra=refuses(common.ROSTER_OPENED, common.ROSTER_WITHDRAWN),
+)
+async def withdraw(roster_id: UUID, seen: IfMatch, once: Once, session: Session, school: School) -> Response:
+    """Take a roster back, as long as no case officer has opened it (RO-09)."""
+    return await once.run(lambda: withdraw_roster.withdraw_roster(session, school, roster_id, seen))
+
+
+@router.get("/rosters/{roster_id}/versions", operation_id="list_roster_versions")
+async def list_versions(roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages) -> RosterVersionPage:
+    """What the school handed in as this roster: the first posting and each correction."""
+    return pages.linked(
+        await read_versions.list_versions(session, caller, roster_id, cursor=pages.cursor, limit=pages.limit)
+    )
