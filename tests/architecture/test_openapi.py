@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared import refusals
 from tests.support.service_documents import METHODS, document
 
 pytestmark = pytest.mark.xdist_group("documents")
@@ -110,12 +111,19 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(service: str):
     for method, path, operation in operations(service):
         place = f"{method.upper()} {path}"
         assert operation.get("description"), place
-        expected = {"400", "413", "415", "422", "500", "503"}
+        expected = {"400", "413", "415", "429", "500", "503"}
+        if "requestBody" in operation or any(p["in"] == "query" for p in operation.get("parameters", ())):
+            expected.add("422")
         if operation["x-roles"] is not None:
             expected |= {"401", "403"}
         if "{" in path:
             expected.add("404")
         assert expected <= operation["responses"].keys(), place
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                _, _, component = response.get("$ref", "").rpartition("/")
+                told = document(service)["components"]["responses"][component] if component else response
+                assert refusals.codes(told), f"{place} {status} names no code"
 
 
 # Posts that neither create nor move anything, or that come before there is a caller.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import docs, openapi
+from shared import problems, refusals
 
 PROBLEM = {"type": "object", "properties": {"code": {"type": "string"}}}
 
@@ -109,7 +110,21 @@ def test_what_the_gateway_itself_answers_is_described(merged: dict[str, Any]) ->
     for item in merged["paths"].values():
         for method, described in item.items():
             if method != "parameters":
-                assert {"503", "504"} <= described["responses"].keys()
+                assert {"400", "408", "414", "431", "502", "503", "504"} <= described["responses"].keys()
+
+
+def test_a_refusal_of_the_service_and_one_of_the_gateway_stand_under_one_status() -> None:
+    own = {"get": {"operationId": "get_thing", "responses": {"400": {"$ref": "#/components/responses/400.bad_syntax"}}}}
+    document = {
+        "openapi": "3.1.0",
+        "paths": {"/roster/v1/things": own},
+        "components": {"responses": {"400.bad_syntax": refusals.responses([problems.BAD_SYNTAX])["400"]}},
+    }
+    merged = openapi.merge({"roster": document}, [("GET", "/roster/v1/things")])
+    name = merged["paths"]["/roster/v1/things"]["get"]["responses"]["400"]["$ref"].rpartition("/")[2]
+    assert name == "400.bad_framing.bad_path.bad_syntax"
+    assert refusals.codes(merged["components"]["responses"][name]) == {"bad_framing", "bad_path", "bad_syntax"}
+    assert "400.bad_syntax" not in merged["components"]["responses"], "nothing refers to it any more"
 
 
 def test_merging_changes_nothing_that_it_was_given() -> None:

@@ -10,8 +10,8 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
 from identity.access import logging_in
-from shared.app import roles_of
 from shared.db import Context
+from shared.openapi import roles_of
 from tests.identity.support import NEW, House, bearer
 from tests.support import tokens as foreign
 from tests.support.tokens import key

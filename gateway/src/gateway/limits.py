@@ -23,6 +23,7 @@ URI_TOO_LONG = ProblemType("uri_too_long", 414, "網址過長", "The address is 
 HEADERS_TOO_LARGE = ProblemType("headers_too_large", 431, "請求標頭過大", "The request headers are too large")
 BAD_FRAMING = ProblemType("bad_framing", 400, "請求長度標示不明確", "The length of the request is ambiguous")
 BAD_PATH = ProblemType("bad_path", 400, "網址路徑格式錯誤", "The path of the address is malformed")
+REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "請求內容傳送逾時", "The request body came too slowly")
 
 _CLOSE = {"Connection": "close"}
 _LENGTH = re.compile(rb"[0-9]{1,15}")

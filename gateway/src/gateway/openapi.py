@@ -12,16 +12,25 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from gateway import limits
+from shared import problems, refusals
 from shared.law import rule
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PREFIX = "#/components/"
 _Key = tuple[str, str]  # component section, name
 
-_GATEWAYS_OWN = {
-    "503": ("服務暫時無法使用", "The service behind the gateway is not available"),
-    "504": ("服務逾時", "The service behind the gateway stayed silent too long"),
-}
+# What the gateway answers in a service's place, whatever the operation.
+_GATEWAYS_OWN = (
+    limits.BAD_FRAMING,
+    limits.BAD_PATH,
+    limits.REQUEST_TIMEOUT,
+    limits.URI_TOO_LONG,
+    limits.HEADERS_TOO_LARGE,
+    problems.UNAVAILABLE,
+    problems.UPSTREAM_FAILED,
+    problems.UPSTREAM_TIMEOUT,
+)
 
 
 def check(document: object) -> Mapping[str, Any]:
@@ -51,20 +60,23 @@ def merge(documents: Mapping[str, Mapping[str, Any]], operations: Iterable[tuple
             "version": "1",
             "description": "在學緩徵與徵集業務服務介面。All services behind the gateway, one document.",
         },
-        "servers": [{"url": "/"}],
+        "servers": [
+            {"url": "/", "description": "local and production alike: the gateway that serves this", "x-internal": False}
+        ],
         "tags": [],
         "paths": {},
-        "components": {},
+        "components": {"schemas": {"Problem": refusals.PROBLEM_SCHEMA}},
     }
     twice = _repeated(_operation_ids(documents[name]) for name in names)
     for name in names:
         document = _with_refs(copy.deepcopy(dict(documents[name])), renamed[name].get)
-        for path, item in document.get("paths", {}).items():
-            _add_path(merged["paths"], name, path, item, shown, twice)
         for section, components in document.get("components", {}).items():
             for component, content in components.items():
                 new = renamed[name].get((section, component), component)
                 merged["components"].setdefault(section, {})[new] = content
+        responses = merged["components"].setdefault("responses", {})
+        for path, item in document.get("paths", {}).items():
+            _add_path(merged["paths"], name, path, item, shown, twice, responses)
         merged["tags"] += [tag for tag in document.get("tags", []) if tag not in merged["tags"]]
     return _pruned(merged)
 
@@ -81,6 +93,7 @@ def _add_path(
     item: dict[str, Any],
     shown: set[tuple[str, str]],
     twice: set[str],
+    responses: dict[str, Any],
 ) -> None:
     kept: dict[str, Any] = {}
     for method, operation in item.items():
@@ -90,11 +103,28 @@ def _add_path(
             if operation.get("operationId") in twice:
                 operation["operationId"] = f"{service}_{operation['operationId']}"
             operation.setdefault("tags", [service])
-            for status, (_title, title_en) in _GATEWAYS_OWN.items():
-                operation.setdefault("responses", {}).setdefault(status, {"description": title_en})
+            _add_refusals(operation.setdefault("responses", {}), responses)
             kept[method] = operation
     if any(method in _METHODS for method in kept):
         paths[path] = kept
+
+
+def _add_refusals(answers: dict[str, Any], components: dict[str, Any]) -> None:
+    """Tell of the gateway's own refusals too, beside the service's of the same status."""
+    for status, told in refusals.responses(_GATEWAYS_OWN).items():
+        known = answers.get(status)
+        if known is not None and "$ref" not in known:
+            answers[status] = refusals.extended(known, _of(status))
+            continue
+        if known is not None:
+            told = refusals.extended(components[known["$ref"].rpartition("/")[2]], _of(status))
+        name = refusals.component(status, told)
+        components.setdefault(name, told)
+        answers[status] = {"$ref": f"{_PREFIX}responses/{name}"}
+
+
+def _of(status: str) -> list[problems.ProblemType]:
+    return [kind for kind in _GATEWAYS_OWN if str(kind.status) == status]
 
 
 def _operation_ids(document: Mapping[str, Any]) -> set[str]:

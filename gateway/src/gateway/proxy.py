@@ -19,7 +19,7 @@ from gateway.metrics import FAILURES
 from gateway.policy import Route
 from gateway.pulse import JOIN_AFTER, PATIENCE, Pulses
 from shared.law import rule
-from shared.problems import UNAVAILABLE, UPSTREAM_FAILED, UPSTREAM_TIMEOUT, ProblemError, ProblemType
+from shared.problems import UNAVAILABLE, UPSTREAM_FAILED, UPSTREAM_TIMEOUT, ProblemError
 
 # Seconds. Uvicorn closes idle connections after 5: ours go before, so that none is reused while it is being closed.
 KEEP_ALIVE = 3.0
@@ -31,8 +31,6 @@ POOL = 1_000
 # Nobody there, or whoever was there has gone without a word: a service that ended in the middle of its work. Whatever
 # may change something carries a key or a version, so it can be sent again.
 _DOWN = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ConnectionTimeoutError)
-
-REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "請求內容傳送逾時", "The request body came too slowly")
 
 Ending = Literal[
     "client_gone", "client_slow", "too_large", "upstream_slow", "upstream_silent", "upstream_down", "upstream_failed"
@@ -270,7 +268,7 @@ def _problem(ending: Ending, route: Route) -> ProblemError:
     if ending == "too_large":
         return limits.too_large(route.body)
     if ending == "client_slow":
-        return REQUEST_TIMEOUT(headers={"Connection": "close"})
+        return limits.REQUEST_TIMEOUT(headers={"Connection": "close"})
     if ending == "upstream_slow":
         return UPSTREAM_TIMEOUT()
     if ending in ("upstream_down", "upstream_silent"):

@@ -4,25 +4,20 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import crypto, http, logs, metrics, problems, validation
-from shared.auth import Requires, current_principal
 from shared.db import Context, Database, is_away
-from shared.guard import LIMIT_KEY, TYPES_KEY
+from shared.openapi import describe
 from shared.problems import ProblemError
 from shared.settings import Settings
 from shared.tokens import HttpKeys, KeySource, Verifier
@@ -227,74 +222,3 @@ def _loaded(keys: KeySource) -> Callable[[], Awaitable[None]]:
             raise LookupError
 
     return loaded
-
-
-def _dependencies(dependant: Dependant) -> Iterator[Any]:
-    for child in dependant.dependencies:
-        yield child.call
-        yield from _dependencies(child)
-
-
-def roles_of(route: APIRoute | RouteContext) -> tuple[str, ...] | None:
-    """The roles a route takes; empty for any valid token, None for a route without a token."""
-    calls = list(_dependencies(route.dependant))
-    found = [call.roles for call in calls if isinstance(call, Requires)]
-    if found:
-        return tuple(found[0])
-    return () if current_principal in calls else None
-
-
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document: FastAPI's, with roles, problems and security on each operation."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        description=app.description,
-        routes=app.routes,
-        openapi_version="3.1.0",
-    )
-    components = document.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = validation.PROBLEM_SCHEMA
-    for name in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(name, None)
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    # Routers stand in routers: what a route really takes is known to its context only.
-    for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, APIRoute) and context.include_in_schema:
-            for method in context.methods or ():
-                operation = document["paths"][context.path_format][method.lower()]
-                _describe_operation(operation, roles_of(context))
-    app.openapi_schema = document
-    return document
-
-
-def _describe_operation(operation: dict[str, Any], roles: tuple[str, ...] | None) -> None:
-    for key in (LIMIT_KEY, TYPES_KEY):
-        if isinstance(operation.get(key), tuple):
-            operation[key] = list(operation[key])
-    operation["x-roles"] = None if roles is None else list(roles)
-    operation["security"] = [] if roles is None else [{"bearer": []}]
-    answers = operation.setdefault("responses", {})
-    statuses = ["400", "413", "415", "422", "429", "500", "503"]
-    if roles is not None:
-        statuses += ["401", "403"]
-    names = {p["name"].lower() for p in operation.get("parameters", ())}
-    for parameter in operation.get("parameters", ()):
-        # Optional to FastAPI, so that leaving them out is answered in our words; required all the same.
-        if parameter["name"].lower() in ("if-match", "idempotency-key"):
-            bounds = {key: value for key, value in parameter["schema"].items() if key != "anyOf"}
-            parameter |= {"required": True, "schema": bounds | {"type": "string"}}
-    if any(p["in"] == "path" for p in operation.get("parameters", ())):
-        statuses.append("404")
-    if "if-match" in names:
-        statuses += ["409", "412", "428"]
-    if "idempotency-key" in names:
-        statuses.append("409")
-    for status in sorted(set(statuses)):
-        kinds = [k for k in problems.ProblemType.catalogue.values() if str(k.status) == status]
-        answers[status] = {
-            "description": "; ".join(sorted(f"`{k.code}` {k.title_en}" for k in kinds))[:2_000] or status,
-            "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from local.databases import Urls
-from shared.app import roles_of
+from shared.openapi import roles_of
 from tests.support.services import settings_for
 from tests.support.tokens import KEYS
 

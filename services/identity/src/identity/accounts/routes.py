@@ -26,13 +26,15 @@ from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
+from shared.problems import NOT_FOUND
+from shared.refusals import refuses
 from shared.schemas import Page
 from shared.tokens import OrgType, Role
 
 router = APIRouter(prefix="/identity/v1", route_class=GuardedRoute, tags=["accounts"])
 
 
-@router.get("/me", operation_id="get_me")
+@router.get("/me", operation_id="get_me", openapi_extra=refuses(NOT_FOUND))
 async def get_me(response: Response, session: Session, me: Newcomer) -> MeOut:
     """One's own account."""
     found = await own.get_me(session, me)
@@ -40,7 +42,7 @@ async def get_me(response: Response, session: Session, me: Newcomer) -> MeOut:
     return found
 
 
-@router.patch("/me", operation_id="change_me")
+@router.patch("/me", operation_id="change_me", openapi_extra=refuses(NOT_FOUND))
 async def change_me(change: MeChange, seen: IfMatch, response: Response, session: Session, me: Person) -> MeOut:
     """Change one's own name, phone, e-mail and mail switch; the password: `PUT /identity/v1/me/password`."""
     changed = await own.change_me(session, me, seen, change)
@@ -71,7 +73,13 @@ async def list_accounts(
     return pages.linked(page)
 
 
-@router.post("/accounts", operation_id="create_account", status_code=201, response_model=AccountWithPassword)
+@router.post(
+    "/accounts",
+    operation_id="create_account",
+    status_code=201,
+    response_model=AccountWithPassword,
+    openapi_extra=refuses(creating.USERNAME_TAKEN),
+)
 async def create_account(initial: Initial, new: NewAccount, once: Once, session: Session, _admin: Admin) -> Response:
     """Create an account; the answer hands out its initial password."""
     return await once.run(lambda: creating.create_account(session, initial, new))
@@ -85,7 +93,7 @@ async def get_account(account_id: UUID, response: Response, session: Session, _c
     return found
 
 
-@router.patch("/accounts/{account_id}", operation_id="change_account")
+@router.patch("/accounts/{account_id}", operation_id="change_account", openapi_extra=refuses(changing.OWN_ACCOUNT))
 async def change_account(
     account_id: UUID, change: AccountChange, seen: IfMatch, response: Response, session: Session, admin: Admin
 ) -> AccountOut:
@@ -101,7 +109,12 @@ async def list_account_holders(account_id: UUID, session: Session, _caller: Over
     return await reading.list_holders(session, account_id)
 
 
-@router.post("/accounts/{account_id}/hand-overs", operation_id="hand_over_account", response_model=AccountWithPassword)
+@router.post(
+    "/accounts/{account_id}/hand-overs",
+    operation_id="hand_over_account",
+    response_model=AccountWithPassword,
+    openapi_extra=refuses(changing.OWN_ACCOUNT),
+)
 async def hand_over_account(
     initial: Initial,
     account_id: UUID,
@@ -116,7 +129,10 @@ async def hand_over_account(
 
 
 @router.post(
-    "/accounts/{account_id}/password-resets", operation_id="reset_password", response_model=AccountWithPassword
+    "/accounts/{account_id}/password-resets",
+    operation_id="reset_password",
+    response_model=AccountWithPassword,
+    openapi_extra=refuses(changing.OWN_ACCOUNT),
 )
 async def reset_password(initial: Initial, account_id: UUID, once: Once, session: Session, admin: Admin) -> Response:
     """Hand out a new initial password."""

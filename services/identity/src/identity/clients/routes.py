@@ -12,6 +12,7 @@ from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
+from shared.refusals import refuses
 from shared.schemas import Page
 
 router = APIRouter(prefix="/identity/v1/clients", route_class=GuardedRoute, tags=["clients"])
@@ -25,7 +26,13 @@ async def list_clients(session: Session, _caller: Overseer, pages: Pages) -> Pag
     return pages.linked(await service.list_clients(session, limit=pages.limit, cursor=pages.cursor))
 
 
-@router.post("", operation_id="create_client", status_code=201, response_model=ClientWithSecret)
+@router.post(
+    "",
+    operation_id="create_client",
+    status_code=201,
+    response_model=ClientWithSecret,
+    openapi_extra=refuses(service.CLIENT_EXISTS),
+)
 async def create_client(new: NewClient, once: Once, session: Session, _admin: Admin) -> Response:
     """Create a client; the answer hands out its secret."""
     return await once.run(lambda: service.create_client(session, new))

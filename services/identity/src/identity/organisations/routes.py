@@ -12,6 +12,7 @@ from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
+from shared.refusals import refuses
 from shared.schemas import Page
 from shared.tokens import OrgType
 
@@ -32,7 +33,13 @@ async def list_organisations(
     return pages.linked(page)
 
 
-@router.post("", operation_id="create_organisation", status_code=201, response_model=OrganisationOut)
+@router.post(
+    "",
+    operation_id="create_organisation",
+    status_code=201,
+    response_model=OrganisationOut,
+    openapi_extra=refuses(service.ORGANISATION_EXISTS),
+)
 async def create_organisation(new: NewOrganisation, once: Once, session: Session, _admin: Admin) -> Response:
     """Add an organisation."""
     return await once.run(lambda: service.create_organisation(session, new))

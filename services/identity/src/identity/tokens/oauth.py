@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from shared import refusals
 from shared.problems import ProblemError, ProblemType
 
 FORM = "application/x-www-form-urlencoded"
@@ -87,6 +88,17 @@ def _basic(header: str) -> tuple[str, str]:
     if not colon or any(len(value) > _LONGEST_VALUE or "\x00" in value for value in values):
         raise refused(INVALID_REQUEST)
     return values[0], values[1]
+
+
+def describe_refusals(*more: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """The refusals in RFC 6749's form as OpenAPI tells them: those of the form itself, and `more`."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status, told in refusals.responses((INVALID_REQUEST, UNSUPPORTED_GRANT, INVALID_SCOPE, *more)).items():
+        schema = refusals.schema(sorted(refusals.codes(told)))
+        error = {"type": "string", "maxLength": 60, "description": "the `code`, in RFC 6749's member"}
+        schema["allOf"].append({"type": "object", "required": ["error"], "properties": {"error": error}})
+        found[int(status)] = told | {"content": {"application/json": {"schema": schema}}}
+    return found
 
 
 def describe() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from identity.accounts.service.attempt import LOCKED
 from identity.deps import Mint, Newcomer, OwnDatabase, Passwords
 from identity.tokens import oauth, service
 from identity.tokens.schemas import JwksOut, LogIn, PasswordChange, SessionsOut, SessionTokens, TokenOut
@@ -12,7 +13,8 @@ from shared.auth import Principal, current_principal
 from shared.db import Context, Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.ids import mask_ids_in
-from shared.problems import UNAUTHENTICATED, ProblemError
+from shared.problems import NOT_FOUND, UNAUTHENTICATED, ProblemError
+from shared.refusals import refuses
 
 SMALL: dict[str, Any] = {LIMIT_KEY: 8_192}
 
@@ -43,8 +45,7 @@ guarded = APIRouter(
 @router.post(
     "/sessions",
     operation_id="log_in",
-    openapi_extra=SMALL,
-    responses={401: {"description": "`credentials_wrong` Wrong user name or password"}},
+    openapi_extra={**SMALL, **refuses(service.WRONG_CREDENTIALS, LOCKED)},
 )
 async def log_in(
     log_in: LogIn, response: Response, database: OwnDatabase, hasher: Passwords, mint: Mint, user_agent: UserAgent
@@ -59,7 +60,7 @@ async def log_in(
     operation_id="issue_token",
     response_model=SessionTokens | TokenOut,
     openapi_extra={**SMALL, TYPES_KEY: (oauth.FORM,), "requestBody": oauth.describe()},
-    responses={401: {"description": "`invalid_client` Wrong client id or secret"}},
+    responses=oauth.describe_refusals(service.INVALID_GRANT, service.INVALID_CLIENT),
 )
 async def issue_token(
     request: Request, response: Response, database: OwnDatabase, mint: Mint
@@ -90,7 +91,7 @@ async def get_keys(response: Response, mint: Mint) -> dict[str, Any]:
     return mint.keys.published
 
 
-@guarded.get("/sessions", operation_id="list_sessions")
+@guarded.get("/sessions", operation_id="list_sessions", openapi_extra=refuses(NOT_FOUND))
 async def list_sessions(session: Session, me: Newcomer) -> SessionsOut:
     """One's own live sessions."""
     return await service.list_sessions(session, me)
@@ -102,7 +103,7 @@ async def end_session(session_id: UUID, session: Session, me: Newcomer) -> None:
     await service.end_session(session, me, session_id)
 
 
-@guarded.put("/me/password", operation_id="change_password", openapi_extra=SMALL)
+@guarded.put("/me/password", operation_id="change_password", openapi_extra={**SMALL, **refuses(NOT_FOUND, LOCKED)})
 async def change_password(
     change: PasswordChange,
     response: Response,

@@ -11,6 +11,7 @@ from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.refusals import refuses
 from shared.schemas import Page
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["conscription registry"])
@@ -32,7 +33,10 @@ async def list_events(
 
 
 @router.post(
-    "/registry-events/{event_id}/replay", operation_id="replay_registry_event", response_model=RegistryEventOut
+    "/registry-events/{event_id}/replay",
+    operation_id="replay_registry_event",
+    response_model=RegistryEventOut,
+    openapi_extra=refuses(service.EVENT_NOT_DEAD),
 )
 async def replay(event_id: EventId, once: Once, session: Session, caller: CaseOfficerOrAdmin) -> Response:
     """Send again what was given up on."""

@@ -46,6 +46,7 @@ from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.schemas import Page
 
+from shared.refusals import refuses
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 
 Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
@@ -120,7 +121,12 @@ async def open_(roster_id: UUID, once: Once, session: Session, officer: CaseOffi
     return await once.run(lambda: open_roster.open_roster(session, officer, roster_id))
 
 
-@router.post("/rosters/{roster_id}/reviews", operation_id="review_entries", response_model=BulkResult)
+@router.post(
+    "/rosters/{roster_id}/reviews",
+    operation_id="review_entries",
+    response_model=BulkResult,
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW),
+)
 async def review_many(
     roster_id: UUID, body: BulkReview, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
 ) -> Response:
@@ -128,7 +134,13 @@ async def review_many(
     return await once.run(lambda: review_entries.review_many(session, officer, roster_id, seen, body))
 
 
-@router.post("/rosters/{roster_id}/batches", operation_id="submit_batch", response_model=BatchOut, status_code=201)
+@router.post(
+    "/rosters/{roster_id}/batches",
+    operation_id="submit_batch",
+    response_model=BatchOut,
+    status_code=201,
+    openapi_extra=refuses(common.NOT_READY),
+)
 async def submit(
     roster_id: UUID, body: SubmitBatch, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
 ) -> Response:
@@ -144,7 +156,11 @@ async def get_entry(entry_id: UUID, session: Session, caller: SchoolOrCounty, re
     return entry
 
 
-@router.patch("/entries/{entry_id}", operation_id="review_entry")
+@router.patch(
+    "/entries/{entry_id}",
+    operation_id="review_entry",
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, common.FOUR_EYES, common.DRAFT_REFUSED),
+)
 async def patch_entry(
     entry_id: UUID, patch: EntryPatch, seen: IfMatch, session: Session, reviewer: County, response: Response
 ) -> EntryOut:
@@ -166,7 +182,12 @@ async def explain_hints(entry_id: UUID, session: Session, caller: SchoolOrCounty
     return Page(items=await read.explain_hints(session, caller, entry_id))
 
 
-@router.post("/entries/{entry_id}/transfer", operation_id="transfer_entry", response_model=Transferred)
+@router.post(
+    "/entries/{entry_id}/transfer",
+    operation_id="transfer_entry",
+    response_model=Transferred,
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW),
+)
 async def transfer(
     entry_id: UUID, body: TransferEntry, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
 ) -> Response:
@@ -195,13 +216,31 @@ async def get_batch(batch_id: UUID, session: Session, caller: County, response: 
     return batch
 
 
-@router.post("/batches/{batch_id}/recall", operation_id="recall_batch", response_model=BatchOut)
+@router.get("/batches/{batch_id}/preview", operation_id="preview_batch", openapi_extra=refuses(common.BATCH_CLOSED))
+async def preview_(batch_id: UUID, session: Session, caller: County, pages: Pages, response: Response) -> BatchPreview:
+    """What deciding the batch now would write back (RO-53): every field of every annotation, before and after."""
+    found = await preview.preview_batch(session, caller, batch_id, cursor=pages.cursor, limit=pages.limit)
+    response.headers.update(etag(found.version))
+    return pages.linked(found)
+
+
+@router.post(
+    "/batches/{batch_id}/recall",
+    operation_id="recall_batch",
+    response_model=BatchOut,
+    openapi_extra=refuses(common.BATCH_CLOSED),
+)
 async def recall(batch_id: UUID, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer) -> Response:
     """Take a batch back (撤回) until it is decided; any case officer of the county may."""
     return await once.run(lambda: close_batch.recall_batch(session, officer, batch_id, seen))
 
 
-@router.post("/batches/{batch_id}/return", operation_id="return_batch", response_model=BatchOut)
+@router.post(
+    "/batches/{batch_id}/return",
+    operation_id="return_batch",
+    response_model=BatchOut,
+    openapi_extra=refuses(common.BATCH_CLOSED),
+)
 async def return_(
     batch_id: UUID, body: ReturnBatch, seen: IfMatch, once: Once, session: Session, approver: Approver
 ) -> Response:
@@ -209,7 +248,12 @@ async def return_(
     return await once.run(lambda: close_batch.return_batch(session, approver, batch_id, seen, body))
 
 
-@router.post("/batches/{batch_id}/decide", operation_id="decide_batch", response_model=DecidedBatch)
+@router.post(
+    "/batches/{batch_id}/decide",
+    operation_id="decide_batch",
+    response_model=DecidedBatch,
+    openapi_extra=refuses(common.BATCH_CLOSED, common.FOUR_EYES, common.NOT_READY),
+)
 async def decide(batch_id: UUID, seen: IfMatch, once: Once, session: Session, approver: Approver) -> Response:
     """Decide a batch (核定); final. Nobody decides what he himself submitted."""
     return await once.run(lambda: decide_batch.decide_batch(session, approver, batch_id, seen))
