@@ -120,6 +120,19 @@ DATA = {
     "returned": {"entry_count": 2, "whole": False, "reason": "請補附畢業證書", "returned_by": "approver"},
     "decided": {"approved": 45, "rejected": 3, "decided_on": "2026-10-02"},
 }
+OF_ROSTERS = {
+    "corrected": {"version": 2, "opened": True, "kept": 40, "changed": 5, "added": 2, "dropped": 1},
+    "withdrawn": {"version": 1, "headcount": 48},
+}
+
+
+def roster_event(act: str, **changes) -> dict[str, Any]:
+    """A CloudEvent about a roster as a whole."""
+    data = batch(**OF_ROSTERS[act]) | changes
+    del data["batch_id"]
+    made = event("submitted", data | {"batch_id": ""})
+    del made["data"]["batch_id"]
+    return made | {"type": f"muster.roster.roster.{act}.v1", "subject": data["roster_id"]}
 
 
 def event(kind: str, data: dict[str, Any], *, at: datetime = START, event_id: str | None = None) -> dict[str, Any]:

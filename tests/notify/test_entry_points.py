@@ -8,8 +8,10 @@ import sys
 import asyncpg
 import httpx
 
-from local.databases import plain
+from local.databases import plain, prepare
+from shared import migrations
 from tests.notify.test_delivery import _environment
+from tests.support.databases import Template, in_thread
 
 
 async def _run(*arguments: str, env: dict[str, str]) -> tuple[int | None, str]:
@@ -29,6 +31,28 @@ async def test_migrate_twice_and_never_back(notify_urls):
     code, said = await _run("-m", "notify.migrate", env=env)
     assert code == 3
     assert "9999_from_the_future" in said
+
+
+async def test_an_older_database_keeps_its_mail_and_gets_empty_inboxes(admin_url):
+    """What was mailed before there was an inbox stays as it was, and nobody finds old news unread."""
+    prefix = f"old_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    urls = in_thread(prepare(admin_url, ["notify"], prefix, {}))["notify"]
+    await asyncio.to_thread(migrations.upgrade, "notify", urls.owner, "0001_create_messages")
+    owner = await asyncpg.connect(plain(urls.owner))
+    try:
+        await owner.execute(
+            "INSERT INTO message VALUES (gen_random_uuid(), 'email', 'muster.roster.batch.submitted.v1', now(),"
+            " gen_random_uuid(), 'batch_submitted', 1, 'approver1', 'county', '63000', false, 's', '\\x00', 'sent',"
+            " NULL, now(), now(), now())"
+        )
+        before = await owner.fetchrow("SELECT * FROM message")
+        await asyncio.to_thread(migrations.upgrade, "notify", urls.owner)
+        after = await owner.fetchrow("SELECT * FROM message")
+        assert dict(after) == dict(before) | {"subject_en": None}
+        assert await owner.fetchval("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM inbox_item)") == 0
+    finally:
+        await owner.close()
+        await Template("notify", admin_url, urls).drop(urls)
 
 
 async def test_the_web_process_answers(notify, smtp):

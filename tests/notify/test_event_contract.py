@@ -7,7 +7,7 @@ import pytest
 from notify.events import HANDLERS, KINDS
 from notify.subscriptions import SUBSCRIPTIONS
 from roster.intake.rules import RosterKind
-from tests.notify.support import DATA, account, batch
+from tests.notify.support import DATA, account, batch, roster_event
 from tests.support.events_doc import event_types
 
 DECLARED = {kind.name: kind for kind in event_types() if "notify" in kind.to}
@@ -42,7 +42,9 @@ def test_no_text_is_longer_than_what_is_read(name):
 def _sample(name: str) -> dict[str, Any]:
     if name == "muster.identity.account.changed.v1":
         return account("0b8f2c34-0000-4000-8000-000000000001")
-    return batch(**DATA[name.split(".")[3]])
+    _, _, thing, act, _ = name.split(".")
+    sample: dict[str, Any] = roster_event(act)["data"] if thing == "roster" else batch(**DATA[act])
+    return sample
 
 
 @pytest.mark.rule("NO-01")

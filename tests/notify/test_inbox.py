@@ -3,10 +3,7 @@
 import uuid
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from shared.db import Context
 from tests.notify.support import (
     account,
     batch,
@@ -14,6 +11,7 @@ from tests.notify.support import (
     event,
     known,
     messages,
+    roster_event,
     send,
     sql,
     told,
@@ -110,6 +108,41 @@ async def test_a_notice_says_what_to_open(notify, kind, who, href):
     (item,) = (await read(notify, who=who))["items"]
     members = ("roster_id", "batch_id", "county_code", "school_code", "kind", "academic_year", "term")
     assert item["concerns"] == {name: data[name] for name in members} | {"href": href.format(**data)}
+
+
+@pytest.mark.rule("NO-02", "NO-04")
+@pytest.mark.parametrize(
+    "act, changes, title, shown, hidden",
+    [
+        (
+            "corrected",
+            {},
+            "更正115學年度第1學期申請緩徵名冊（第 2 版）",
+            ["變更：5 人", "Added: 2", "請重新審查"],
+            "無須審查",
+        ),
+        ("corrected", {"opened": False}, "（第 2 版）", ["未變更：40 人", "Dropped: 1"], "請重新審查"),
+        ("withdrawn", {}, "撤回115學年度第1學期申請緩徵名冊，共 48 人", ["無須審查", "Entries: 48"], "請重新審查"),
+    ],
+)
+async def test_what_a_school_does_with_its_roster_is_told_to_the_county_s_officers(
+    notify, smtp, act, changes, title, shown, hidden
+):
+    officer, approver = person("officer", "case_officer"), person("approver1")
+    await known(notify, account("officer", "case_officer"), account("approver1"))
+    body = roster_event(act, **changes)
+    assert (await send(notify, body)).status_code == 202
+    (item,) = (await read(notify, who=officer))["items"]
+    assert title in item["title"]
+    roster_id = body["data"]["roster_id"]
+    assert item["concerns"]["batch_id"] is None
+    assert (item["concerns"]["roster_id"], item["concerns"]["href"]) == (roster_id, f"/roster/v1/rosters/{roster_id}")
+    told_text = await read(notify, f"/{item['id']}", officer)
+    for part in shown:
+        assert part in told_text["text"] + told_text["text_en"]
+    assert hidden not in told_text["text"]
+    assert (await read(notify, who=approver))["items"] == []
+    assert await work(notify, smtp) == 0, "no mail"
 
 
 @pytest.mark.rule("NO-02", "NO-03")
@@ -267,99 +300,6 @@ async def test_a_mark_sent_twice_is_one_mark(notify, three):
     assert again.headers["idempotent-replayed"] == "true"
     without = await notify.http.post(path, headers=ONE)
     assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_missing")
-
-
-@pytest.mark.parametrize("path", ["/nonsense", f"/{PLANTED}", "/6371eaf1-9d2e-4458-88cc-6051772d6550"])
-async def test_an_id_that_is_none_is_not_there(notify, path):
-    assert (await notify.http.get(INBOX + path, headers=ONE)).status_code == 404
-    for mark in ("read", "unread"):
-        answer = await post(notify, f"{path}/{mark}")
-        assert answer.status_code == 404
-        assert PLANTED not in answer.json()["title"]
-
-
-@pytest.mark.parametrize(
-    "who", [person("approver2"), person("adm", "admin", "moi:moi"), person("x", "auditor", "moi:moi")]
-)
-async def test_another_s_notice_is_not_there_not_even_for_the_administrator(notify, three, who):
-    path = f"/{three[0]['id']}"
-    for answer in [
-        await notify.http.get(INBOX + path, headers=who),
-        await post(notify, f"{path}/read", who),
-        await post(notify, f"{path}/unread", who),
-    ]:
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert (await read(notify, path))["read_at"] is None
-
-
-async def test_a_school_s_system_has_no_inbox(notify):
-    """An empty one would read as "nothing was decided"."""
-    machine = bearer("school", org="school:0003", client=True)
-    for path in ("", "/unread-count", f"/{uuid.uuid4()}"):
-        answer = await notify.http.get(INBOX + path, headers=machine)
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-
-
-# The walls behind the filter.
-
-
-@pytest.mark.parametrize("table", ["inbox", "inbox_item"])
-async def test_without_context_a_table_gives_no_row(notify, three, table):
-    async with notify.database.sessions() as session:
-        assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar() == 0
-    for purpose in ("", "deliver", "oversee", "directory", "replay"):
-        async with notify.database.transaction(Context.system("notify")) as session:
-            await session.execute(text("SELECT set_config('app.purpose', :p, true)"), {"p": purpose})
-            assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar() == 0
-
-
-MINE = Context("approver1", "county", "63000")
-
-
-async def test_the_database_shows_and_marks_one_s_own_only(notify, three):
-    async with notify.database.transaction(MINE) as session:
-        shown = await session.execute(text("SELECT DISTINCT recipient FROM inbox_item"))
-        assert list(shown.scalars()) == ["approver1"]
-        changed = await session.execute(text("UPDATE inbox_item SET read_at = now()"))
-        assert changed.rowcount == 3
-    assert (await read(notify, "/unread-count", TWO))["unread_count"] == 3
-
-
-REFUSED = "row-level security|permission denied"
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE inbox_item SET number = 9",
-        "UPDATE inbox_item SET concerns = '{}'",
-        "UPDATE inbox_item SET recipient = 'approver2'",
-        "DELETE FROM inbox_item",
-        "DELETE FROM inbox",
-        "INSERT INTO inbox VALUES ('approver1', 9)",
-        "INSERT INTO inbox_item SELECT id, recipient, 9, '{}', NULL FROM message WHERE channel = 'email'",
-    ],
-)
-async def test_writes_nobody_may_do(notify, three, statement):
-    with pytest.raises(DBAPIError, match=REFUSED):
-        async with notify.database.transaction(MINE) as session:
-            await session.execute(text(statement))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "state = 'created', sent_at = NULL",
-        "state = 'failed', failure = 'opted_out', sent_at = NULL",
-        "subject_en = NULL",
-        "subject_en = E'a\\nb'",
-        "channel = 'email'",
-        "channel = 'pigeon'",
-    ],
-)
-async def test_the_table_refuses_what_the_rules_do_not_know(notify, three, change):
-    with pytest.raises(DBAPIError, match="ck_message"):
-        await sql(notify, f"UPDATE message SET {change} WHERE channel = 'in_app'")
 
 
 async def test_an_inbox_numbers_its_items_without_gaps_through_refusals(notify):

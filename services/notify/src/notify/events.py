@@ -66,6 +66,23 @@ class RosterFacts(Reading):
         return told | {"href": opens.format(**told)}
 
 
+class RosterCorrected(RosterFacts):
+    """A school sent a new version."""
+
+    version: Count
+    opened: Bool
+    kept: Count
+    changed: Count
+    added: Count
+    dropped: Count
+
+
+class RosterWithdrawn(RosterFacts):
+    """A school took a roster back."""
+
+    headcount: Count
+
+
 class BatchFacts(RosterFacts):
     """What every event about a batch tells."""
 
@@ -131,6 +148,8 @@ class Tell:
 
 
 _ROSTERS: Mapping[str, type[RosterFacts]] = {
+    "muster.roster.roster.corrected.v1": RosterCorrected,
+    "muster.roster.roster.withdrawn.v1": RosterWithdrawn,
     "muster.roster.batch.submitted.v1": BatchSubmitted,
     "muster.roster.batch.recalled.v1": BatchRecalled,
     "muster.roster.batch.returned.v1": BatchReturned,

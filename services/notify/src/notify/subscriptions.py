@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from shared.law import DEFERMENT_REGULATION, SYSTEM_MANUAL, Citation, cite, rule
+from shared.law import DEFERMENT_REGULATION, DESIGN_POLICY, SYSTEM_MANUAL, Citation, cite, rule
 
 
 class Channel(StrEnum):
@@ -107,6 +107,19 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
             # One copy of the decided roster goes back to the school that sent it.
             basis=cite(DEFERMENT_REGULATION, "13-1"),
             opens=_RESULTS,
+        ),
+        # Of what a school does the paper procedure knows no letter to the county: the inbox will do.
+        *(
+            Subscription(
+                f"muster.roster.roster.{act}.v1",
+                templates={Channel.IN_APP: f"roster_{act}_inbox"},
+                role="case_officer",
+                org_type="county",
+                required=False,
+                basis=cite(DESIGN_POLICY, "RosterVersions"),
+                opens=_ROSTER,
+            )
+            for act in ("corrected", "withdrawn")
         ),
     )
 }

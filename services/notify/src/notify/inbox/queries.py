@@ -49,23 +49,10 @@ async def newest(
         wanted = wanted.where(InboxItem.read_at.is_(None))
     if before is not None:
         wanted = wanted.where(InboxItem.number < before)
-    return await _with_count(session, recipient, wanted, descending=True)
-
-
-async def arrived(session: AsyncSession, recipient: str, *, after: int, limit: int) -> tuple[int, Sequence[Row[Any]]]:
-    """How many are unread, and the items in order of arrival with a number above `after`: both of one moment."""
-    wanted = _items(recipient).where(InboxItem.number > after).order_by(InboxItem.number).limit(limit)
-    return await _with_count(session, recipient, wanted, descending=False)
-
-
-async def _with_count(
-    session: AsyncSession, recipient: str, wanted: Select[Any], *, descending: bool
-) -> tuple[int, Sequence[Row[Any]]]:
     # One statement has one snapshot: two would let an item arrive between list and count.
     counted, page = _counted(recipient), wanted.subquery("page")
-    order = page.c.number.desc() if descending else page.c.number
     rows = await session.execute(
-        select(counted.c.unread_count, page).select_from(counted.outerjoin(page, true())).order_by(order)
+        select(counted.c.unread_count, page).select_from(counted.outerjoin(page, true())).order_by(page.c.number.desc())
     )
     found = rows.all()
     return found[0].unread_count, [row for row in found if row.id is not None]

@@ -36,7 +36,7 @@ def upgrade() -> None:
     protect(
         "inbox",
         "SELECT, INSERT, UPDATE (last_number)",
-        {"number": purpose("compose"), "select_watch": purpose("watch")},
+        {"number": purpose("compose")},
     )
 
     op.create_table(
