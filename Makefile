@@ -39,6 +39,7 @@ check: venv
 	@$(PY) -m bandit --quiet --recursive --severity-level medium --confidence-level medium local shared gateway services
 	@$(PY) -m tests.support.law_doc --check
 	@$(PY) -m tests.support.openapi_doc --check
+	@$(PY) -m tests.support.openapi_lint
 	@$(PY) -m local.hosts
 
 law: venv
