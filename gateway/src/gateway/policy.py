@@ -245,6 +245,7 @@ ROWS: tuple[Row, ...] = (
     # Roster: the approver decides.
     Row("GET", "/roster/v1/batches", _COUNTY),
     Row("GET", "/roster/v1/batches/{batch_id}", _COUNTY),
+    Row("GET", "/roster/v1/batches/{batch_id}/preview", _COUNTY, timeout=30),
     Row("POST", "/roster/v1/batches/{batch_id}/recall", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/batches/{batch_id}/return", _APPROVER, rate="write"),
     Row("POST", "/roster/v1/batches/{batch_id}/decide", _APPROVER, timeout=30, rate="write"),

@@ -77,6 +77,7 @@ ROWS: dict[str, Row] = {
     ),
     "list_batches": Row("list", "approver", shows=("batch", "decided_batch")),
     "get_batch": Row("item", "approver", path=_BATCH),
+    "preview_batch": Row("item", "case_officer", path=_BATCH),
     "recall_batch": Row("item", "case_officer", path={"batch_id": "{recalled}"}, seen="1"),
     "return_batch": Row(
         "item", "approver", path={"batch_id": "{returned}"}, seen="1",

@@ -165,27 +165,49 @@ async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) 
     """
     outcomes: dict[UUID, Outcome] = {}
     for man, foreseen in decided:
-        deferment = _carry_out(session, man, foreseen.standing, foreseen.effects)
+        deferment = _carry_out(session, man, foreseen)
         outcomes[man.decision_id] = Outcome(foreseen.effects, None if deferment is None else deferment.id)
     await session.flush()
     return outcomes
 
 
-def _carry_out(session: AsyncSession, man: Man, standing: Standing, caused: Effects) -> Deferment | None:
-    ours, books = standing.ours, caused.books
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A deferment of the man that the decision ends beside the one it is about; in our books only."""
+
+    deferment: Deferment
+    until: date
+    revoked_on: date
+    reason: str
+
+
+def endings(man: Man, foreseen: Foreseen) -> list[Ending]:
+    """What a grant supersedes, and what else of the school's a cessation revokes."""
+    granted = foreseen.effects.deferment is DefermentAction.GRANT
+    if foreseen.effects.deferment is DefermentAction.NONE or foreseen.effects.books is None:
+        return []
+    if granted:
+        day = man.decided.decided_on
+        return [Ending(one, one.deferred_until, day, SUPERSEDED) for one in foreseen.standing.ends]
+    left_on, reason = man.decided.left_on, man.decided.cessation_reason
+    found: list[Ending] = []
+    for one in foreseen.standing.ends:
+        if one is not foreseen.standing.ours:
+            assert left_on is not None
+            assert reason is not None
+            found.append(Ending(one, ended_by_leaving(one.deferred_from, one.deferred_until, left_on), left_on, reason))
+    return found
+
+
+def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment | None:
+    caused, ours = foreseen.effects, foreseen.standing.ours
+    books = caused.books
     if caused.deferment is DefermentAction.NONE or books is None:
         return None
-    for deferment in standing.ends:
-        if caused.deferment is DefermentAction.GRANT:
-            deferment.revoked_on, deferment.ended_reason = man.decided.decided_on, SUPERSEDED
-            deferment.version += 1
-        elif deferment is not ours:
-            assert man.decided.left_on is not None
-            deferment.deferred_until = ended_by_leaving(
-                deferment.deferred_from, deferment.deferred_until, man.decided.left_on
-            )
-            deferment.revoked_on, deferment.ended_reason = man.decided.left_on, man.decided.cessation_reason
-            deferment.version += 1
+    for ending in endings(man, foreseen):
+        ending.deferment.deferred_until = ending.until
+        ending.deferment.revoked_on, ending.deferment.ended_reason = ending.revoked_on, ending.reason
+        ending.deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:
         ours = _new(man, caused, books)
         session.add(ours)

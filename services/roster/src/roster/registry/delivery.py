@@ -14,10 +14,10 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.deferments.models import Deferment, DefermentChange
-from roster.hints.queries import Record
 from roster.intake.models import Entry
 from roster.intake.rules import RosterKind
 from roster.registry.client import RegistryClient
+from roster.registry.facts import Period, township_report
 from roster.review.models import DecisionRecord
 from roster.review.states import Decision
 from shared import audit, jobs, purposes
@@ -146,32 +146,22 @@ async def township_event(session: AsyncSession, decision_id: UUID) -> dict[str, 
     if row is None:
         raise jobs.GiveUp("there is no such decision")
     decision: DecisionRecord = row.DecisionRecord
-    data = {
-        "national_id": row.national_id,
-        "name": row.name,
-        "household_county_code": decision.county_code,
-        "household_township_code": decision.township_code,
-        "household_village": row.village,
-        "kind": decision.kind,
-        "decision": decision.decision,
-        "decision_number": decision.decision_number,
-        "issued_on": _iso(decision.issued_on),
-        "decided_on": _iso(decision.decided_on),
-        **_granted(decision, row),
-    }
+    change: DefermentChange | None = row.DefermentChange
+    granted = None if change is None else Period(row.Deferment.deferred_from, change.until_after, change.revoked_on)
+    data = township_report(
+        national_id=row.national_id,
+        name=row.name,
+        county_code=decision.county_code,
+        township_code=decision.township_code,
+        village=row.village,
+        kind=RosterKind(decision.kind),
+        decision=Decision(decision.decision),
+        decision_number=decision.decision_number,
+        issued_on=decision.issued_on,
+        decided_on=decision.decided_on,
+        period=granted,
+    )
     return _event(decision, REPORTED, "township_report", data)
-
-
-def _granted(decision: DecisionRecord, row: Record) -> dict[str, str | None]:
-    """From when to when he is deferred by this decision; a rejection defers nobody."""
-    if decision.decision != Decision.APPROVED or row.DefermentChange is None:
-        return {"deferment_from": None, "deferment_until": None, "revoked_on": None}
-    revoked = decision.kind == RosterKind.CESSATION
-    return {
-        "deferment_from": _iso(row.Deferment.deferred_from),
-        "deferment_until": _iso(row.DefermentChange.until_after),
-        "revoked_on": _iso(row.DefermentChange.revoked_on) if revoked else None,
-    }
 
 
 def _event(decision: DecisionRecord, name: str, role: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""What is kept of the registry's answer, and what the legal tests and the annotation rules read of it (RO-18)."""
+"""What is kept of the registry's answer, what is read of it (RO-18), and what a township is told (RO-51). Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -8,7 +9,8 @@ import msgspec
 
 from roster.deferments.rules import Annotation
 from roster.hints.model import RegistryFacts, RegistryStatus
-from roster.intake.rules import CessationReason
+from roster.intake.rules import CessationReason, RosterKind
+from roster.review.rules import Decision
 from shared.law import rule
 
 _STATUSES = frozenset(RegistryStatus)
@@ -97,3 +99,51 @@ def annotation_of(stored: Mapping[str, Any]) -> Annotation | None:
         revoked_on=held.revoked_on if revoked else None,
         revoked_for=CessationReason(held.revoked_for) if revoked and held.revoked_for else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A deferment as our books have it after a decision."""
+
+    first_day: date
+    last_day: date
+    revoked_on: date | None
+
+
+@rule("RO-51")
+def township_report(
+    *,
+    national_id: str,
+    name: str,
+    county_code: str,
+    township_code: str,
+    village: str | None,
+    kind: RosterKind,
+    decision: Decision,
+    decision_number: str,
+    issued_on: date,
+    decided_on: date,
+    period: Period | None,
+) -> dict[str, str | None]:
+    """The line that tells the household's township of one decision; days are ISO text.
+
+    `period`: of the deferment that the decision changed. A rejection defers nobody, and tells none.
+    """
+    told = period if decision is Decision.APPROVED else None
+    return {
+        "national_id": national_id,
+        "name": name,
+        "household_county_code": county_code,
+        "household_township_code": township_code,
+        "household_village": village,
+        "kind": kind.value,
+        "decision": decision.value,
+        "decision_number": decision_number,
+        "issued_on": issued_on.isoformat(),
+        "decided_on": decided_on.isoformat(),
+        "deferment_from": told.first_day.isoformat() if told else None,
+        "deferment_until": told.last_day.isoformat() if told else None,
+        "revoked_on": told.revoked_on.isoformat()
+        if told and told.revoked_on and kind is RosterKind.CESSATION
+        else None,
+    }

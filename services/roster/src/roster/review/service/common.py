@@ -21,7 +21,7 @@ from roster.review.schemas import BatchOut, RosterOut
 from shared import clock
 from shared.auth import Principal
 from shared.places import COUNTIES
-from shared.problems import NOT_FOUND, Fault, ProblemType
+from shared.problems import NOT_FOUND, Fault, ProblemError, ProblemType
 
 ENTRY_NOT_YOURS_NOW = ProblemType(
     "entry_state", 409, "此筆資料目前的狀態不允許此作業", "The entry's state does not allow this now"
@@ -85,6 +85,11 @@ def limits_of(row: Cells, today: date) -> Limits | None:
 def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:
     """Refusals of a draft as faults of a problem; `row_no` names the entry among many."""
     return [Fault(r.code, r.message, r.message_en, row=row_no, column=r.field) for r in refusals]
+
+
+def batch_closed(state: str) -> ProblemError:
+    """The refusal of an act on a batch that was recalled, returned or decided meanwhile."""
+    return BATCH_CLOSED(detail=f"此陳核案已為「{state}」狀態。", detail_en=f"The batch is {state}.", state=state)
 
 
 async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> None:

@@ -129,7 +129,7 @@ def plan(facts: Facts, next_number: str | None, today: date) -> list[Planned]:
 def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date) -> Planned:
     draft = facts.draft(row)
     allocated = draft.decision_number is None
-    limits = common.limits_of({**row, "last_day": facts.last_days[row["id"]]}, today)
+    limits = common.limits_of({"birth_date": row["birth_date"], "last_day": facts.last_days[row["id"]]}, today)
     asked_until = common.asked_until(facts.kind, row)
     # The same test as at submission; the entry itself is for approval by now.
     refusals = not_ready(
