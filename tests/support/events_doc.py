@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from notify.subscriptions import SUBSCRIPTIONS
+from notify.subscriptions import SUBSCRIPTIONS, Channel
 from shared.events import CloudEvent, EventType
 
 PATH = Path(__file__).parents[2] / "docs" / "events.md"
@@ -99,18 +99,21 @@ def _messages() -> Iterator[str]:
     yield "## Who gets a message"
     yield ""
     yield (
-        "Accounts that are active, hold the role in the organisation the event names and have an address. System mail"
-        " is on by default and declined with one tick box (個人帳號維護, `me.system_mail`); what the law requires"
-        " cannot be declined. The switch is looked at when the message is made (who declined gets none) and again when"
-        " it is handed over (then it ends as `failed`, `opted_out`)."
+        "Accounts that are active and hold the role in the organisation the event names, by each channel the event has"
+        " a template for. `in_app` is the inbox: it is told in any case. Mail needs an address; it is on by default and"
+        " declined with one tick box (個人帳號維護, `me.system_mail`), but not what the law requires. The switch is"
+        " looked at when the mail is made (who declined gets none) and again when it is handed over (then it ends as"
+        " `failed`, `opted_out`)."
     )
     yield ""
-    yield "| event | to | template | required | basis |"
-    yield "|---|---|---|---|---|"
+    yield "| event | to | template of `email` | template of `in_app` | required | basis |"
+    yield "|---|---|---|---|---|---|"
     for name, told in sorted(SUBSCRIPTIONS.items()):
         required = "yes: cannot be declined" if told.required else "no"
         audience = f"`{told.role}` of the {told.org_type}"
-        yield f"| `{name}` | {audience} | `{told.template}` | {required} | {told.basis.text} |"
+        templates = (told.templates.get(channel) for channel in (Channel.EMAIL, Channel.IN_APP))
+        words = " | ".join(f"`{template}`" if template else "—" for template in templates)
+        yield f"| `{name}` | {audience} | {words} | {required} | {told.basis.text} |"
 
 
 def main(arguments: list[str]) -> int:
