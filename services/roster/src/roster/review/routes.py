@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
 from roster.intake.rules import RosterKind
 from roster.reference.schemas import ContactOut
+from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
     BatchOut,
@@ -34,6 +35,7 @@ from roster.review.service import (
     decide_batch,
     numbers,
     open_roster,
+    preview,
     read,
     review_entries,
     submit_batch,
@@ -44,9 +46,9 @@ from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
+from shared.refusals import refuses
 from shared.schemas import Page
 
-from shared.refusals import refuses
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 
 Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
