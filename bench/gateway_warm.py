@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -103,7 +104,7 @@ class Here:
         }
         file.write_text(json.dumps(held), encoding="utf-8")
         port = self.ports["upstream"]
-        command = [sys.executable, "-m", "bench.upstream", str(port), file]
+        command: list[str | Path] = [sys.executable, "-m", "bench.upstream", str(port), file]
         return Server("upstream", command, self.place.log("upstream"), answers(port), cpus=cores().rest)
 
     def ours(self) -> Server:

@@ -111,8 +111,8 @@ def _said(command: Sequence[str | Path], folder: Path, env: Mapping[str, str], *
         raise UnavailableError(f"{name}: {type(error).__name__}") from error
     if strict and done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        why = "; ".join(said[:2]) if said else f"exit code {done.returncode}"
-        raise UnavailableError(f"{name} failed: {_without_addresses(why)}")
+        why = "; ".join(map(_without_addresses, said[:2])) or f"exit code {done.returncode}"
+        raise UnavailableError(f"{name} failed: {why}")
     return done.stdout
 
 
