@@ -5,8 +5,10 @@ SEED ?=
 # Which tests: make test TESTS=tests/roster
 TESTS ?= tests
 WORKERS ?= 3
+# Which measurements: make bench NAME=suite|roster|gateway, or one by its own name. Some shells export a NAME of theirs.
+BENCH = $(if $(filter command,$(origin NAME)),$(NAME))
 
-.PHONY: help run demo test check law openapi requirements clean venv
+.PHONY: help run demo test check bench law openapi requirements clean venv
 PY := .venv/bin/python
 
 help:
@@ -14,6 +16,7 @@ help:
 	@echo 'make demo [SEED=n]      一次走完名冊審查流程  the main job, told step by step'
 	@echo 'make test [TESTS=path]  測試  the test-suite'
 	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'
+	@echo 'make bench [NAME=群組]  與同類程式並列量測  measurements beside a peer, one JSON object a line'
 	@echo 'make law                重新產生 docs/law.md  regenerate it'
 	@echo 'make openapi            重新產生 docs/openapi/  regenerate it'
 	@echo 'make requirements       重新鎖定套件版本  recompile the pins'
@@ -34,13 +37,18 @@ test: venv
 check: venv
 	@$(PY) -m ruff format --check --quiet . || { echo 'Run: .venv/bin/ruff format .' >&2; exit 1; }
 	@$(PY) -m ruff check --quiet .
-	@$(PY) -m mypy local shared/src gateway/src services/*/src tests
+	@$(PY) -m mypy local shared/src gateway/src services/*/src bench tests
 	@.venv/bin/lint-imports --no-logo
-	@$(PY) -m bandit --quiet --recursive --severity-level medium --confidence-level medium local shared gateway services
+	@$(PY) -m bandit --quiet --recursive --severity-level medium --confidence-level medium local shared gateway services bench
 	@$(PY) -m tests.support.law_doc --check
 	@$(PY) -m tests.support.openapi_doc --check
 	@$(PY) -m tests.support.openapi_lint
 	@$(PY) -m local.hosts
+
+# Nothing but the results goes to stdout.
+bench:
+	@sh local/setup.sh '$(PYTHON)' >&2
+	@exec $(PY) -m bench $(BENCH)
 
 law: venv
 	@$(PY) -m tests.support.law_doc
@@ -49,7 +57,7 @@ openapi: venv
 	@$(PY) -m tests.support.openapi_doc
 
 requirements: venv
-	@for name in runtime dev; do \
+	@for name in runtime dev bench; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
