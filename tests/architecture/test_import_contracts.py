@@ -28,6 +28,7 @@ PLANTED = {
     "islands": ("roster/lists.py", "import notify.events", "roster.lists -> notify.events"),
     "outside": ("notify/worker.py", "import local.keys", "notify.worker -> local.keys"),
     "shared-below-local": ("shared/cursors.py", "import local.layout", "shared.cursors -> local.layout"),
+    "bench": ("local/hosts.py", "import bench.machine", "local.hosts -> bench.machine"),
     "rooms": (
         "notify/messages/models.py",
         "def later():\n    from notify.messages import service",
@@ -104,7 +105,8 @@ def test_every_contract_has_a_planted_breach():
 def test_a_breach_of_each_contract_is_found(tmp_path: Path):
     for name, source in SOURCES.items():
         shutil.copytree(REPO / source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(REPO / "local", tmp_path / "local", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("local", "bench"):
+        shutil.copytree(REPO / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPO / "pyproject.toml", tmp_path)
     assert lint(tmp_path, PYTHONPATH=str(tmp_path)).returncode == 0, "the copy itself must be sound"
 
