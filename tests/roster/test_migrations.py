@@ -10,7 +10,9 @@ import roster.main  # noqa: F401 - all tables stand in the metadata then
 from local.databases import plain
 from roster.reference.models import School
 
-PLATFORM = {"job", "inbox_event", "idempotency_key", "audit_entry", "field_key_probe", "alembic_version"}
+PLATFORM = {
+    "job", "inbox_event", "idempotency_key", "audit_entry", "audit_block", "field_key_probe", "alembic_version",
+}  # fmt: skip
 TENANT = {
     "submission", "roster", "entry", "entry_hint", "registry_fact", "batch", "batch_entry",
     "county_setting", "decision", "deferment", "deferment_change", "school_contact",

@@ -255,6 +255,36 @@ def create_platform_tables() -> None:
     grant("field_key_probe", "SELECT, INSERT")
 
 
+def create_audit_blocks() -> None:
+    """The chain of sealed blocks of audit rows (`shared.audit_blocks`), and the sealer's sight of all audit rows."""
+    op.execute(
+        """
+        CREATE TABLE audit_block (
+            number bigint CONSTRAINT pk_audit_block PRIMARY KEY CONSTRAINT ck_audit_block_number CHECK (number > 0),
+            previous bytea NOT NULL CONSTRAINT uq_audit_block_previous UNIQUE,
+            upto_id bigint NOT NULL,
+            row_count integer NOT NULL CONSTRAINT ck_audit_block_row_count CHECK (row_count >= 0),
+            ids int8multirange NOT NULL,
+            first_id bigint GENERATED ALWAYS AS (lower(ids)) STORED,
+            last_id bigint GENERATED ALWAYS AS (upper(ids) - 1) STORED,
+            awaited int8multirange NOT NULL,
+            rows_digest bytea NOT NULL,
+            row_marks bytea NOT NULL,
+            digest bytea NOT NULL,
+            sealed_at timestamptz NOT NULL,
+            CONSTRAINT ck_audit_block_digests CHECK (
+                octet_length(previous) = 32 AND octet_length(rows_digest) = 32 AND octet_length(digest) = 32
+                AND octet_length(row_marks) = 8 * row_count
+            ),
+            CONSTRAINT ck_audit_block_ids CHECK (NOT ids && awaited AND upto_id >= upper(ids) - 1)
+        )
+        """
+    )
+    protect("audit_block", "SELECT, INSERT", {"seal": purpose("seal")})
+    append_only("audit_block")
+    op.execute(f"CREATE POLICY select_seal ON audit_entry FOR SELECT USING ({purpose('seal')})")
+
+
 def append_only(table: str) -> None:
     """Refuse UPDATE, DELETE and TRUNCATE on `table`, whoever asks."""
     op.execute(
