@@ -1,8 +1,9 @@
 """The mail sink: a mail server that delivers nowhere and shows over HTTP what it was given.
 
 `GET /messages?to=` lists what one address (or everybody) received, oldest first; `DELETE /messages` empties it;
-`PUT /faults {"fail_next": n, "delay_ms": n}` makes the next n messages bounce with 451, for tests. A message is
-on disk before the SMTP client hears 250, so that a kill loses nothing that was accepted.
+`PUT /faults {"fail_next": n, "delay_ms": n}` makes the next n messages bounce with 451, for tests; `GET /faults`
+tells how many are left. A message is on disk before the SMTP client hears 250, so that a kill loses nothing that
+was accepted.
 """
 
 import asyncio
@@ -159,13 +160,14 @@ def create_app(mailbox: Mailbox) -> Starlette:
         return standin.answer([m.shown() for m in mailbox.to(request.query_params.get("to"))])
 
     async def faults(request: Request) -> Response:
-        mailbox.faults = standin.read(await standin.body(request), Faults)
+        if request.method == "PUT":
+            mailbox.faults = standin.read(await standin.body(request), Faults)
         return standin.answer(mailbox.faults)
 
     return standin.application(
         [
             Route("/messages", messages, methods=["GET", "DELETE"]),
-            Route("/faults", faults, methods=["PUT"]),
+            Route("/faults", faults, methods=["GET", "PUT"]),
         ]
     )
 

@@ -3,7 +3,8 @@
 Its outside face, under a bearer token as the real one would be: `POST /v1/draftees/lookup` (RO-18), and two
 receivers of CloudEvents, `POST /v1/annotations` (RO-49) and `POST /v1/township-reports` (RO-51), idempotent by
 (`source`, `id`). Its inside face, open on loopback, for demonstration and tests: `PUT /v1/draftees` fills the
-population, `GET /v1/annotations` and `GET /v1/township-reports` show what was sent, `PUT /v1/faults` makes it fail.
+population, `GET /v1/annotations` and `GET /v1/township-reports` show what was sent, `PUT /v1/faults` makes it fail and
+`GET` tells what is left of that.
 """
 
 import asyncio
@@ -115,7 +116,7 @@ class Registry:
             Route("/v1/annotations/search", self.search, methods=["POST"]),
             Route("/v1/township-reports", self._outside(self.receive("township_report")), methods=["POST"]),
             Route("/v1/township-reports", self.township_reports, methods=["GET"]),
-            Route("/v1/faults", self.put_faults, methods=["PUT"]),
+            Route("/v1/faults", self.set_faults, methods=["GET", "PUT"]),
         ]
 
     def _outside(self, handler: Handler) -> Handler:
@@ -196,8 +197,9 @@ class Registry:
         """The reports in the order they came; `?since=` takes `next_cursor`."""
         return standin.answer(self.store.township_reports(_since(request)))
 
-    async def put_faults(self, request: Request) -> Response:
-        self.faults = standin.read(await standin.body(request), Faults)
+    async def set_faults(self, request: Request) -> Response:
+        if request.method == "PUT":
+            self.faults = standin.read(await standin.body(request), Faults)
         return standin.answer(self.faults)
 
 

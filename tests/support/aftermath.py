@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
@@ -34,6 +34,21 @@ class Aftermath:
     notices: list[Row]
     annotations: list[Row]
     reports: list[Row]
+
+    def since(self, before: "Aftermath") -> "Aftermath":
+        """What has come since `before`, where several tests leave something."""
+        return Aftermath(**{f.name: _since(getattr(before, f.name), getattr(self, f.name)) for f in fields(self)})
+
+
+def _since(before: list[Row], now: list[Row]) -> list[Row]:
+    known = Counter(msgspec.json.encode(row) for row in before)
+    fresh = []
+    for row in now:
+        if known[encoded := msgspec.json.encode(row)]:
+            known[encoded] -= 1
+        else:
+            fresh.append(row)
+    return fresh
 
 
 async def look(suite: Stack) -> Aftermath:
@@ -172,5 +187,5 @@ def _of_inboxes(cases: list[Case], found: Aftermath) -> Iterator[str]:
     yield from (f"notice without a place: {row['id']}" for row in found.notices if row["number"] is None)
     for recipient in sorted({row["recipient"] for row in found.notices}):
         numbers = sorted(row["number"] or 0 for row in found.notices if row["recipient"] == recipient)
-        if numbers != list(range(1, len(numbers) + 1)):
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             yield f"inbox with gaps: {recipient}"

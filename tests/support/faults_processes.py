@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from local.stack import Stack
+
 
 def family(pid: int) -> list[int]:
     """A process and all that came of it, parents first (Linux)."""
@@ -47,3 +49,17 @@ def frozen(pid: int) -> Iterator[None]:
         yield
     finally:
         thaw(stopped)
+
+
+@contextlib.contextmanager
+def held_down(suite: Stack, *names: str) -> Iterator[None]:
+    """Killed, and their supervisor cannot bring them back meanwhile."""
+    supervisor = suite.run["supervisor"]
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        old = {name: suite.kill(name) for name in names}
+        yield
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    for name in names:
+        suite.wait_restarted(name, old[name])

@@ -52,6 +52,7 @@ class Case:
     submission: str = ""
     rosters: dict[str, str] = field(default_factory=dict)
     batch: str = ""
+    entries: list[str] = field(default_factory=list)
     approved: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
 
@@ -97,12 +98,21 @@ class Load:
 
     async def _client(self) -> None:
         while self._waiting and not self.stop.is_set():
-            case = self._waiting.pop()
-            self.cases.append(case)
-            await self._post(case)
-            entries = await self._checked(case)
-            await self._review(case, entries)
-            await self._decide(case, [entry["id"] for entry in entries])
+            await self.decide(await self.begin())
+
+    async def begin(self) -> Case:
+        """A case up to its decision."""
+        case = self._waiting.pop()
+        self.cases.append(case)
+        await self._post(case)
+        entries = await self._checked(case)
+        await self._review(case, entries)
+        case.entries = [entry["id"] for entry in entries]
+        return case
+
+    async def decide(self, case: Case) -> None:
+        """The rest of it."""
+        await self._decide(case, case.entries)
 
     async def _do(self, who: str, path: str, **how: Any) -> httpx.Response:
         how["headers"] = {"Idempotency-Key": uuid.uuid4().hex} | how.get("headers", {})
