@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from local.stack import Stack
-from tests.support.smoke import Case
+from tests.support.smoke import TAIPEI, Case
 from tests.support.suite import SERVICES, ask, fetch
 
 Row = dict[str, Any]
@@ -34,6 +34,7 @@ class Aftermath:
     notices: list[Row]
     annotations: list[Row]
     reports: list[Row]
+    audits: list[Row]
 
     def since(self, before: "Aftermath") -> "Aftermath":
         """What has come since `before`, where several tests leave something."""
@@ -62,6 +63,7 @@ async def look(suite: Stack) -> Aftermath:
             ("batches", "SELECT id, roster_id, state FROM batch"),
             ("decisions", "SELECT id, entry_id, batch_id, decision FROM decision"),
             ("deferments", "SELECT decision_id, deferment_id FROM deferment_change"),
+            ("audits", "SELECT action, entity, entity_id FROM audit_entry"),
         )
     }
     jobs = [
@@ -112,6 +114,7 @@ def faults(cases: list[Case], found: Aftermath) -> list[str]:
         *_of_jobs_and_events(found),
         *_of_mail(cases, found),
         *_of_inboxes(cases, found),
+        *_of_audit(cases, found),
     ]
 
 
@@ -189,3 +192,22 @@ def _of_inboxes(cases: list[Case], found: Aftermath) -> Iterator[str]:
         numbers = sorted(row["number"] or 0 for row in found.notices if row["recipient"] == recipient)
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             yield f"inbox with gaps: {recipient}"
+
+
+def _of_audit(cases: list[Case], found: Aftermath) -> Iterator[str]:
+    """One row an act, with the act or not at all: of each case's posting, opening, review, submission and decision."""
+    entries = [entry for case in cases for entry in case.entries]
+    # One of each case's entries is changed once more, by itself.
+    reviewed = [*entries, *(case.entries[0] for case in cases)]
+    acts = [
+        *(("submission.received", case.submission) for case in cases),
+        *(("roster.opened", case.rosters[TAIPEI]) for case in cases),
+        *(("entry.reviewed", entry) for entry in reviewed),
+        *(("batch.submitted", case.batch) for case in cases),
+        *(("entry.decided", entry) for entry in entries),
+        *(("annotation.delivered", row["decision_id"]) for row in found.deferments),
+        *(("township_report.delivered", row["id"]) for row in found.decisions),
+    ]
+    names = {name for name, _entity in acts}
+    kept = ((row["action"], row["entity_id"]) for row in found.audits if row["action"] in names)
+    yield from _differ("audit row", acts, kept)

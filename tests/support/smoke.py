@@ -1,31 +1,22 @@
-"""Work under murder: clients that never give up, somebody who kills what they work with, and a look at what is left.
+"""Work that never gives up: clients for times in which what they work with is killed (`faults_kills`) or away.
 
 `Load` posts rosters, reviews, submits and decides them through the gateway, each POST with one `Idempotency-Key`
-however often it has to be sent, and writes down what was acknowledged. `Murderer` kills processes and database
-connections meanwhile.
+however often it has to be sent, and writes down what was acknowledged.
 """
 
 import asyncio
-import contextlib
-import random
-import signal
-import time
 import uuid
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
 import httpx
 
-from local.children import alive
 from local.demo.client import until
 from local.demo.days import plan
 from local.demo.files import api_csv, table
 from local.demo.people import Maker, Man
 from local.stack import Stack
 from shared import clock
-from shared.http import tls
 from tests.support.rosters import SCHOOLS
 from tests.support.suite import Caller, put, settled
 
@@ -189,88 +180,3 @@ class Load:
             if not again.is_success or again.json() != sent.answer or "Idempotent-Replayed" not in again.headers:
                 wrong.append(f"replay differs: {sent.path} {again.status_code}")
         return wrong
-
-
-class Murderer:
-    """Kills one process or database connection after another; the supervisor brings the processes back.
-
-    The next process is killed only when the one before is at work again: where all are dead all the time, nothing is
-    done that could be lost.
-    """
-
-    PAGES: Mapping[str, str] = {name: name for name in ("gateway", "identity", "notify", "roster", "registry")} | {
-        "mail-sink": "mail"
-    }
-    WORKERS = ("identity-worker", "notify-worker", "roster-worker")
-
-    def __init__(self, suite: Stack, seed: str) -> None:
-        self.suite = suite
-        self.connections = 0
-        self.processes: list[str] = []
-        self._rng = random.Random(seed)
-        self._killed: dict[str, int] = {}
-        self._next: list[str] = []
-
-    async def rage(self, seconds: float, pause: float, enough: Callable[[], bool], at_most: float) -> None:
-        """Kill somebody every `pause` seconds for `seconds`, and on until it is enough or `at_most` are over.
-
-        PostgreSQL itself is spared, its connections are not.
-        """
-        began = time.monotonic()
-        admin = await asyncpg.connect(self.suite.admin_url)
-        try:
-            while (so_far := time.monotonic() - began) < seconds or (so_far < at_most and not enough()):
-                await asyncio.sleep(pause * self._rng.uniform(0.6, 1.4))
-                if self._rng.random() < 0.3 or not await self.are_back():
-                    await self._kill_connection(admin)
-                    await self._lose_answers()
-                else:
-                    self._kill_process()
-        finally:
-            await admin.close()
-
-    async def _kill_connection(self, admin: asyncpg.Connection) -> None:
-        killed = await admin.fetchval(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE usename LIKE '%\\_app' ORDER BY (state = 'active') DESC, random() LIMIT 1"
-        )
-        self.connections += bool(killed)
-
-    async def _lose_answers(self) -> None:
-        """The registry does what it is told and then breaks off: what was delivered will be delivered again."""
-        with contextlib.suppress(httpx.TransportError):
-            await put(f"{self.suite.registry_url}/v1/faults", {"lose_answers": 3})
-
-    def _kill_process(self) -> None:
-        if not self._next:
-            # Everybody's turn comes, the roster service's and its worker's twice.
-            self._next = [*self.PAGES, *self.WORKERS, "roster", "roster-worker"]
-            self._rng.shuffle(self._next)
-        name = self._next.pop()
-        self._killed = {name: self.suite.kill(name, signal.SIGKILL)}
-        self.processes.append(name)
-
-    async def are_back(self) -> bool:
-        """Whether whoever was killed last runs again and answers."""
-        pids = self.suite.pids
-        if not all(alive(pids.get(name, 0)) and pids[name] != old for name, old in self._killed.items()):
-            return False
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=2, verify=tls()) as http:
-                for name in self._killed.keys() & self.PAGES.keys():
-                    port = self.suite.ports[self.PAGES[name]]
-                    if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code != 200:
-                        return False
-        except httpx.TransportError:
-            return False
-        return True
-
-    async def all_back(self) -> None:
-        """Wait until everybody is there again and answers."""
-        self._killed = dict.fromkeys((*self.PAGES, *self.WORKERS), 0)
-
-        async def back() -> bool | None:
-            return await self.are_back() or None
-
-        await until("everybody back", back, 90)
-        await put(f"{self.suite.registry_url}/v1/faults", {})
