@@ -118,7 +118,7 @@ def faults(cases: list[Case], found: Aftermath) -> list[str]:
     ]
 
 
-def _differ(what: str, wanted: Iterable[Any], there: Iterable[Any]) -> Iterator[str]:
+def differ(what: str, wanted: Iterable[Any], there: Iterable[Any]) -> Iterator[str]:
     """Lost, doubled and unasked-for things, each counted as often as it stands there."""
     told, kept = Counter(wanted), Counter(there)
     yield from (f"{what} lost: {thing}" for thing in told - kept)
@@ -126,7 +126,7 @@ def _differ(what: str, wanted: Iterable[Any], there: Iterable[Any]) -> Iterator[
 
 
 def _of_rosters(cases: list[Case], found: Aftermath) -> Iterator[str]:
-    yield from _differ("submission", (case.submission for case in cases), (row["id"] for row in found.submissions))
+    yield from differ("submission", (case.submission for case in cases), (row["id"] for row in found.submissions))
     headcounts = Counter(row["roster_id"] for row in found.entries)
     for case in cases:
         for county, roster in case.rosters.items():
@@ -138,19 +138,19 @@ def _of_rosters(cases: list[Case], found: Aftermath) -> Iterator[str]:
 
 
 def _of_decisions(cases: list[Case], found: Aftermath) -> Iterator[str]:
-    yield from _differ("batch", (case.batch for case in cases), (row["id"] for row in found.batches))
+    yield from differ("batch", (case.batch for case in cases), (row["id"] for row in found.batches))
     yield from (f"batch left {row['state']}: {row['id']}" for row in found.batches if row["state"] != "decided")
     decided = [row["id"] for row in found.entries if row["state"] == "decided"]
-    yield from _differ("decision", decided, (row["entry_id"] for row in found.decisions))
+    yield from differ("decision", decided, (row["entry_id"] for row in found.decisions))
     told = [
         (case.batch, decision)
         for case in cases
         for decision, men in (("approved", case.approved), ("rejected", case.rejected))
         for _ in men
     ]
-    yield from _differ("decision", told, ((row["batch_id"], row["decision"]) for row in found.decisions))
+    yield from differ("decision", told, ((row["batch_id"], row["decision"]) for row in found.decisions))
     approved = [row["id"] for row in found.decisions if row["decision"] == "approved"]
-    yield from _differ("deferment", approved, (row["decision_id"] for row in found.deferments))
+    yield from differ("deferment", approved, (row["decision_id"] for row in found.deferments))
     twice = Counter(row["deferment_id"] for row in found.deferments)
     yield from (f"deferment doubled: {which}" for which, count in twice.items() if count > 1)
 
@@ -158,10 +158,10 @@ def _of_decisions(cases: list[Case], found: Aftermath) -> Iterator[str]:
 def _of_the_registry(cases: list[Case], found: Aftermath) -> Iterator[str]:
     approved = [man for case in cases for man in case.approved]
     told = ((item["national_id"], step["event_id"]) for item in found.annotations for step in item["history"])
-    yield from _differ("annotation", approved, (man for man, _event in told))
+    yield from differ("annotation", approved, (man for man, _event in told))
     yield from (f"annotation lost: {i['national_id']}" for i in found.annotations if i["annotation"] is None)
     everybody = [*approved, *(man for case in cases for man in case.rejected)]
-    yield from _differ("township report", everybody, (report["data"]["national_id"] for report in found.reports))
+    yield from differ("township report", everybody, (report["data"]["national_id"] for report in found.reports))
 
 
 def _of_jobs_and_events(found: Aftermath) -> Iterator[str]:
@@ -169,22 +169,22 @@ def _of_jobs_and_events(found: Aftermath) -> Iterator[str]:
         if job["state"] != "done":
             yield f"job {job['state']}: {job['service']} {job['kind']} {job['last_error']}"
     sent = ((job["source"], job["event"]) for job in found.jobs if job["event"] is not None)
-    yield from _differ("event", sent, ((row["source"], row["event"]) for row in found.taken))
+    yield from differ("event", sent, ((row["source"], row["event"]) for row in found.taken))
 
 
 def _of_mail(cases: list[Case], found: Aftermath) -> Iterator[str]:
     told = [(case.batch, kind) for case in cases for kind, count in MAILS.items() for _ in range(count)]
-    yield from _differ("message", told, ((row["about"], row["event_type"]) for row in found.messages))
+    yield from differ("message", told, ((row["about"], row["event_type"]) for row in found.messages))
     twice = Counter((row["recipient"], row["about"], row["event_type"]) for row in found.messages)
     yield from (f"message doubled: {which}" for which, count in twice.items() if count > 1)
     yield from (f"message {row['state']}: {row['id']}" for row in found.messages if row["state"] != "sent")
     # A mail may go out again under its own Message-ID, by which the receiver knows it; never under another.
-    yield from _differ("mail", {row["id"] for row in found.messages}, {mail["id"] for mail in found.mails})
+    yield from differ("mail", {row["id"] for row in found.messages}, {mail["id"] for mail in found.mails})
 
 
 def _of_inboxes(cases: list[Case], found: Aftermath) -> Iterator[str]:
     told = [(case.batch, kind) for case in cases for kind, count in NOTICES.items() for _ in range(count)]
-    yield from _differ("notice", told, ((row["about"], row["event_type"]) for row in found.notices))
+    yield from differ("notice", told, ((row["about"], row["event_type"]) for row in found.notices))
     twice = Counter((row["recipient"], row["about"], row["event_type"]) for row in found.notices)
     yield from (f"notice doubled: {which}" for which, count in twice.items() if count > 1)
     yield from (f"notice without a place: {row['id']}" for row in found.notices if row["number"] is None)
@@ -210,4 +210,4 @@ def _of_audit(cases: list[Case], found: Aftermath) -> Iterator[str]:
     ]
     names = {name for name, _entity in acts}
     kept = ((row["action"], row["entity_id"]) for row in found.audits if row["action"] in names)
-    yield from _differ("audit row", acts, kept)
+    yield from differ("audit row", acts, kept)
