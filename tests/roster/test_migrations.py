@@ -14,7 +14,7 @@ PLATFORM = {
     "job", "inbox_event", "idempotency_key", "audit_entry", "audit_block", "field_key_probe", "alembic_version",
 }  # fmt: skip
 TENANT = {
-    "submission", "roster", "entry", "entry_hint", "registry_fact", "batch", "batch_entry",
+    "submission", "roster", "roster_version", "history", "entry", "entry_hint", "registry_fact", "batch", "batch_entry",
     "county_setting", "decision", "deferment", "deferment_change", "school_contact",
 }  # fmt: skip
 
@@ -59,7 +59,7 @@ async def test_every_tenant_table_has_row_level_security(roster_urls, table):
 
 async def test_append_only_tables_refuse_change(roster_urls):
     connection = await asyncpg.connect(plain(roster_urls.owner))
-    for table in ("audit_entry", "decision", "deferment_change"):
+    for table in ("audit_entry", "decision", "deferment_change", "roster_version", "history"):
         for act in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="never changed"):
                 await connection.execute(act)

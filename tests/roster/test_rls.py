@@ -18,6 +18,7 @@ from roster.intake import service as intake
 from roster.registry import service as registry
 from roster.results import service as results
 from roster.review.service import common
+from roster.versions.service import deferment_history
 from tests.contracts.walls import roster as fixtures
 from tests.contracts.walls.operations import Operation, application, operations
 from tests.contracts.walls.rows import World, hide_from_others
@@ -42,6 +43,7 @@ FILTERS = [
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
+    (deferment_history, "own_deferments"),
 ]
 
 
@@ -105,7 +107,9 @@ def test_every_walled_operation_is_asked() -> None:
         "get_submission", "list_rosters", "get_roster", "list_entries", "get_entry", "explain_entry_hints",
         "get_entry_contact", "list_batches", "get_batch", "list_results", "search_results", "list_result_entries",
         "open_roster", "review_entries", "review_entry", "submit_batch", "transfer_entry", "recall_batch",
-        "return_batch", "decide_batch", "list_registry_events", "replay_registry_event",
+        "return_batch", "decide_batch", "list_registry_events", "replay_registry_event", "correct_roster",
+        "withdraw_roster", "list_roster_versions", "list_roster_history", "list_entry_history", "get_deferment",
+        "list_deferment_history",
     }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ SCHOOL, COUNTY = "school_code", "county_code"
 TENANT: Mapping[str, tuple[str, ...]] = {
     "submission": (SCHOOL,),
     "roster": (SCHOOL, COUNTY),
+    "roster_version": (SCHOOL, COUNTY),
+    "history": (SCHOOL, COUNTY),
     "entry": (SCHOOL, COUNTY),
     "entry_hint": (SCHOOL, COUNTY),
     "registry_fact": (COUNTY,),
@@ -38,6 +40,8 @@ TENANT: Mapping[str, tuple[str, ...]] = {
 # What an organisation sees beyond its own, by the specification: the condition under which (RO-40, RO-43, RO-36).
 BEYOND: Mapping[tuple[str, str], str] = {
     ("deferment", "county"): "national_id_index IN (SELECT national_id_index FROM entry WHERE county_code = $1)",
+    ("history", "county"): "table_name = 'deferment' AND row_id IN (SELECT id FROM deferment WHERE national_id_index IN"
+    " (SELECT national_id_index FROM entry WHERE county_code = $1))",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
@@ -130,7 +134,7 @@ async def _more(county: County) -> None:
 def _own(table: str, org_type: str) -> str:
     column = OWNERS.get(org_type)
     own = f"{column} = $1" if column in TENANT[table] else "$1::text IS NULL"
-    if (table, org_type) == ("entry_hint", "school"):
+    if org_type == "school" and table in ("entry_hint", "history"):
         own += " AND visible_to_school"
     beyond = BEYOND.get((table, org_type), "false")
     return f"({own}) OR ({beyond}) OR ({NATIONAL if table == 'term' else 'false'})"
@@ -230,7 +234,7 @@ async def test_one_s_own_rows_are_not_made_another_s(rows, table, org_type, mine
 @pytest.mark.parametrize("table, org_type, mine, theirs, column", MOVABLE)
 async def test_no_row_is_made_in_another_s_name(rows, table, org_type, mine, theirs, column) -> None:
     made = f"jsonb_populate_record(NULL::{table}, to_jsonb(t) || jsonb_build_object('{column}', $2::text))"
-    copy = f"INSERT INTO {table} SELECT ({made}).* FROM {table} t WHERE {column} = $1 LIMIT 1"
+    copy = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT ({made}).* FROM {table} t WHERE {column} = $1 LIMIT 1"
     async with rows.seen_by(org_type, mine):
         assert await rows.app.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1", mine)
         with pytest.raises(asyncpg.PostgresError, match=REFUSED):
@@ -286,12 +290,15 @@ async def test_a_purpose_opens_what_its_policies_say(rows: Rows, purpose: str) -
     assert (sees, changes) == PURPOSES[purpose]
 
 
+MADE = {"judge": {"roster", "entry"}, "transfer": {"roster", "entry", "roster_version"}}
 INSERTS = [
-    (purpose, table, table in ({"judge": {"roster", "entry"}, "transfer": {"roster", "entry"}}.get(purpose, set())))
+    (purpose, table, table in MADE.get(purpose, set()))
     for purpose in ("judge", "deliver", "transfer")
     for table in (
         "submission",
         "roster",
+        "roster_version",
+        "history",
         "entry",
         "batch",
         "decision",
@@ -305,7 +312,7 @@ INSERTS = [
 @pytest.mark.parametrize("purpose, table, allowed", INSERTS)
 async def test_a_purpose_adds_rows_only_where_its_policy_does(rows, purpose, table, allowed) -> None:
     row = await rows.owner.fetchval(f"SELECT to_jsonb(t)::text FROM {table} t LIMIT 1")
-    copy = f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, $1::jsonb)"
+    copy = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_record(NULL::{table}, $1::jsonb)"
     # A copy passes the wall only to stumble over its own key.
     expected = asyncpg.UniqueViolationError if allowed else asyncpg.InsufficientPrivilegeError
     async with rows.seen_by("service", "roster", purpose):

@@ -233,11 +233,13 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/versions", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters/{roster_id}/history", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),
     Row("GET", "/roster/v1/entries/{entry_id}", _SCHOOL | _COUNTY),
     Row("PATCH", "/roster/v1/entries/{entry_id}", _COUNTY, rate="write"),
+    Row("GET", "/roster/v1/entries/{entry_id}/history", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/entries/{entry_id}/contact", _COUNTY),
     Row("GET", "/roster/v1/entries/{entry_id}/hints", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/entries/{entry_id}/transfer", _OFFICER, rate="write"),
@@ -251,6 +253,9 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/batches/{batch_id}/decide", _APPROVER, timeout=30, rate="write"),
     Row("GET", "/roster/v1/county-settings", _COUNTY),
     Row("PUT", "/roster/v1/county-settings", _APPROVER, rate="write"),
+
+    Row("GET", "/roster/v1/deferments/{deferment_id}", _COUNTY),
+    Row("GET", "/roster/v1/deferments/{deferment_id}/history", _COUNTY),
 
     # Roster: results.
     Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, rate="search"),

@@ -56,6 +56,10 @@ ROWS: dict[str, Row] = {
     ),
     "withdraw_roster": Row("item", "school", path={"roster_id": "{unsent}"}, seen="1"),
     "list_roster_versions": Row("item", "case_officer", path=_ROSTER),
+    "list_roster_history": Row("item", "case_officer", path=_ROSTER),
+    "list_entry_history": Row("item", "case_officer", path=_ENTRY),
+    "get_deferment": Row("item", "case_officer", path={"deferment_id": "{deferment}"}),
+    "list_deferment_history": Row("item", "approver", path={"deferment_id": "{deferment}"}),
     "list_rosters": Row("list", "case_officer", shows=("roster", "decided_roster")),
     "get_roster": Row("item", "case_officer", path=_ROSTER),
     "list_entries": Row("item", "case_officer", path=_ROSTER),
@@ -108,6 +112,10 @@ async def furnish(service: Service) -> World:
         things["event"] = await owner.fetchval(
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
             " max(id) FROM job WHERE kind = 'registry.annotate' AND payload ->> 'county_code' = '63000') RETURNING id"
+        )
+        things["deferment"] = await owner.fetchval(
+            "SELECT d.deferment_id::text FROM decision d JOIN entry e ON e.id = d.entry_id WHERE e.student_no = $1",
+            men(80, 1)[0]["student_no"],
         )
         rows = await owner.fetch(
             "SELECT e.id::text, e.roster_id::text, e.batch_id::text, d.id::text AS decision FROM entry e"

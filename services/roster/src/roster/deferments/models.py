@@ -60,4 +60,4 @@ class DefermentChange(Base):
     revoked_on: Mapped[date | None]
     summary: Mapped[str] = mapped_column(Text)
     liable_for_induction: Mapped[bool]
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

@@ -25,6 +25,7 @@ from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, Submissi
 from roster.reference import service as reference
 from roster.registry import service as registry
 from roster.versions.models import RosterVersion
+from roster.versions.past import table_of
 from shared import audit, clock
 from shared.auth import Principal
 from shared.idempotency import REPLAYED, Reply
@@ -259,18 +260,18 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         }
         for county in counties
     }
-    await session.execute(insert(store.table_of(Roster)), [*rosters.values()])
+    await session.execute(insert(table_of(Roster)), [*rosters.values()])
     entries = [
         store.new_entry(sender.org.code, rosters[row.county_code]["id"], row, filed_on=received_on, version=1)
         for row in read.rows
     ]
-    await insert_rows(session, store.table_of(Entry), entries)
+    await insert_rows(session, table_of(Entry), entries)
     of_county = {county: [row for row in read.rows if row.county_code == county] for county in counties}
     versions = [
         store.new_version(rosters[county], 1, sender.sub, read, rows, added=len(rows))
         for county, rows in of_county.items()
     ]
-    await session.execute(insert(store.table_of(RosterVersion)), versions)
+    await session.execute(insert(table_of(RosterVersion)), versions)
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     for entry in entries:
         by_county[entry["county_code"]].append(entry["id"])

@@ -6,27 +6,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.intake.deadlines import cessation_deadline, roster_deadline
-from roster.intake.models import Entry, Roster
 from roster.intake.reading import Submission as FileRead
 from roster.intake.rows import FIELDS, Row, canonical_digest
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import Note
 from roster.reference import service as reference
 from roster.review.states import EntryState
-from roster.versions.models import RosterVersion
 from shared import crypto
 from shared.calendar import WorkingCalendar
-
-
-def table_of(model: type[Roster] | type[Entry] | type[RosterVersion]) -> Table:
-    """The table of a model, for statements on many rows."""
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
 
 
 def new_entry(school_code: str, roster_id: UUID, row: Row, *, filed_on: date, version: int) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class DecisionRecord(Base):
     decision_number: Mapped[str] = mapped_column(Text)
     issued_on: Mapped[date]
     decided_on: Mapped[date]
-    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())
     submitted_by: Mapped[str] = mapped_column(Text)
     decided_by: Mapped[str] = mapped_column(Text)
     deferment_until: Mapped[date | None]

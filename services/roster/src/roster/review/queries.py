@@ -1,7 +1,7 @@
 """Named selects of the review: rosters with their counts, entries with what stands beside them, batches."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from roster.deferments.models import Deferment
 from roster.hints.models import EntryHint
@@ -28,6 +29,7 @@ from roster.reference.models import School
 from roster.registry.models import RegistryFact
 from roster.review.models import Batch, BatchEntry, DecisionRecord
 from roster.review.rules import BatchState, EntryState, RosterState
+from roster.versions.past import stood
 from shared.db import context_of
 
 ROSTER_SORTS = (
@@ -127,6 +129,22 @@ def entries(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*Entry.__table__.c).where(*where)
 
 
+def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) -> Subquery:
+    """The entries of a roster's version, the current one or the one of `at` as it stood then."""
+    of_roster = (Entry.roster_id == roster_id, *own)
+    if at is None:
+        return entries(*of_roster, Entry.until_version.is_(None)).subquery("entries")
+    then = stood(Entry, select(Entry.id).where(*of_roster), at)
+    return select(*then.c).where(then.c.until_version.is_(None)).subquery("entries")
+
+
+def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str, at: datetime | None) -> ColumnElement[bool]:
+    """The condition on `entries_of`: the entry has, or had, this hint, among those the caller may see."""
+    found = stood(EntryHint, select(Entry.id).where(Entry.roster_id == roster_id), at).c
+    shown = (found.visible_to_school.is_(True),) if org_type == "school" else ()
+    return select(1).where(found.entry_id == rows.c.id, found.code == code, *shown).exists()
+
+
 def with_hint(code: str, org_type: str) -> ColumnElement[bool]:
     """The condition: the entry has this hint, among those the caller may see."""
     found = select(1).where(EntryHint.entry_id == Entry.id, EntryHint.code == code, *shown_to(org_type))
@@ -144,12 +162,14 @@ def shown_to(org_type: str) -> tuple[ColumnElement[bool], ...]:
     return (EntryHint.visible_to_school.is_(True),) if org_type == "school" else ()
 
 
-async def hints(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    """The stored hints of entries, in their order, as far as the caller may see them."""
+async def hints(
+    session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
+) -> dict[UUID, list[dict[str, Any]]]:
+    """The stored hints of entries, now or as they stood, in their order, as far as the caller may see them."""
+    found_then = stood(EntryHint, list(entry_ids), at).c
+    visible = (found_then.visible_to_school.is_(True),) if context_of(session).org_type == "school" else ()
     rows = await session.execute(
-        select(EntryHint.entry_id, EntryHint.body)
-        .where(EntryHint.entry_id.in_(entry_ids), *shown_to(context_of(session).org_type))
-        .order_by(EntryHint.entry_id, EntryHint.position)
+        select(found_then.entry_id, found_then.body).where(*visible).order_by(found_then.entry_id, found_then.position)
     )
     found: dict[UUID, list[dict[str, Any]]] = {entry_id: [] for entry_id in entry_ids}
     for row in rows:
@@ -157,25 +177,33 @@ async def hints(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, 
     return found
 
 
-async def latest_deferments(session: AsyncSession, indexes: Iterable[bytes]) -> dict[bytes, RowMapping]:
-    """The newest deferment of each man, without his ID, as far as the caller may see it (RO-40)."""
-    columns = [c for c in Deferment.__table__.c if c.name != "national_id"]
+async def latest_deferments(
+    session: AsyncSession, indexes: Iterable[bytes], at: datetime | None = None
+) -> dict[bytes, RowMapping]:
+    """The newest deferment of each man, now or at `at`, without his ID, as far as the caller may see it (RO-40)."""
+    his = select(Deferment).where(Deferment.national_id_index.in_(list(indexes)))
+    found = his.subquery() if at is None else stood(Deferment, his.with_only_columns(Deferment.id), at)
+    rows = found.c
     query = (
-        select(*columns)
-        .ext(distinct_on(Deferment.national_id_index))
-        .where(Deferment.national_id_index.in_(list(indexes)))
-        .order_by(Deferment.national_id_index, Deferment.created_at.desc(), Deferment.id)
+        select(*(c for c in rows if c.name != "national_id"))
+        .ext(distinct_on(rows.national_id_index))
+        .order_by(rows.national_id_index, rows.created_at.desc(), rows.id)
     )
     return {row["national_id_index"]: row for row in (await session.execute(query)).mappings()}
 
 
-async def registry_facts(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, RegistryFact]:
-    """What the registry said of the men on entries; counties only."""
-    found = await session.scalars(select(RegistryFact).where(RegistryFact.entry_id.in_(entry_ids)))
+async def registry_facts(
+    session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
+) -> dict[UUID, RegistryFact]:
+    """What the registry said of the men on entries, as known now or at `at`; counties only."""
+    told = aliased(RegistryFact, stood(RegistryFact, list(entry_ids), at))
+    found = await session.scalars(select(told).execution_options(populate_existing=True))
     return {fact.entry_id: fact for fact in found}
 
 
-async def returns(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, BatchEntry]:
+async def returns(
+    session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
+) -> dict[UUID, BatchEntry]:
     """The last time each entry was returned by an approver (RO-45)."""
     query = (
         select(BatchEntry)
@@ -183,15 +211,29 @@ async def returns(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID
         .where(BatchEntry.entry_id.in_(entry_ids), BatchEntry.left_as == BatchState.RETURNED)
         .order_by(BatchEntry.entry_id, BatchEntry.left_at.desc())
     )
+    if at is not None:
+        query = query.where(BatchEntry.left_at <= at)
     return {left.entry_id: left for left in await session.scalars(query)}
 
 
-async def decisions(session: AsyncSession, entry_ids: Sequence[UUID]) -> dict[UUID, DecisionRecord]:
+async def decisions(
+    session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
+) -> dict[UUID, DecisionRecord]:
     """The final decisions of entries."""
+    query = select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), DecisionRecord.corrects.is_(None))
+    if at is not None:
+        query = query.where(DecisionRecord.decided_at <= at)
+    return {decision.entry_id: decision for decision in await session.scalars(query)}
+
+
+async def still_here(session: AsyncSession, indexes: Iterable[bytes], county_code: str) -> set[bytes]:
+    """Which of these men stand on a roster of the county now, undecided or decided."""
     found = await session.scalars(
-        select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), DecisionRecord.corrects.is_(None))
+        select(Entry.national_id_index).where(
+            Entry.national_id_index.in_(list(indexes)), Entry.county_code == county_code, Entry.state.not_in(GONE)
+        )
     )
-    return {decision.entry_id: decision for decision in found}
+    return set(found)
 
 
 def counts_of(row: Mapping[Any, Any]) -> dict[EntryState, int]:

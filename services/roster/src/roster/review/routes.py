@@ -35,6 +35,7 @@ from roster.review.service import (
     decide_batch,
     numbers,
     open_roster,
+    past,
     preview,
     read,
     review_entries,
@@ -47,11 +48,15 @@ from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.refusals import refuses
-from shared.schemas import Page
+from shared.schemas import Instant, Page
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 
 Sort = Annotated[str, Query(max_length=40, description="A column; `-` in front for descending")]
+AsOf = Annotated[
+    Instant | None,
+    Query(description="As it stood at this instant (RFC 3339, with its zone), as far as the caller may see it now"),
+]
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
@@ -85,15 +90,28 @@ async def list_rosters(
     return pages.linked(page)
 
 
-@router.get("/rosters/{roster_id}", operation_id="get_roster")
-async def get_roster(roster_id: UUID, session: Session, caller: SchoolOrCounty, response: Response) -> RosterOut:
-    """One roster."""
+@router.get(
+    "/rosters/{roster_id}",
+    operation_id="get_roster",
+    openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN),
+)
+async def get_roster(
+    roster_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+) -> RosterOut:
+    """One roster, as it stands or as it stood."""
+    at = past.not_in_future(as_of)
+    if at is not None:
+        return await past.roster_then(session, caller, roster_id, at)
     roster = await common.roster_out(session, caller, roster_id)
     response.headers.update(etag(roster.revision))
     return roster
 
 
-@router.get("/rosters/{roster_id}/entries", operation_id="list_entries")
+@router.get(
+    "/rosters/{roster_id}/entries",
+    operation_id="list_entries",
+    openapi_extra=refuses(past.AS_OF_FUTURE, past.AS_OF_OR_VERSION, past.NOTHING_THEN, past.VERSION_UNKNOWN),
+)
 async def list_entries(
     roster_id: UUID,
     session: Session,
@@ -102,8 +120,15 @@ async def list_entries(
     state: EntryState | None = None,
     hint: HintCode = None,
     batch_id: UUID | None = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=2_147_483_647, description="An older version, as it stood when it was replaced")
+    ] = None,
+    as_of: AsOf = None,
 ) -> EntryPage:
-    """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts."""
+    """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts.
+
+    Those of its current version, if no other and no instant is asked for.
+    """
     page = await read.list_entries(
         session,
         caller,
@@ -111,6 +136,8 @@ async def list_entries(
         state=state,
         hint=hint,
         batch_id=batch_id,
+        version=version,
+        as_of=as_of,
         cursor=pages.cursor,
         limit=pages.limit,
     )
@@ -150,11 +177,16 @@ async def submit(
     return await once.run(lambda: submit_batch.submit_batch(session, officer, roster_id, seen, body), status=201)
 
 
-@router.get("/entries/{entry_id}", operation_id="get_entry")
-async def get_entry(entry_id: UUID, session: Session, caller: SchoolOrCounty, response: Response) -> EntryOut:
-    """One entry."""
-    entry = await read.get_entry(session, caller, entry_id)
-    response.headers.update(etag(entry.version))
+@router.get(
+    "/entries/{entry_id}", operation_id="get_entry", openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN)
+)
+async def get_entry(
+    entry_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+) -> EntryOut:
+    """One entry, as it stands or as it stood."""
+    entry = await read.get_entry(session, caller, entry_id, as_of)
+    if as_of is None:
+        response.headers.update(etag(entry.version))
     return entry
 
 

@@ -91,6 +91,7 @@ class ReturnedOut(Out):
 class DefermentOut(Out):
     """最新一筆緩徵資料: the man's latest deferment on record."""
 
+    id: UUID
     school_code: str = Field(max_length=6)
     kind: RosterKind
     decision_number: Number

@@ -6,21 +6,31 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from roster.deps import School, SchoolOrCounty
+from roster.deps import County, School, SchoolOrCounty
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.reading import Submission as FileRead
 from roster.intake.routes import IN_HAND, LARGEST_FILE
 from roster.intake.service import read_file
 from roster.review.schemas import RosterOut
-from roster.versions.schemas import CorrectedRoster, RosterVersionPage
-from roster.versions.service import common, correct_roster, read_versions, withdraw_roster
+from roster.review.service import past
+from roster.versions.schemas import ChangePage, CorrectedRoster, DefermentDetail, RosterVersionPage
+from roster.versions.service import (
+    common,
+    correct_roster,
+    deferment_history,
+    entry_history,
+    read_versions,
+    roster_history,
+    withdraw_roster,
+)
 from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.preconditions import IfMatch, etag
 from shared.refusals import refuses
+from shared.schemas import Instant
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["versions"])
 
@@ -83,4 +93,43 @@ async def list_versions(roster_id: UUID, session: Session, caller: SchoolOrCount
     """What the school handed in as this roster: the first posting and each correction."""
     return pages.linked(
         await read_versions.list_versions(session, caller, roster_id, cursor=pages.cursor, limit=pages.limit)
+    )
+
+
+@router.get("/rosters/{roster_id}/history", operation_id="list_roster_history")
+async def list_roster_history(roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages) -> ChangePage:
+    """Who did what to the roster, when, and how it stood after, as far as the caller may see it (RO-55)."""
+    return pages.linked(
+        await roster_history.roster_history(session, caller, roster_id, cursor=pages.cursor, limit=pages.limit)
+    )
+
+
+@router.get("/entries/{entry_id}/history", operation_id="list_entry_history")
+async def list_entry_history(entry_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages) -> ChangePage:
+    """Who did what to the entry, when, and what it changed, as far as the caller may see it (RO-55)."""
+    return pages.linked(
+        await entry_history.entry_history(session, caller, entry_id, cursor=pages.cursor, limit=pages.limit)
+    )
+
+
+@router.get(
+    "/deferments/{deferment_id}",
+    operation_id="get_deferment",
+    openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN),
+)
+async def get_deferment(
+    deferment_id: UUID,
+    session: Session,
+    caller: County,
+    as_of: Annotated[Instant | None, Query(description="As it stood at this instant (RFC 3339, with its zone)")] = None,
+) -> DefermentDetail:
+    """One deferment, as it stands or as it stood."""
+    return await deferment_history.get_deferment(session, caller, deferment_id, as_of)
+
+
+@router.get("/deferments/{deferment_id}/history", operation_id="list_deferment_history")
+async def list_deferment_history(deferment_id: UUID, session: Session, caller: County, pages: Pages) -> ChangePage:
+    """Who did what to the deferment, when, and what it changed (RO-55)."""
+    return pages.linked(
+        await deferment_history.deferment_history(session, caller, deferment_id, cursor=pages.cursor, limit=pages.limit)
     )

@@ -6,6 +6,7 @@ SOURCE: roster.md RO-09, RO-07, RO-29, "Review workflow".
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -135,3 +136,115 @@ def on_another_roster(rows: Iterable[tuple[bytes, Row]], elsewhere: Mapping[byte
                 column="national_id",
                 value=masked_id(row.national_id),
             )
+
+
+class Act(StrEnum):
+    """What was done to an entry, a roster or a deferment, as its history tells it (RO-55)."""
+
+    RECEIVED = "received"
+    CORRECTED = "corrected"
+    TRANSFERRED = "transferred"
+    OPENED = "opened"
+    HELD = "held"
+    RELEASED = "released"
+    SUBMITTED = "submitted"
+    RECALLED = "recalled"
+    RETURNED = "returned"
+    SENT_BACK = "sent_back"
+    DECIDED = "decided"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    REVIEWED = "reviewed"
+    JUDGED = "judged"
+    RENUMBERED = "renumbered"
+    GRANTED = "granted"
+    CHANGED = "changed"
+    ENDED = "ended"
+    RESUMED = "resumed"
+
+
+_STEPS = {
+    EntryAction.OPEN: Act.OPENED,
+    EntryAction.HOLD: Act.HELD,
+    EntryAction.RELEASE: Act.RELEASED,
+    EntryAction.SUBMIT: Act.SUBMITTED,
+    EntryAction.DECIDE: Act.DECIDED,
+    EntryAction.WITHDRAW: Act.WITHDRAWN,
+}
+_MOVES = {(before, step.to): _STEPS[action] for (before, action), step in TRANSITIONS.items() if action in _STEPS}
+_WRITTEN = ("officer_draft", "approver_draft", "certificate_on", "enrolment_recognised")
+Cells = Mapping[Any, Any]
+
+
+@rule("RO-55")
+def entry_act(before: Cells, after: Cells, left_as: str | None) -> Act:
+    """What made an entry's row `after` of `before`. `left_as`: how it left its batch, where the caller may know."""
+    states = (EntryState(before["state"]), EntryState(after["state"]))
+    if states[0] is not states[1]:
+        if states[1] is EntryState.SUPERSEDED:
+            return Act.TRANSFERRED if after["until_version"] is None else Act.SUPERSEDED
+        if states == (EntryState.FOR_APPROVAL, EntryState.IN_REVIEW):
+            return Act.SENT_BACK if left_as is None else Act(left_as)
+        return _MOVES[states]
+    if any(before[name] != after[name] for name in _WRITTEN):
+        return Act.REVIEWED
+    return Act.JUDGED if before["row_no"] == after["row_no"] else Act.RENUMBERED
+
+
+@rule("RO-55")
+def roster_act(before: Mapping[str, Any], after: Mapping[str, Any]) -> Act:
+    """What made a roster's JSON `after` of `before`, told by its version and how many entries are in which state."""
+    gained = {state: after["counts"].get(state, 0) - before["counts"].get(state, 0) for state in EntryState}
+    if after["version"] != before["version"]:
+        return Act.CORRECTED
+    for state, act in (
+        (EntryState.WITHDRAWN, Act.WITHDRAWN),
+        (EntryState.DECIDED, Act.DECIDED),
+        (EntryState.FOR_APPROVAL, Act.SUBMITTED),
+        (EntryState.SUPERSEDED, Act.TRANSFERRED),
+        (EntryState.RECEIVED, Act.TRANSFERRED),
+        (EntryState.ON_HOLD, Act.HELD),
+    ):
+        if gained[state] > 0:
+            return act
+    for state, act in (
+        (EntryState.FOR_APPROVAL, Act.SENT_BACK),
+        (EntryState.RECEIVED, Act.OPENED),
+        (EntryState.ON_HOLD, Act.RELEASED),
+    ):
+        if gained[state] < 0:
+            return act
+    return Act.CHANGED
+
+
+@rule("RO-55")
+def deferment_act(before: Cells, after: Cells) -> Act:
+    """What made a deferment `after` of `before`."""
+    if (before["revoked_on"] is None) != (after["revoked_on"] is None):
+        return Act.RESUMED if after["revoked_on"] is None else Act.ENDED
+    return Act.CHANGED
+
+
+def flat(document: Mapping[str, Any], hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A JSON document with its members' members beside them (`draft.decision`), hints by code, nulls left out."""
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in hidden or value is None:
+            continue
+        if name == "hints":
+            found[name] = [hint["code"] for hint in value]
+        elif isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": v for inner, v in value.items() if v is not None and v != []}
+        else:
+            found[name] = value
+    return found
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The members of two `flat` documents that differ: field, from, to; in the order of the document."""
+    names = [*before, *(name for name in after if name not in before)]
+    return [
+        {"field": name, "from": before.get(name), "to": after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    ]

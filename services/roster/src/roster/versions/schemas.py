@@ -1,13 +1,15 @@
 """JSON of corrections, versions and history."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from roster.intake.rules import Level
 from roster.intake.schemas import Count, Note
-from roster.review.schemas import RosterOut, Version
+from roster.review.schemas import DefermentOut, RosterOut, Version
+from roster.versions.rules import Act
 from shared.schemas import Bool, Out, Page
 
 
@@ -39,4 +41,40 @@ class RosterVersionOut(Out):
     dropped: Count
 
 
+class DefermentDetail(DefermentOut):
+    """One deferment, for a county that granted it or has the man on a roster."""
+
+    national_id: str = Field(max_length=10)
+    county_code: str = Field(max_length=5, description="The county that granted it")
+    township_code: str = Field(max_length=8)
+    level: Level | None
+    filed_on: date = Field(description="The day on which its man arrived on a roster")
+
+
+class By(Out):
+    """Who did it. Of another organisation's people only the organisation is told."""
+
+    org_type: str = Field(max_length=40)
+    org_code: str = Field(max_length=40)
+    sub: Annotated[str, Field(max_length=128)] | None = Field(description="The account; of the caller's own only")
+
+
+class FieldChange(Out):
+    """One member as it was and as it became; null where it was not there."""
+
+    field: str = Field(max_length=100, examples=["state", "draft.decision", "counts.received"])
+    old: Any = Field(alias="from", serialization_alias="from")
+    new: Any = Field(alias="to", serialization_alias="to")
+
+
+class ChangeOut(Out):
+    """What one act changed of the thing, as far as the caller may see it."""
+
+    at: datetime
+    by: By | None = Field(description="Null where it is not known any more")
+    action: Act
+    changes: list[FieldChange] = Field(max_length=200)
+
+
+ChangePage = Page[ChangeOut]
 RosterVersionPage = Page[RosterVersionOut]

@@ -160,6 +160,9 @@ def upgrade() -> None:
     op.execute("ALTER TABLE entry ALTER COLUMN changed_at SET DEFAULT moment()")
     for table in [name for name in KEPT if name != "entry"]:
         op.execute(f"ALTER TABLE {table} ADD COLUMN changed_at timestamptz NOT NULL DEFAULT moment()")
+    # What is written beside those rows tells the same instant.
+    op.execute("ALTER TABLE decision ALTER COLUMN decided_at SET DEFAULT moment()")
+    op.execute("ALTER TABLE deferment_change ALTER COLUMN at SET DEFAULT moment()")
     op.execute(HISTORY)
     op.execute(HISTORY_INDEX)
     op.execute(KEEP_HISTORY)

@@ -157,7 +157,7 @@ async def leave(
         .where(BatchEntry.batch_id == batch.id, BatchEntry.entry_id.in_(entry_ids))
         .values(
             left_as=left_as.value,
-            left_at=clock.now(),
+            left_at=func.moment(),
             left_by=principal.sub,
             reason=reason,
             approver_draft=approver_draft,

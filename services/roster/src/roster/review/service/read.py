@@ -1,7 +1,7 @@
 """Reading rosters, entries and batches: the work list (RO-40) and what is shown of each man."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,31 +14,22 @@ from roster.intake.models import Entry, Roster
 from roster.intake.rules import RosterKind
 from roster.reference import service as reference
 from roster.reference.schemas import ContactOut
-from roster.review import drafts, queries
+from roster.review import queries
 from roster.review.models import Batch
-from roster.review.rules import BatchState, EntryState, RosterState, tells_nothing
+from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
     BatchOut,
     BatchPage,
-    DecisionOut,
-    DefermentOut,
-    DraftOut,
     EntryOut,
     EntryPage,
     HintExplanation,
-    HintOut,
-    ReturnedOut,
     RosterPage,
 )
-from roster.review.service import common
+from roster.review.service import common, past, show
 from shared import clock, cursors
 from shared.auth import Principal
-from shared.ids import mask_id
 from shared.law import rule
-from shared.places import TOWNSHIPS
 from shared.problems import NOT_FOUND
-
-_COUNTY_ONLY = ("certificate_on", "enrolment_recognised", "last_day", "batch_id")
 
 
 @rule("RO-40")
@@ -83,6 +74,7 @@ async def list_rosters(
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
 
 
+@rule("RO-09", "RO-55")
 async def list_entries(
     session: AsyncSession,
     principal: Principal,
@@ -91,37 +83,56 @@ async def list_entries(
     state: EntryState | None,
     hint: str | None,
     batch_id: UUID | None,
+    version: int | None,
+    as_of: datetime | None,
     cursor: str | None,
     limit: int,
 ) -> EntryPage:
-    """The entries of a roster in the order of the school's file, each with hints and latest deferment."""
+    """The entries of a roster in the order of the school's file, each with hints and latest deferment.
+
+    Those of its current version; of an older `version` as they stood when the next one replaced it; or `as_of` an
+    instant as they stood then. Raises 404, 422 as `past` does.
+    """
     roster = await common.roster_out(session, principal, roster_id)
-    where: list[Any] = [Entry.roster_id == roster_id, Entry.until_version.is_(None), *common.own_entries(principal)]
+    at = await past.instant(session, roster, version, as_of)
+    proposed = roster.proposed_number
+    if at is not None:
+        proposed = (await past.roster_then(session, principal, roster_id, at)).proposed_number
+    rows = queries.entries_of(roster_id, at, *common.own_entries(principal))
+    where: list[Any] = []
     if state is not None:
-        where.append(Entry.state == state)
+        where.append(rows.c.state == state)
     if hint is not None:
-        where.append(queries.with_hint(hint, principal.org.type))
+        where.append(queries.hinted(rows, roster_id, hint, principal.org.type, at))
     if batch_id is not None and principal.org.type == "county":
-        where.append(Entry.batch_id == batch_id)
+        where.append(rows.c.batch_id == batch_id)
     found, next_cursor = await lists.page(
         session,
-        queries.entries(*where).subquery("entries"),
+        rows,
         sort="row_no",
         sortable=("row_no",),
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("entries", roster_id, state, hint, batch_id),
+        bound=cursors.bound_to("entries", roster_id, state, hint, batch_id, version, as_of),
+        where=tuple(where),
     )
-    return EntryPage(
-        items=await entries_out(session, principal, found, roster.proposed_number), next_cursor=next_cursor
-    )
+    return EntryPage(items=await entries_out(session, principal, found, proposed, at), next_cursor=next_cursor)
 
 
-async def get_entry(session: AsyncSession, principal: Principal, entry_id: UUID) -> EntryOut:
-    """One entry; raises 404 for another organisation's."""
+@rule("RO-55")
+async def get_entry(
+    session: AsyncSession, principal: Principal, entry_id: UUID, as_of: datetime | None = None
+) -> EntryOut:
+    """One entry, as it stands or as it stood; raises 404 for another organisation's, and as `past` does."""
     row = await find_entry(session, principal, entry_id)
-    proposed = await session.scalar(select(Roster.proposed_number).where(Roster.id == row["roster_id"]))
-    return (await entries_out(session, principal, [row], proposed))[0]
+    roster: UUID = row["roster_id"]
+    at = past.not_in_future(as_of)
+    if at is None:
+        proposed = await session.scalar(select(Roster.proposed_number).where(Roster.id == roster))
+    else:
+        row = await past.row_then(session, Entry, entry_id, at)
+        proposed = (await past.roster_then(session, principal, roster, at)).proposed_number
+    return (await entries_out(session, principal, [row], proposed, at))[0]
 
 
 async def find_entry(session: AsyncSession, principal: Principal, entry_id: UUID) -> RowMapping:
@@ -174,76 +185,40 @@ async def list_batches(
 
 
 async def entries_out(
-    session: AsyncSession, principal: Principal, rows: Sequence[RowMapping], proposed_number: str | None
+    session: AsyncSession,
+    principal: Principal,
+    rows: Sequence[RowMapping],
+    proposed_number: str | None,
+    at: datetime | None = None,
 ) -> list[EntryOut]:
-    """Rows of entries with what stands beside them; a school gets neither drafts nor registry facts nor deferments."""
+    """Rows of entries with what stands beside them; a school gets neither drafts nor registry facts nor deferments.
+
+    `at`: the instant of which the rows are, and so of what stands beside them. Who may see it is decided by today.
+    """
     ids = [row["id"] for row in rows]
-    hints = await queries.hints(session, ids)
-    decisions = await queries.decisions(session, ids)
+    men = [row["national_id_index"] for row in rows]
+    hints = await queries.hints(session, ids, at)
+    decisions = await queries.decisions(session, ids, at)
     county = principal.org.type == "county"
-    facts = await queries.registry_facts(session, ids) if county else {}
-    returns = await queries.returns(session, ids) if county else {}
-    latest = await queries.latest_deferments(session, [r["national_id_index"] for r in rows]) if county else {}
-    today = clock.today()
-    items = []
-    for row in rows:
-        decision = decisions.get(row["id"])
-        values: dict[str, Any] = {
-            name: row[name] for name in EntryOut.model_fields if name in row and (county or name not in _COUNTY_ONLY)
-        }
-        values |= {
-            "township": TOWNSHIPS[row["township_code"]].name,
-            "hints": [HintOut.model_validate(body, extra="ignore") for body in hints[row["id"]]],
-            "decision": None if decision is None else _decision(decision, county),
-        }
-        if county and row["state"] in queries.GONE:
-            # He is another county's to decide now, or was taken back: what is known of him is no longer shown here.
-            values["national_id"] = mask_id(row["national_id"])
-        elif county:
-            values |= _for_county(row, facts, latest, returns.get(row["id"]), proposed_number, today)
-        items.append(EntryOut(**values))
-    return items
-
-
-def _for_county(
-    row: RowMapping,
-    facts: dict[UUID, Any],
-    latest: dict[bytes, RowMapping],
-    left: Any,
-    proposed: str | None,
-    today: date,
-) -> dict[str, Any]:
-    deferment = latest.get(row["national_id_index"])
-    fact = facts.get(row["id"])
-    open_ = row["state"] in (EntryState.IN_REVIEW, EntryState.ON_HOLD)
-    return {
-        "latest_deferment": None if deferment is None else deferment_out(deferment, today),
-        "registry": None if fact is None else {**fact.facts, "known": fact.known, "as_of": fact.as_of.isoformat()},
-        "draft": DraftOut(**drafts.shown(row["officer_draft"], proposed if open_ else None)),
-        "returned": None if left is None else _returned(left),
-        "approver_draft": None if row["approver_draft"] is None else DraftOut(**row["approver_draft"]),
-    }
-
-
-def deferment_out(row: RowMapping, today: date) -> DefermentOut:
-    """A deferment, with whether it holds today."""
-    active = row["revoked_on"] is None and row["deferred_from"] <= today <= row["deferred_until"]
-    return DefermentOut(**{n: row[n] for n in DefermentOut.model_fields if n in row}, active=active)
-
-
-def _returned(left: Any) -> ReturnedOut:
-    return ReturnedOut(
-        batch_id=left.batch_id,
-        reason=left.reason,
-        returned_at=left.left_at,
-        returned_by=left.left_by,
-        approver_draft=None if left.approver_draft is None else DraftOut(**left.approver_draft),
-    )
-
-
-def _decision(record: Any, county: bool) -> DecisionOut:
-    decision = DecisionOut.model_validate(record)
-    if county:
-        return decision
-    hidden = {} if tells_nothing(record.ground, record.ground_unseen) else {"ground": None, "reason": None}
-    return decision.model_copy(update={"annotation_action": None, **hidden})
+    facts = await queries.registry_facts(session, ids, at) if county else {}
+    returns = await queries.returns(session, ids, at) if county else {}
+    latest = await queries.latest_deferments(session, men, at) if county else {}
+    here = set(men) if at is None or not county else await queries.still_here(session, men, principal.org.code)
+    today = past.day_of(at)
+    return [
+        show.entry_out(
+            row,
+            show.Beside(
+                hints[row["id"]],
+                decisions.get(row["id"]),
+                facts.get(row["id"]),
+                returns.get(row["id"]),
+                latest.get(row["national_id_index"]),
+                proposed_number,
+            ),
+            county=county,
+            gone=row["state"] in queries.GONE or row["national_id_index"] not in here,
+            today=today,
+        )
+        for row in rows
+    ]

@@ -22,6 +22,7 @@ from roster.review.service.common import roster_out
 from roster.review.states import EntryAction, EntryState
 from roster.versions import queries
 from roster.versions.models import RosterVersion
+from roster.versions.past import table_of
 from roster.versions.rules import (
     COMPARED,
     Known,
@@ -148,10 +149,10 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await common.close_entries(session, EntryAction.WITHDRAW, dropped, roster.version)
     await _renumber(session, found)
     new = _new_entries(roster, found)
-    await insert_rows(session, store.table_of(Entry), new)
+    await insert_rows(session, table_of(Entry), new)
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
     version = store.new_version(facts, roster.version, school.sub, read, read.rows, **_counts(found))
-    await session.execute(insert(store.table_of(RosterVersion)), [version])
+    await session.execute(insert(table_of(RosterVersion)), [version])
     await audit.record(session, "roster.corrected", "roster", roster.id, {"version": roster.version, **_counts(found)})
     new_ids = [entry["id"] for entry in new]
     judged = await judge_entries(session, new_ids, today=clock.today())
@@ -180,7 +181,7 @@ async def _renumber(session: AsyncSession, found: Plan) -> None:
     """
     moved = [{"entry": entry.id, "number": row.number} for entry, row in found.kept if entry.row_no != row.number]
     if moved:
-        table = store.table_of(Entry)
+        table = table_of(Entry)
         await session.execute(
             update(table).where(table.c.id == bindparam("entry")).values(row_no=bindparam("number")), moved
         )

@@ -1,0 +1,132 @@
+"""What was done to an entry, by whom, and what it changed (RO-55)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from roster.hints.models import EntryHint
+from roster.intake.models import Entry, Roster
+from roster.registry.models import RegistryFact
+from roster.review import queries as review
+from roster.review.models import BatchEntry
+from roster.review.service import show
+from roster.review.service.read import find_entry
+from roster.review.states import EntryState
+from roster.versions.models import RosterVersion
+from roster.versions.rules import COMPARED, Act, differences, entry_act, flat
+from roster.versions.schemas import ChangeOut, ChangePage
+from roster.versions.service import history
+from roster.versions.service.history import Stretch
+from shared import clock
+from shared.auth import Principal
+from shared.law import rule
+
+# Names, counters, and what is told elsewhere: the man's deferments have a history of their own.
+_HIDDEN = frozenset(
+    {"id", "roster_id", "version", "national_id", "latest_deferment", "returned", "filed_on", "from_version"}
+)
+
+
+@rule("RO-55")
+async def entry_history(
+    session: AsyncSession, principal: Principal, entry_id: UUID, *, cursor: str | None, limit: int
+) -> ChangePage:
+    """The changes of an entry that the caller may see, the oldest first; raises 404.
+
+    What is shown of a state is what reading it shows: states that look the same to the caller are one.
+    """
+    row = await find_entry(session, principal, entry_id)
+    county = principal.org.type == "county"
+    men = [row["national_id_index"]]
+    gone = county and not await review.still_here(session, men, principal.org.code)
+    entry = await history.stretches(session, principal, Entry, [entry_id])
+    hints = await history.stretches(session, principal, EntryHint, [entry_id])
+    if not county:
+        hints = [hint for hint in hints if hint.row["visible_to_school"]]
+    facts = await history.stretches(session, principal, RegistryFact, [entry_id]) if county else []
+    rosters = await history.stretches(session, principal, Roster, [row["roster_id"]])
+    by = history.who_changed(rosters, hints, facts, entry)
+    left = await _left(session, entry_id) if county else {}
+    decision = (await review.decisions(session, [entry_id])).get(entry_id)
+
+    def view(state: dict[str, Any], at: datetime) -> dict[str, Any]:
+        standing = sorted((h.row for h in hints if h.covers(at)), key=lambda hint: int(hint["position"]))
+        fact = next((f.row for f in facts if f.covers(at)), None)
+        beside = show.Beside(
+            [hint["body"] for hint in standing],
+            decision if decision is not None and decision.decided_at <= at else None,
+            None if fact is None else _fact(fact),
+        )
+        shown = show.entry_out(state, beside, county=county, gone=gone, today=clock.today())
+        return flat(shown.model_dump(mode="json"), _HIDDEN)
+
+    lines: list[ChangeOut] = []
+    before: tuple[dict[str, Any], dict[str, Any]] | None = None
+    for at in sorted({stretch.since for stretch in (*entry, *hints, *facts)}):
+        state = next((stretch.row for stretch in entry if stretch.covers(at)), None)
+        if state is None:
+            continue
+        seen = view(state, at)
+        if before is None:
+            lines.append(await _arrival(session, principal, entry[0], seen, by.get(at)))
+        else:
+            changes = differences(before[1], seen)
+            if changes:
+                batch_id = before[0]["batch_id"]
+                lines.append(history.change(at, by.get(at), entry_act(before[0], state, left.get(batch_id)), changes))
+        before = (state, seen)
+    return history.page_of(session, lines, cursor, limit, "entry", entry_id)
+
+
+def _fact(row: dict[str, Any]) -> RegistryFact:
+    return RegistryFact(entry_id=row["entry_id"], as_of=row["as_of"], known=row["known"], facts=row["facts"])
+
+
+async def _left(session: AsyncSession, entry_id: UUID) -> dict[UUID, str]:
+    """How the entry left each batch it was in."""
+    rows = await session.execute(
+        select(BatchEntry.batch_id, BatchEntry.left_as).where(
+            BatchEntry.entry_id == entry_id, BatchEntry.left_as.is_not(None)
+        )
+    )
+    return {row.batch_id: row.left_as for row in rows}
+
+
+async def _arrival(
+    session: AsyncSession, principal: Principal, first: Stretch, seen: dict[str, Any], handed_on_by: Any
+) -> ChangeOut:
+    """How an entry came to be: with the school's file, with its correction, or from another county (RO-29)."""
+    state = first.row
+    query = select(RosterVersion).where(
+        RosterVersion.roster_id == state["roster_id"], RosterVersion.version == state["from_version"]
+    )
+    version = (await session.scalars(query)).one()
+    # Of what came before versions were kept the instant is not the file's.
+    before_history = version.content_digest is None and version.row_count > 0
+    if not version.row_count or (first.since != version.received_at and not before_history):
+        return history.change(first.since, handed_on_by, Act.TRANSFERRED)
+    school = history.told_of(principal, "school", state["school_code"], version.received_by)
+    changed = await _replaced(session, state)
+    if changed is None:
+        return history.change(first.since, school, Act.RECEIVED)
+    older = show.entry_out(changed, show.Beside([]), county=False, gone=False, today=clock.today())
+    stated = {name: value for name, value in seen.items() if name in COMPARED}
+    was = {name: value for name, value in flat(older.model_dump(mode="json")).items() if name in COMPARED}
+    return history.change(first.since, school, Act.CORRECTED, differences(was, stated))
+
+
+async def _replaced(session: AsyncSession, state: dict[str, Any]) -> RowMapping | None:
+    """The entry in whose place a correction put this one."""
+    found = await session.execute(
+        review.entries(
+            Entry.roster_id == state["roster_id"],
+            Entry.national_id_index == state["national_id_index"],
+            Entry.until_version == state["from_version"],
+            Entry.state == EntryState.SUPERSEDED,
+        )
+    )
+    row: RowMapping | None = found.mappings().one_or_none()
+    return row
