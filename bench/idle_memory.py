@@ -41,5 +41,5 @@ def measure(place: Place) -> Iterator[Row]:
             continue
         yield within(
             "idle_memory", "MB", statistics.median(one.rss for one in known), LIMIT,
-            of=name, measure="RSS", pss=statistics.median(one.pss for one in known), **conditions(),
+            of=name, measure="RSS", pss=statistics.median(one.pss for one in known), **conditions(pinned=False),
         )  # fmt: skip

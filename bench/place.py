@@ -67,6 +67,6 @@ def only_one(root: Path = ROOT) -> Iterator[None]:
         yield
 
 
-def conditions() -> dict[str, Any]:
-    """What every row says of the machine: the load before the benchmark, and whether cores were pinned."""
-    return {"pinned": cores().pinned, "cores": os.cpu_count() or 1}
+def conditions(*, pinned: bool = True) -> dict[str, Any]:
+    """What every row says of the machine; `pinned` is whether the benchmark pins where it can."""
+    return {"pinned": pinned and cores().pinned, "cores": os.cpu_count() or 1}

@@ -42,7 +42,7 @@ def measure(place: Place) -> Iterator[Row]:
     yield within(
         "suite_start", "s", figures.median, LIMIT,
         rounds=measured.rounds, spread=[figures.lowest, figures.highest], first_start=first.seconds,
-        **conditions(),
+        **conditions(pinned=False),
     )  # fmt: skip
 
 

@@ -25,15 +25,17 @@ def program(peers: Path) -> Path:
 
 
 def server(
-    binary: Path, log: Path, port: int, *, database: str, schema: str, jwks: Mapping[str, Any], cpus: Iterable[int]
-) -> Server:
-    """PostgREST on `port`; a token's first role is the database role that its request runs as.
+    binary: Path, log: Path, port: int, *, database: str, schema: str, nobody: str, jwks: Mapping[str, Any],
+    cpus: Iterable[int],
+) -> Server:  # fmt: skip
+    """PostgREST on `port`; a token's first role is the database role its request runs as, `nobody`'s without a token.
 
     Checked tokens are remembered, as the gateway and our services remember them.
     """
     env = {
         "PGRST_DB_URI": database,
         "PGRST_DB_SCHEMAS": schema,
+        "PGRST_DB_ANON_ROLE": nobody,
         "PGRST_DB_POOL": "10",
         "PGRST_SERVER_HOST": "127.0.0.1",
         "PGRST_SERVER_PORT": str(port),
