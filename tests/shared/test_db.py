@@ -1,17 +1,19 @@
 """The database: a context ends with its transaction, values do not reach errors, a commit comes before the answer."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import httpx
 import pytest
+import time_machine
 from fastapi import Depends, FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from local.databases import Urls
-from shared import db
-from shared.db import Base, Context, Database, context_of, is_away
+from shared import clock, db
+from shared.db import Base, Context, Database, check_clock, context_of, is_away
 from tests.shared.probe import PLANTED, owner
 from tests.support.tokens import bearer, key
 
@@ -179,6 +181,18 @@ def test_each_service_has_tables_of_its_own():
     assert of_one.metadata is again.metadata
     assert of_one.metadata is not of_two.metadata
     assert of_one.metadata.naming_convention["ck"] == db.NAMING["ck"]
+
+
+@pytest.mark.parametrize("minutes", [60, -60, 2, -2, 0])
+async def test_a_clock_that_is_not_the_databases_stops_the_start(single, said, minutes):
+    async with single.transaction(Context.system("notify")) as session:
+        with time_machine.travel(clock.now() + timedelta(minutes=minutes), tick=True):
+            if minutes:
+                with pytest.raises(clock.ClockError, match="set them right"):
+                    await check_clock(session)
+            else:
+                await check_clock(session)
+    assert [line["event"] for line in said()] == ["clock_differs_from_database"] * bool(minutes)
 
 
 async def test_a_start_waits_for_its_database(probe_urls, monkeypatch):

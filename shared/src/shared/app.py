@@ -16,7 +16,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import audit_gauges, crypto, http, logs, metrics, problems, validation
-from shared.db import Context, Database, is_away
+from shared.db import Context, Database, check_clock, is_away
 from shared.openapi import describe
 from shared.problems import ProblemError
 from shared.settings import Settings
@@ -153,6 +153,7 @@ def create_service(
             stack.push_async_callback(database.close)
             stack.push_async_callback(client.aclose)
             await database.when_reachable(Context.system(settings.service), crypto.check_keys)
+            await database.when_reachable(Context.system(settings.service), check_clock)
             if isinstance(source, HttpKeys):
                 fresh = asyncio.create_task(source.keep_fresh())
                 stack.callback(fresh.cancel)

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from socket import gaierror
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from shared import clock, logs
 from shared.auth import Principal, current_principal
 
 NAMING = {
@@ -39,6 +41,12 @@ START_PATIENCE_SECONDS = 30
 # SQLSTATE classes and codes after which the same request may well succeed: connection lost, out of resources, shut
 # down or started up, statement or lock time-out, deadlock, idle in transaction.
 _PASSING = ("08", "53", "57", "55P03", "40", "25P03")
+
+
+# As far apart may the clocks of machines be that are set by the network.
+CLOCKS_APART = timedelta(minutes=1)
+
+log = logs.get(__name__)
 
 
 class Base(DeclarativeBase):
@@ -189,6 +197,22 @@ def _engine(url: str, application: str, *, pool_size: int, max_overflow: int, co
             },
         },
     )
+
+
+async def check_clock(session: AsyncSession) -> None:
+    """For the start of a process: raises `ClockError` when its clock and the database server's are too far apart.
+
+    Each service stands by a server of its own, but all tokens are judged by the clock of the machine that reads them:
+    one that is an hour off refuses everybody, or takes what has long expired.
+    """
+    before = clock.now()
+    server: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    apart = max(before - server, server - clock.now())
+    if apart > CLOCKS_APART:
+        log.error("clock_differs_from_database", seconds=int(apart.total_seconds()))
+        raise clock.ClockError(
+            f"This machine's clock and the database server's differ by {int(apart.total_seconds())} s: set them right."
+        )
 
 
 async def _leave(task: asyncio.Task[AsyncSession]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from shared import crypto, events, http, jobs, logs
 from shared.clock import ClockError
-from shared.db import Context, Database
+from shared.db import Context, Database, check_clock
 from shared.settings import ServiceName, Settings, SettingsError, load
 
 Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Handler]]
@@ -42,6 +42,7 @@ async def _run(settings: Settings, handlers: Handlers) -> None:
         loop.add_signal_handler(signum, worker.stop)
     try:
         await database.when_reachable(Context.system(settings.service), crypto.check_keys)
+        await database.when_reachable(Context.system(settings.service), check_clock)
         logs.get(__name__).info("worker_started")
         await worker.run()
     finally:
