@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import secrets as random
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -95,6 +95,18 @@ async def prepare(
     return urls
 
 
+def addresses(admin_url: str, service: str, prefix: str, secrets: Mapping[str, str]) -> Urls | None:
+    """The URLs of a database that `prepare` has made, without asking the server; None when its password is unknown."""
+    database = f"{prefix}_{service}"
+    owner, app = f"{database}_owner", f"{database}_app"
+    if owner not in secrets or app not in secrets:
+        return None
+    return Urls(
+        app=_url(admin_url, app, secrets[app], database),
+        owner=_url(admin_url, owner, secrets[owner], database),
+    )
+
+
 async def drop(admin_url: str, services: Iterable[str], prefix: str) -> None:
     """Remove databases and roles made by `prepare`; what does not exist is passed over."""
     admin = await asyncpg.connect(plain(admin_url))
@@ -120,10 +132,8 @@ async def _prepare_one(
     owner, app = f"{database}_owner", f"{database}_app"
     for role in (owner, app):
         await _ensure_role(admin, role, secrets, adopt)
-    urls = Urls(
-        app=_url(admin_url, app, secrets[app], database),
-        owner=_url(admin_url, owner, secrets[owner], database),
-    )
+    urls = addresses(admin_url, service, prefix, secrets)
+    assert urls is not None
     if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
         # A start killed between CREATE DATABASE and its grants left the grants undone: the marker tells.
         if await _marked(admin, app, database):

@@ -66,6 +66,11 @@ class Layout:
         return self.root / "keys"
 
     @property
+    def heads(self) -> Path:
+        """Where the workers keep the heads of sealed audit blocks."""
+        return self.root / "audit"
+
+    @property
     def clock(self) -> Path:
         return self.root / "clock"
 

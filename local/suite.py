@@ -81,7 +81,12 @@ class Suite:
     def workers(self) -> list[Process]:
         """One worker per service that has jobs."""
         return [
-            self._process(f"{service}-worker", ["-m", f"{package(service)}.worker"], self.environment(service), None)
+            self._process(
+                f"{service}-worker",
+                ["-m", f"{package(service)}.worker"],
+                self.environment(service) | {"MUSTER_AUDIT_HEAD_DIR": str(self.layout.heads)},
+                None,
+            )
             for service in services()
             if (source(service) / "worker.py").is_file()
         ]

@@ -17,7 +17,7 @@ from tests.support.suite import suite as suite
 crypto.install(crypto.KeyRing.parse(FIELD_KEYS))
 
 # Nothing has to survive the machine, and nobody guesses at passwords.
-FOR_TESTS = {"fsync": "off", "scram_iterations": "1"}
+FOR_TESTS = {"fsync": "off", "scram_iterations": "1", "max_prepared_transactions": "4"}
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 

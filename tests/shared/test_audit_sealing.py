@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import time
+from dataclasses import replace
 from itertools import chain, pairwise
 
 import asyncpg
@@ -371,10 +372,24 @@ def test_a_line_that_a_crash_cut_off_is_written_again(tmp_path, kept):
     line = heads.path.read_bytes()[len(whole) :]
     heads.path.write_bytes(whole + line[:kept])
     assert heads.newest() == head(1)
-    assert [found.head for found in heads.lines()] in ([head(1)], [head(1), head(2)])
+    assert [found.head for found in heads.lines()] == [head(1)]
     heads.append(head(2))
+    assert heads.path.read_bytes() == whole + line
     heads.append(head(3))
     assert [found.head for found in heads.lines()] == [head(1), head(2), head(3)]
+
+
+def test_the_end_of_the_file_that_no_line_of_ours_begins_with_takes_a_person(tmp_path):
+    heads = FileHeads(tmp_path, SERVICE, KEY)
+    heads.append(head(1))
+    with heads.path.open("ab") as file:
+        file.write(bytes(60))
+    assert heads.newest() == head(1)
+    with pytest.raises(HeadError):
+        heads.append(head(2))
+    heads.append(replace(head(1), adopted=True))
+    heads.append(head(2))
+    assert [line.head for line in heads.lines()] == [head(1), None, replace(head(1), adopted=True), head(2)]
 
 
 def test_a_line_of_another_key_is_none_of_ours(tmp_path):

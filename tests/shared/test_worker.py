@@ -26,6 +26,7 @@ OTHER_KEYS = json.dumps(
 
 def environment(probe: Probe, **changes: str | None) -> dict[str, str]:
     told: dict[str, str | None] = {
+        "MUSTER_ENV": "local",
         "MUSTER_NOTIFY_DATABASE_URL": probe.urls.app,
         "MUSTER_ISSUER": "http://127.0.0.1:1/identity",
         "MUSTER_IDENTITY_URL": "http://127.0.0.1:1",

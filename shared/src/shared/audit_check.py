@@ -91,13 +91,18 @@ class _HeadLog:
         """The first reading; what is wrong is told to `account`."""
         log = cls(heads)
         expected = 1
+        unreadable: list[int] = []
         for line in heads.lines():
             log._count += 1
             head = line.head
             if head is None:
-                account.find("head_forged", line.number)
+                unreadable.append(line.number)
                 expected = 0
                 continue
+            for number in unreadable:
+                # What a crash of the machine made of the end of the file, a person has seen and gone on from.
+                (account.warn if head.adopted else account.find)("head_forged", number)
+            unreadable = []
             if head.adopted:
                 account.warn("head_adopted", head.number)
                 if log.last is not None and head.number < log.last.number:
@@ -107,6 +112,8 @@ class _HeadLog:
             expected = head.number + 1
             log.first = log.first or head
             log.last = head
+        for number in unreadable:
+            account.find("head_forged", number)
         return log
 
     def effective(self) -> Iterator[Head]:

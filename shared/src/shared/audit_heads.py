@@ -120,9 +120,14 @@ class FileHeads:
             if not head.adopted and self._is_there(head, newest):
                 return
             line = self._line(head)
-            # A crash may have left the beginning of a line; it stays, ended, and what it was to be follows it.
-            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+            # A crash may have left the beginning of this very line: it is completed. Anything else takes a person.
+            begun = _unended(file)
+            if line.startswith(begun):
+                line = line[len(begun) :]
+            elif head.adopted:
                 line = b"\n" + line
+            else:
+                raise HeadError(f"{self.path.name} ends with the beginning of a line that is none of ours.")
             if file.write(line) != len(line):
                 raise OSError(f"{self.path} takes no whole line.")
             os.fsync(file.fileno())
@@ -134,27 +139,18 @@ class FileHeads:
                 os.close(folder)
 
     def lines(self) -> Iterator[Line]:
-        """See `HeadStore`; what a crash cut off and the next line repeats is passed over, and so is a cut end."""
+        """See `HeadStore`; a line that a crash cut off is not there yet."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
             return
         with file:
-            before: bytes | None = None
-            number = 0
-            for number, raw in enumerate(file, 1):
-                if before is not None and not raw.startswith(before):
-                    yield Line(number - 1, self._read(before))
-                before = raw.rstrip(b"\n")
-                if not raw.endswith(b"\n"):
-                    return
-            if before is not None:
-                yield Line(number, self._read(before))
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    yield Line(number, self._read(line[:-1]))
 
     def _newest(self, file: IO[bytes]) -> Head | None:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(0, end - _TAIL))
-        ended = file.read(_TAIL).rpartition(b"\n")[0]
+        ended = _tail(file).rpartition(b"\n")[0]
         if not ended:
             return None
         head = self._read(ended.rpartition(b"\n")[2])
@@ -198,3 +194,13 @@ class FileHeads:
     def _mac(self, unsigned: _Written) -> str:
         assert self._key is not None
         return hmac.digest(self._key, msgspec.json.encode(unsigned), hashlib.sha256).hex()
+
+
+def _tail(file: IO[bytes]) -> bytes:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _TAIL))
+    return file.read(_TAIL)
+
+
+def _unended(file: IO[bytes]) -> bytes:
+    return _tail(file).rpartition(b"\n")[2]

@@ -106,14 +106,15 @@ class Sealer:
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def seal(self) -> int:
-        """Seal all that waits now; the number of blocks made.
+        """Seal all that waits; the number of blocks made.
 
         Raises `Refused`, `HeadError`, `OSError` when heads cannot be kept, and whatever the database raises.
         """
         made = 0
         while (block := await self._step()) is not None:
             made += block.row_count > 0
-            if block.row_count < self.block_rows:
+            # Under load there may always be another full block; who was told to stop does not wait for the last.
+            if block.row_count < self.block_rows or self._stopping.is_set():
                 break
         return made
 

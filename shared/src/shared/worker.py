@@ -1,11 +1,15 @@
 """The worker process of a service: `python -m <package>.worker` is one call of `main`."""
 
 import asyncio
+import contextlib
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 
 from shared import crypto, events, http, jobs, logs
+from shared.audit_heads import HEAD_KEY, FileHeads
+from shared.audit_seal import Sealer
 from shared.clock import ClockError
 from shared.db import Context, Database, check_clock
 from shared.settings import ServiceName, Settings, SettingsError, load
@@ -16,10 +20,13 @@ Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Ha
 def main(service: ServiceName, handlers: Handlers) -> None:
     """Run the jobs of `service`, event delivery included, until SIGTERM or SIGINT; what is in hand is finished.
 
+    Beside them its audit rows are sealed.
+
     Exits with 1 and one line when it cannot start as it is set up.
     """
     try:
         settings = load(service)
+        _check_heads(settings)
         logs.configure(f"{service}-worker", settings.log_level)
         crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
         asyncio.run(_run(settings, handlers))
@@ -44,7 +51,31 @@ async def _run(settings: Settings, handlers: Handlers) -> None:
         await database.when_reachable(Context.system(settings.service), crypto.check_keys)
         await database.when_reachable(Context.system(settings.service), check_clock)
         logs.get(__name__).info("worker_started")
-        await worker.run()
+        async with _sealing(settings, database):
+            await worker.run()
     finally:
         await client.aclose()
         await database.close()
+
+
+def _check_heads(settings: Settings) -> None:
+    # On one machine a test may do without; elsewhere rows that nobody seals must not go unnoticed.
+    if settings.env == "production" and not settings.audit_head_dir:
+        raise SettingsError("MUSTER_AUDIT_HEAD_DIR is not set: give a folder that the database cannot write to.")
+
+
+@contextlib.asynccontextmanager
+async def _sealing(settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Seal audit rows meanwhile."""
+    if not settings.audit_head_dir:
+        logs.get(__name__).warning("audit_not_sealed", reason="MUSTER_AUDIT_HEAD_DIR is not set")
+        yield
+        return
+    heads = FileHeads(Path(settings.audit_head_dir), settings.service, crypto.ring().derive(HEAD_KEY))
+    sealer = Sealer(database, settings.service, heads)
+    task = asyncio.create_task(sealer.run())
+    try:
+        yield
+    finally:
+        sealer.stop()
+        await task
