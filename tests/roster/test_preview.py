@@ -42,7 +42,7 @@ REJECTED = {
 
 async def previewed(county: County, batch_id: str, who: dict[str, str] = OFFICER, limit: int = 3) -> dict[str, Any]:
     """The whole preview, fetched page by page."""
-    found = await county.get(f"/batches/{batch_id}/preview?limit={limit}", who)
+    found: dict[str, Any] = await county.get(f"/batches/{batch_id}/preview?limit={limit}", who)
     cursor = found["next_cursor"]
     while cursor:
         page = await county.get(f"/batches/{batch_id}/preview?limit={limit}&cursor={cursor}", who)

@@ -6,7 +6,7 @@ with `set_config(…, true)`, so they end with the transaction and cannot leak t
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,6 +89,9 @@ _SET = text(
 )
 
 
+_SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
 class Database:
     """A pool of connections to a service's own database, as its application role."""
 
@@ -111,6 +114,14 @@ class Database:
             yield session
             await session.commit()
 
+    @asynccontextmanager
+    async def reading(self, context: Context) -> AsyncIterator[AsyncSession]:
+        """A transaction in `context` that cannot write and sees one moment only, however long it takes: for a body
+        that is streamed. Raises as `transaction` does.
+        """
+        async with await self._answered(self._begun(context, _SNAPSHOT)) as session:
+            yield session
+
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
         if self._feeling is None or self._feeling.done():
@@ -124,9 +135,11 @@ class Database:
         async with self._pulse.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def _begun(self, context: Context) -> AsyncSession:
+    async def _begun(self, context: Context, options: Mapping[str, Any] | None = None) -> AsyncSession:
         session = self.sessions()
         try:
+            if options is not None:
+                await session.connection(execution_options=options)
             await set_context(session, context)
         except BaseException:
             await session.close()

@@ -3,12 +3,16 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Subquery, select, tuple_
+from sqlalchemy import RowMapping, Select, Subquery, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import cursors
 from shared.db import context_of
-from shared.problems import INVALID_CONTENT, Fault
+from shared.problems import INVALID_CONTENT, Fault, ProblemType
+
+REPORT_TOO_LARGE = ProblemType(
+    "report_too_large", 422, "資料筆數超過可直接產出報表之上限", "Too many rows for a report that is made at once"
+)
 
 
 async def page(
@@ -21,11 +25,13 @@ async def page(
     limit: int,
     bound: str,
     where: tuple[Any, ...] = (),
+    most: int | None = None,
 ) -> tuple[list[RowMapping], str | None]:
     """One page of `rows` (a subquery with an `id` column) and the cursor of the next.
 
     `sort` is a column of `sortable`, `-` in front for descending; ties are ordered by `id`. Raises 422 for another
-    column, 400 for a cursor that was made under another filter, order or organisation.
+    column, and where the whole list has more than `most` rows; 400 for a cursor that was made under another filter,
+    order or organisation.
     """
     name = sort.removeprefix("-")
     if name not in sortable:
@@ -40,6 +46,8 @@ async def page(
                 )
             ]
         )
+    if most is not None:
+        await _refuse_more(session, rows, where, most)
     context = context_of(session)
     sealed_to = cursors.bound_to(bound, sort, context.org_type, context.org_code)
     column, key = rows.c[name], rows.c.id
@@ -62,6 +70,16 @@ async def page(
     value = last[name]
     position = {"v": value.isoformat() if isinstance(value, date) else value, "id": str(last["id"])}
     return items, cursors.seal(position, sealed_to)
+
+
+async def _refuse_more(session: AsyncSession, rows: Subquery, where: tuple[Any, ...], most: int) -> None:
+    beyond = select(literal(1)).select_from(rows).where(*where).offset(most).limit(1)
+    if await session.scalar(beyond) is not None:
+        raise REPORT_TOO_LARGE(
+            detail=f"直接產出之報表以 {most:,} 筆為限，超過者須以報表作業產出；請先縮小查詢範圍。",
+            detail_en=f"A report made at once holds at most {most:,} rows; more needs a report job. Narrow the search.",
+            most=most,
+        )
 
 
 def _typed(value: Any, kind: type) -> Any:

@@ -1,48 +1,85 @@
 """Routes of the results."""
 
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from roster import reports
 from roster.deps import SchoolOrCounty
+from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.results import service
 from roster.results.schemas import ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
+from shared.auth import Principal
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
+from shared.refusals import refuses
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["results"])
 
 
-@router.post("/result-searches", operation_id="search_results")
+@router.post(
+    "/result-searches",
+    operation_id="search_results",
+    response_model=ResultSearchOut,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED),
+)
 async def search_results(
-    body: ResultSearch, session: Session, caller: SchoolOrCounty, response: Response
-) -> ResultSearchOut:
+    request: Request, body: ResultSearch, session: Session, caller: SchoolOrCounty, wanted: Wanted, response: Response
+) -> ResultSearchOut | Response:
     """Search by national ID, school, decision number, kind, decision, days; the ID never stands in an address."""
+    if wanted is not Form.JSON:
+        return _report(request, caller, wanted, service.seal_search(caller, body), body.sort)
     page = await service.search_results(session, caller, body)
     query = {"search": page.search, "sort": body.sort, "limit": str(body.limit)}
     link_next(response, f"{router.prefix}/results", query, page)
     return page
 
 
-@router.get("/results", operation_id="list_results")
+@router.get(
+    "/results", operation_id="list_results", response_model=ResultPage, responses=FORMS, openapi_extra=refuses(*REFUSED)
+)
 async def list_results(
+    request: Request,
     session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
+    wanted: Wanted,
     search: Annotated[str | None, Query(max_length=2_000, description="A sealed search")] = None,
     sort: Annotated[str, Query(max_length=40)] = "-submitted_at",
-) -> ResultPage:
+) -> ResultPage | Response:
     """Rosters with an entry for approval or decided, newest first."""
+    if wanted is not Form.JSON:
+        return _report(request, caller, wanted, search, sort)
     page = await service.list_results(session, caller, search=search, sort=sort, cursor=pages.cursor, limit=pages.limit)
     return pages.linked(page)
 
 
-@router.get("/results/{roster_id}/entries", operation_id="list_result_entries")
+def _report(request: Request, caller: Principal, form: Form, search: str | None, sort: str) -> Response:
+    def fetch(session: Session, **place: Any) -> Awaitable[ResultPage]:
+        return service.list_results(session, caller, search=search, sort=sort, **place)
+
+    return Export(request, caller, form, reports.RESULTS, fetch)
+
+
+@router.get(
+    "/results/{roster_id}/entries",
+    operation_id="list_result_entries",
+    response_model=ResultEntryPage,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED),
+)
 async def list_result_entries(
-    roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages
-) -> ResultEntryPage:
+    request: Request, roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages, wanted: Wanted
+) -> ResultEntryPage | Response:
     """One row a man: state, decision, day, and his own decision number."""
-    page = await service.list_result_entries(session, caller, roster_id, cursor=pages.cursor, limit=pages.limit)
-    return pages.linked(page)
+
+    def fetch(session: Session, **place: Any) -> Awaitable[ResultEntryPage]:
+        return service.list_result_entries(session, caller, roster_id, **place)
+
+    if wanted is not Form.JSON:
+        return Export(request, caller, wanted, reports.RESULT_ENTRIES, fetch)
+    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))

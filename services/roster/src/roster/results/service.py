@@ -71,6 +71,21 @@ def _bound(principal: Principal) -> str:
 @rule("RO-60")
 async def search_results(session: AsyncSession, principal: Principal, search: ResultSearch) -> ResultSearchOut:
     """The first page of a search; raises 422 for a national ID that is none."""
+    criteria = _criteria(search)
+    page = await _page(session, principal, criteria, search.sort, None, search.limit)
+    return ResultSearchOut(items=page.items, next_cursor=page.next_cursor, search=_sealed(principal, criteria))
+
+
+def seal_search(principal: Principal, search: ResultSearch) -> str:
+    """The search sealed, for `list_results`; raises 422 for a national ID that is none."""
+    return _sealed(principal, _criteria(search))
+
+
+def _sealed(principal: Principal, criteria: Criteria) -> str:
+    return cursors.seal({k: v for k, v in asdict(criteria).items() if v is not None}, _bound(principal))
+
+
+def _criteria(search: ResultSearch) -> Criteria:
     man: str | None = None
     if search.national_id is not None:
         reading = read_id(search.national_id)
@@ -86,7 +101,7 @@ async def search_results(session: AsyncSession, principal: Principal, search: Re
                 ]
             )
         man = crypto.ring().blind_index(reading.value).hex()
-    criteria = Criteria(
+    return Criteria(
         man=man,
         school_name=search.school_name,
         decision_number=search.decision_number,
@@ -95,22 +110,35 @@ async def search_results(session: AsyncSession, principal: Principal, search: Re
         from_on=search.from_on.isoformat() if search.from_on else None,
         to_on=search.to_on.isoformat() if search.to_on else None,
     )
-    sealed = cursors.seal({k: v for k, v in asdict(criteria).items() if v is not None}, _bound(principal))
-    page = await _page(session, principal, criteria, search.sort, None, search.limit)
-    return ResultSearchOut(items=page.items, next_cursor=page.next_cursor, search=sealed)
 
 
 @rule("RO-60")
 async def list_results(
-    session: AsyncSession, principal: Principal, *, search: str | None, sort: str, cursor: str | None, limit: int
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    search: str | None,
+    sort: str,
+    cursor: str | None,
+    limit: int,
+    most: int | None = None,
 ) -> ResultPage:
-    """A page of results, newest first by default; `search` is a sealed search of the same organisation."""
+    """A page of results, newest first by default; `search` is a sealed search of the same organisation.
+
+    Raises 422 where all pages hold more than `most` rows.
+    """
     criteria = Criteria(**cursors.unseal(search, _bound(principal))) if search else Criteria()
-    return await _page(session, principal, criteria, sort, cursor, limit)
+    return await _page(session, principal, criteria, sort, cursor, limit, most)
 
 
 async def _page(
-    session: AsyncSession, principal: Principal, criteria: Criteria, sort: str, cursor: str | None, limit: int
+    session: AsyncSession,
+    principal: Principal,
+    criteria: Criteria,
+    sort: str,
+    cursor: str | None,
+    limit: int,
+    most: int | None = None,
 ) -> ResultPage:
     rows = _results(principal, criteria)
     found, next_cursor = await lists.page(
@@ -121,6 +149,7 @@ async def _page(
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("results", *asdict(criteria).values()),
+        most=most,
     )
     return ResultPage(items=[_result(row) for row in found], next_cursor=next_cursor)
 
@@ -201,9 +230,15 @@ def _readable(principal: Principal, row: RowMapping) -> bool:
 
 
 async def list_result_entries(
-    session: AsyncSession, principal: Principal, roster_id: UUID, *, cursor: str | None, limit: int
+    session: AsyncSession,
+    principal: Principal,
+    roster_id: UUID,
+    *,
+    cursor: str | None,
+    limit: int,
+    most: int | None = None,
 ) -> ResultEntryPage:
-    """The men of a roster with what was decided on each (seed item 9). Raises 404."""
+    """The men of a roster with what was decided on each (seed item 9). Raises 404, and 422 for more than `most`."""
     await roster_out(session, principal, roster_id)
     columns: list[Any] = [
         Entry.id,
@@ -235,6 +270,7 @@ async def list_result_entries(
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("result-entries", roster_id),
+        most=most,
     )
     items = [
         ResultEntryOut(

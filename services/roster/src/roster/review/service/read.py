@@ -87,11 +87,12 @@ async def list_entries(
     as_of: datetime | None,
     cursor: str | None,
     limit: int,
+    most: int | None = None,
 ) -> EntryPage:
     """The entries of a roster in the order of the school's file, each with hints and latest deferment.
 
     Those of its current version; of an older `version` as they stood when the next one replaced it; or `as_of` an
-    instant as they stood then. Raises 404, 422 as `past` does.
+    instant as they stood then. Raises 404, 422 as `past` does and where all pages hold more than `most` entries.
     """
     roster = await common.roster_out(session, principal, roster_id)
     at = await past.instant(session, roster, version, as_of)
@@ -115,6 +116,7 @@ async def list_entries(
         limit=limit,
         bound=cursors.bound_to("entries", roster_id, state, hint, batch_id, version, as_of),
         where=tuple(where),
+        most=most,
     )
     return EntryPage(items=await entries_out(session, principal, found, proposed, at), next_cursor=next_cursor)
 

@@ -1,0 +1,204 @@
+"""A list in another form than JSON pages: all its rows as CSV or NDJSON, chosen by `Accept` (RO-61).
+
+The rows are those of the very pages that JSON would show, one after the other out of one snapshot of the database, so
+a report cannot hold other rows than the search it was asked from.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+from fastapi import Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import Receive, Scope, Send
+
+from roster.csv_out import BOM, Sheet
+from roster.lists import REPORT_TOO_LARGE
+from shared import clock
+from shared.auth import Principal
+from shared.db import Context, Database
+from shared.law import rule
+from shared.problems import NOT_ACCEPTABLE
+from shared.schemas import Out, Page
+
+T = TypeVar("T", bound=Out)
+
+LARGEST = 10_000
+"""Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
+_AT_A_TIME = 500
+# Each holds a connection until its reader has it all: the others wait here, so that pages go on being answered.
+_AT_ONCE = asyncio.Semaphore(4)
+# Of a report as text, for the document: 10,000 rows of 100,000 characters.
+_LONGEST = 1_000_000_000
+# Seconds that a reader may take for one part; the snapshot and its connection are not kept for one who stalls.
+_PATIENCE = 30
+
+
+class Form(StrEnum):
+    """The forms a list has; the first is what is sent to whoever does not ask."""
+
+    JSON = "application/json"
+    NDJSON = "application/x-ndjson"
+    CSV = "text/csv"
+
+
+def chosen(accept: str) -> Form | None:
+    """The form that an `Accept` header asks for (RFC 9110 12.5.1); None when it takes none of them.
+
+    Of equal weights JSON wins, then NDJSON. What cannot be read as a media range counts for nothing.
+    """
+    weights = [_weighed(part) for part in accept.split(",") if part.strip()]
+    if not weights:
+        return Form.JSON
+    best: tuple[float, Form] | None = None
+    for form in Form:
+        kind = form.partition("/")[0]
+        matching = [
+            (specific, weight)
+            for media, weight in weights
+            for specific, name in ((2, form.value), (1, f"{kind}/*"), (0, "*/*"))
+            if media == name
+        ]
+        # The closest range decides, not the heaviest: `text/csv;q=0, */*` takes no CSV.
+        weight = max(matching)[1] if matching else 0.0
+        if weight > 0 and (best is None or weight > best[0]):
+            best = (weight, form)
+    return None if best is None else best[1]
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    weight = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            digits = value.strip().replace(".", "", 1)
+            weight = float(value) if digits.isascii() and digits.isdigit() and len(digits) <= 4 else 0.0
+    return media, min(weight, 1.0)
+
+
+def _wanted(request: Request, response: Response) -> Form:
+    # Whoever keeps the answer must know that another header would have had another.
+    response.headers["Vary"] = "Accept"
+    form = chosen(",".join(request.headers.getlist("accept")))
+    if form is None:
+        offered = "、".join(Form)
+        raise NOT_ACCEPTABLE(
+            detail=f"此查詢可以下列格式提供：{offered}。", detail_en=f"This list can be had as {', '.join(Form)}."
+        )
+    return form
+
+
+Wanted = Annotated[Form, Depends(_wanted)]
+
+FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page as JSON; as CSV or NDJSON (`Accept`) all rows, at most 10,000, whatever `limit` and"
+        " `cursor` say",
+        "content": {
+            Form.NDJSON.value: {
+                "schema": {
+                    "type": "string",
+                    "maxLength": _LONGEST,
+                    "description": "One JSON object a line, each an element of `items`",
+                }
+            },
+            Form.CSV.value: {
+                "schema": {
+                    "type": "string",
+                    "maxLength": _LONGEST,
+                    "description": "UTF-8 with a byte order mark, CRLF, Chinese headings; a cell that would be a"
+                    " formula has an apostrophe in front (docs/adr/0054)",
+                }
+            },
+        },
+    }
+}
+"""For a route's `responses`: the forms of its answer."""
+
+REFUSED = (NOT_ACCEPTABLE, REPORT_TOO_LARGE)
+"""What a route that offers them may refuse with."""
+
+
+# No slots: with them Python 3.11 cannot make a frozen generic by name, `Report[…](…)`.
+@dataclass(frozen=True)
+class Report(Generic[T]):
+    """How a list is written: its columns, and the name its file is kept under (Chinese, and ASCII for old programs)."""
+
+    sheet: Sheet[T]
+    name: str
+    ascii_name: str
+
+
+class Fetch(Protocol[T]):
+    """The function that JSON pages come from. `most`: how many rows the whole list may have."""
+
+    def __call__(
+        self, session: AsyncSession, *, cursor: str | None, limit: int, most: int | None
+    ) -> Awaitable[Page[T]]:
+        """A page of the list."""
+
+
+@rule("RO-61")
+class Export(Response, Generic[T]):
+    """All rows of a list, streamed out of a read-only transaction of its own in the caller's tenant.
+
+    Raises what `fetch` raises before anything is sent. What fails later breaks the connection, so that nobody takes
+    half a report for a whole one.
+    """
+
+    def __init__(self, request: Request, caller: Principal, form: Form, report: Report[T], fetch: Fetch[T]) -> None:
+        self._database: Database = request.app.state.database
+        self._context = Context.of(caller)
+        self._form = form
+        self._report = report
+        self._fetch = fetch
+        super().__init__(headers=self._heads())
+        # Its length is known when it has been sent.
+        del self.headers["content-length"]
+
+    def _heads(self) -> dict[str, str]:
+        if self._form is Form.NDJSON:
+            return {"Content-Type": Form.NDJSON.value, "Vary": "Accept"}
+        day = f"{clock.today():%Y%m%d}"
+        kept_as = quote(f"{self._report.name}_{day}.csv", safe="")
+        return {
+            "Content-Type": f"{Form.CSV.value}; charset=utf-8; header=present",
+            "Content-Disposition": f'attachment; filename="{self._report.ascii_name}-{day}.csv"; '
+            f"filename*=UTF-8''{kept_as}",
+            "Vary": "Accept",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        async with _AT_ONCE, self._database.reading(self._context) as session:
+            pages = self._pages(session)
+            first = await anext(pages)
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            head = BOM + self._report.sheet.headings() if self._form is Form.CSV else b""
+            await self._part(send, head + self._written(first))
+            async for page in pages:
+                await self._part(send, self._written(page))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pages(self, session: AsyncSession) -> AsyncIterator[list[T]]:
+        cursor: str | None = None
+        most: int | None = LARGEST
+        while True:
+            page = await self._fetch(session, cursor=cursor, limit=_AT_A_TIME, most=most)
+            yield page.items
+            cursor, most = page.next_cursor, None
+            if cursor is None:
+                return
+
+    def _written(self, items: list[T]) -> bytes:
+        if self._form is Form.CSV:
+            return self._report.sheet.rows(items)
+        return b"".join(item.model_dump_json().encode() + b"\n" for item in items)
+
+    async def _part(self, send: Send, part: bytes) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -1,0 +1,137 @@
+"""The reports that a list can be had as (RO-61): their columns, with the headings and words people know (glossary)."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from roster.csv_out import Sheet, Value
+from roster.exports import Report
+from roster.intake.checker import KIND_NAMES
+from roster.intake.columns import BY_FIELD
+from roster.intake.labels import DIVISIONS, LEVELS, REASONS
+from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.results.schemas import ResultEntryOut, ResultOut
+from roster.review.schemas import EntryOut
+from roster.review.states import Decision, EntryState, RosterState
+
+# Of the codes that a roster may hold, the word that intake reads back.
+_WORDS: Final[Mapping[type[StrEnum], Mapping[Any, str]]] = {
+    EntryState: {
+        EntryState.RECEIVED: "已收件",
+        EntryState.IN_REVIEW: "審查中",
+        EntryState.ON_HOLD: "待查明",
+        EntryState.FOR_APPROVAL: "陳核中",
+        EntryState.DECIDED: "已核定",
+        EntryState.WITHDRAWN: "已撤件",
+        EntryState.SUPERSEDED: "已由新資料取代",
+    },
+    RosterState: {
+        RosterState.PENDING: "待處理",
+        RosterState.DECIDED: "已核定",
+        RosterState.WITHDRAWN: "已撤件",
+    },
+    Decision: {Decision.APPROVED: "核准", Decision.REJECTED: "不核准"},
+    RosterKind: KIND_NAMES,
+    Level: {code: words[0] for code, words in LEVELS.items()},
+    Division: {code: words[0] for code, words in DIVISIONS.items()},
+    CessationReason: {code: words[0] for code, words in REASONS.items()},
+}
+
+
+def word(code: StrEnum | None) -> str | None:
+    """The Chinese word of a code."""
+    return None if code is None else _WORDS[type(code)][code]
+
+
+RESULTS: Final = Report[ResultOut](
+    Sheet(
+        (
+            ("名冊種類", lambda r: word(r.kind)),
+            ("學校代碼", lambda r: r.school_code),
+            ("學校名稱", lambda r: r.school_name),
+            ("縣市代碼", lambda r: r.county_code),
+            ("縣市", lambda r: r.county_name),
+            ("學年度", lambda r: r.academic_year),
+            ("學期", lambda r: r.term),
+            ("名冊人數", lambda r: r.headcount),
+            ("送件日期", lambda r: r.submitted_on),
+            ("送件時間", lambda r: r.submitted_at),
+            ("狀態", lambda r: word(r.state)),
+            ("陳核中", lambda r: r.for_approval),
+            ("已核定", lambda r: r.decided),
+            ("核准", lambda r: r.approved),
+            ("不核准", lambda r: r.rejected),
+            ("最近准駁日期", lambda r: r.last_decided_on),
+            ("名冊識別碼", lambda r: str(r.roster_id)),
+        )
+    ),
+    "審核結果查詢",
+    "results",
+)
+"""One row a roster."""
+
+RESULT_ENTRIES: Final = Report[ResultEntryOut](
+    Sheet(
+        (
+            ("列號", lambda m: m.row_no),
+            ("身分證字號", lambda m: m.national_id),
+            ("姓名", lambda m: m.name),
+            ("學號", lambda m: m.student_no),
+            ("審核狀態", lambda m: word(m.state)),
+            ("准駁", lambda m: word(m.decision)),
+            ("准駁日期", lambda m: m.decided_on),
+            ("准駁文號", lambda m: m.decision_number),
+            ("發文日期", lambda m: m.issued_on),
+            ("緩徵截止日期", lambda m: m.deferment_until),
+            ("不核准理由", lambda m: m.reason),
+            ("資料識別碼", lambda m: str(m.entry_id)),
+        )
+    ),
+    "審核結果明細",
+    "result-entries",
+)
+"""One row a man, with his own decision number."""
+
+_Column = tuple[str, Callable[[EntryOut], Value]]
+
+
+def _stated(field: str) -> _Column:
+    """A column of the school's own roster, under the heading that intake reads."""
+
+    def value(entry: EntryOut) -> Value:
+        found: Value = getattr(entry, field)
+        return word(found) if isinstance(found, StrEnum) else found
+
+    return BY_FIELD[field].headings[0], value
+
+
+_OF_THE_ROSTER: Final = tuple(
+    _stated(field) for field in BY_FIELD if field in EntryOut.model_fields and field != "household"
+)
+_OF_THE_REVIEW: Final[tuple[_Column, ...]] = (
+    ("審核狀態", lambda e: word(e.state)),
+    ("邏輯驗證提示", lambda e: "；".join(hint.message for hint in e.hints)),
+    ("准駁", lambda e: word(e.decision.decision) if e.decision else None),
+    ("准駁日期", lambda e: e.decision.decided_on if e.decision else None),
+    ("准駁文號", lambda e: e.decision.decision_number if e.decision else None),
+    ("發文日期", lambda e: e.decision.issued_on if e.decision else None),
+    ("緩徵截止日期", lambda e: e.decision.deferment_until if e.decision else None),
+    ("不核准理由", lambda e: e.decision.reason if e.decision else None),
+)
+_FOR_THE_COUNTY: Final[tuple[_Column, ...]] = (
+    ("擬辦准駁", lambda e: word(e.draft.decision) if e.draft else None),
+    ("擬辦文號", lambda e: e.draft.decision_number if e.draft else None),
+    ("審查備註", lambda e: e.draft.review_remarks if e.draft else None),
+    ("得緩徵至", lambda e: e.last_day),
+    ("最新緩徵文號", lambda e: e.latest_deferment.decision_number if e.latest_deferment else None),
+    ("最新緩徵發文日期", lambda e: e.latest_deferment.issued_on if e.latest_deferment else None),
+    ("最新緩徵截止日期", lambda e: e.latest_deferment.deferred_until if e.latest_deferment else None),
+)
+_NUMBER: Final[tuple[_Column, ...]] = (("列號", lambda e: e.row_no),)
+_NAME: Final[tuple[_Column, ...]] = (("資料識別碼", lambda e: str(e.id)),)
+
+
+def entries(org_type: str) -> Report[EntryOut]:
+    """The men of a roster (待處理名冊): what the school stated, then the review as far as the caller may see it."""
+    county = _FOR_THE_COUNTY if org_type == "county" else ()
+    return Report(Sheet(_NUMBER + _OF_THE_ROSTER + _OF_THE_REVIEW + county + _NAME), "名冊明細", "roster-entries")
