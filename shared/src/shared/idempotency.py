@@ -47,7 +47,7 @@ def idempotency_key(
             description="1–200 printable ASCII characters that identify this request; the same key with the same"
             " request answers what it answered first.",
             # Told, not enforced by FastAPI: an unusable key is 400, not 422.
-            json_schema_extra={"minLength": 1, "maxLength": 200},
+            json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]{0,198}[!-~])?$"},
         ),
     ] = None,
 ) -> str:

@@ -26,7 +26,15 @@ class Paging:
         request: Request,
         response: Response,
         limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
-        cursor: Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")] = None,
+        cursor: Annotated[
+            str | None,
+            Query(
+                max_length=2_000,
+                description="`next_cursor` of the page before.",
+                # Told, not enforced by FastAPI: what is no cursor of this list is 400, whatever it looks like.
+                json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
+            ),
+        ] = None,
     ) -> None:
         self.limit = limit
         self.cursor = cursor

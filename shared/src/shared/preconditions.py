@@ -13,7 +13,7 @@ def if_match(
         Header(
             alias="If-Match",
             description='The version that was seen, as in the ETag: `"3"`.',
-            json_schema_extra={"maxLength": 11},
+            json_schema_extra={"maxLength": 11, "pattern": '^"?[0-9]{1,9}"?$'},
         ),
     ] = None,
 ) -> int:

@@ -4,6 +4,7 @@ Neither lax nor pydantic-`strict`: a whole number is a JSON number and no boolea
 never a number. Request models derive from `In`, answers from `Out`.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -83,7 +84,15 @@ Bool = Annotated[bool, Strict()]
 LocalDate = Annotated[
     date,
     BeforeValidator(_local_date),
-    WithJsonSchema({"type": "string", "format": "date", "maxLength": 20, "examples": ["2026-09-18"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "maxLength": 20,
+            "description": "1912-01-01 to 2910-12-31, or the same in the ROC calendar: 115/09/18",
+            "examples": ["2026-09-18"],
+        }
+    ),
 ]
 Instant = Annotated[
     datetime,
@@ -101,6 +110,12 @@ Email = Annotated[
     ),
 ]
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_.\-]+$")]
+
+
+def either_way(columns: Sequence[str]) -> dict[str, Any]:
+    """For the schema of a list's order: each of its columns, ascending and with `-` in front."""
+    return {"enum": [*columns, *(f"-{column}" for column in columns)]}
+
 
 T = TypeVar("T")
 

@@ -3,7 +3,8 @@
 import unicodedata
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, ValidationInfo, field_validator
+from pydantic_core import CoreSchema
 
 from shared.ids import mask_ids_in
 from shared.schemas import ContentError, In, Line, Out
@@ -23,7 +24,12 @@ def _nobodys_number(value: str) -> str:
     return value
 
 
-OneLine = Annotated[Line, AfterValidator(_one_line)]
+# What `_one_line` asks, as a schema can tell it.
+_LINE = (
+    r"^[^\s\u0000-\u001f\u007f-\u009f]"
+    r"([^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f])?$"
+)
+OneLine = Annotated[Line, AfterValidator(_one_line), Field(json_schema_extra={"pattern": _LINE})]
 OrgCode = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["63000"])]
 RoleName = Annotated[str, Field(max_length=40)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=20, examples=[["case_officer"]])]
@@ -69,6 +75,17 @@ class Change(In):
         if value is None and info.field_name not in cls.nullable:
             raise ContentError("不得為 null；不變更者請省略此欄", "null cannot stand here: leave the member out")
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Without the null that stands for "left out" in Python, and nowhere in JSON."""
+        schema = handler(core)
+        for name, member in handler.resolve_ref_schema(schema).get("properties", {}).items():
+            if name not in cls.nullable and "anyOf" in member:
+                (given,) = [option for option in member.pop("anyOf") if option != {"type": "null"}]
+                member.pop("default", None)
+                member.update(given)
+        return schema
 
     def given(self) -> dict[str, Any]:
         """The members that were sent."""

@@ -31,7 +31,15 @@ router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["referen
 SchoolCode = Annotated[str, Path(pattern=r"^[0-9A-Z]{4,6}$", max_length=6, examples=["0003"])]
 AcademicYear = Annotated[int, Path(ge=90, le=200, description="ROC academic year", examples=[115])]
 TermNo = Annotated[int, Path(ge=1, le=2, examples=[1])]
-CSV = {TYPES_KEY: ("text/csv",), LIMIT_KEY: 4_194_304}
+LARGEST_LIST = 4_194_304
+CSV = {
+    TYPES_KEY: ("text/csv",),
+    LIMIT_KEY: LARGEST_LIST,
+    "requestBody": {
+        "required": True,
+        "content": {"text/csv": {"schema": {"type": "string", "minLength": 1, "maxLength": LARGEST_LIST}}},
+    },
+}
 
 
 @router.post("/schools/imports", operation_id="import_schools", response_model=ImportResult, openapi_extra=dict(CSV))

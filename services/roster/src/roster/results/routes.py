@@ -10,12 +10,13 @@ from roster import reports
 from roster.deps import SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.results import service
-from roster.results.schemas import ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
+from roster.results.schemas import SORTS, ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
 from shared.auth import Principal
 from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
 from shared.refusals import refuses
+from shared.schemas import either_way
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["results"])
 
@@ -49,7 +50,7 @@ async def list_results(
     pages: Pages,
     wanted: Wanted,
     search: Annotated[str | None, Query(max_length=2_000, description="A sealed search")] = None,
-    sort: Annotated[str, Query(max_length=40)] = "-submitted_at",
+    sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(SORTS))] = "-submitted_at",
 ) -> ResultPage | Response:
     """Rosters with an entry for approval or decided, newest first."""
     if wanted is not Form.JSON:

@@ -8,9 +8,27 @@ from pydantic import Field
 
 from roster.intake.rules import RosterKind
 from roster.review.rules import Decision, EntryState, RosterState
-from shared.schemas import In, Int, LocalDate, Out, Page, Text
+from shared.schemas import In, Int, LocalDate, Out, Page, Text, either_way
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+# What the results can be ordered by.
+SORTS = (
+    "submitted_at",
+    "submitted_on",
+    "kind",
+    "school_code",
+    "school_name",
+    "county_code",
+    "academic_year",
+    "term",
+    "headcount",
+    "state",
+    "for_approval",
+    "decided",
+    "approved",
+    "rejected",
+    "last_decided_on",
+)
 
 
 class ResultOut(Out):
@@ -64,7 +82,7 @@ class ResultSearch(In):
     decision: Decision | None = None
     from_on: LocalDate | None = Field(default=None, description="First day: of decision, else of submission")
     to_on: LocalDate | None = Field(default=None, description="Last day, counted")
-    sort: Annotated[str, Field(max_length=40)] = "-submitted_at"
+    sort: Annotated[str, Field(max_length=40, json_schema_extra=either_way(SORTS))] = "-submitted_at"
     limit: Annotated[Int, Field(ge=1, le=200)] = 50
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster import lists
 from roster.intake.models import Entry, Roster
 from roster.results.schemas import (
+    SORTS,
     ResultEntryOut,
     ResultEntryPage,
     ResultOut,
@@ -28,25 +29,6 @@ from shared.ids import IdKind, read_id
 from shared.law import rule
 from shared.places import COUNTIES
 from shared.problems import INVALID_CONTENT, Fault
-
-SORTS = (
-    "submitted_at",
-    "submitted_on",
-    "kind",
-    "school_code",
-    "school_name",
-    "county_code",
-    "academic_year",
-    "term",
-    "headcount",
-    "state",
-    "for_approval",
-    "decided",
-    "approved",
-    "rejected",
-    "last_decided_on",
-)
-
 
 _UNDECIDED = date(1, 1, 1)
 

@@ -32,20 +32,6 @@ from roster.review.rules import BatchState, EntryState, RosterState
 from roster.versions.past import stood
 from shared.db import context_of
 
-ROSTER_SORTS = (
-    "received_on",
-    "school_code",
-    "school_name",
-    "county_code",
-    "kind",
-    "academic_year",
-    "term",
-    "headcount",
-    "days_waiting",
-    "deadline",
-    "state",
-)
-BATCH_SORTS = ("submitted_at", "school_name", "kind", "headcount", "state")
 GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 # A roster without a deadline sorts behind all that have one.

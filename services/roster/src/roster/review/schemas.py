@@ -4,7 +4,8 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
@@ -15,6 +16,21 @@ Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
 HintName = Annotated[str, Field(max_length=60, pattern=r"^[a-z_]{3,60}$")]
 LongText = Annotated[str, Field(max_length=20_000)]
+# What the lists can be ordered by.
+ROSTER_SORTS = (
+    "received_on",
+    "school_code",
+    "school_name",
+    "county_code",
+    "kind",
+    "academic_year",
+    "term",
+    "headcount",
+    "days_waiting",
+    "deadline",
+    "state",
+)
+BATCH_SORTS = ("submitted_at", "school_name", "kind", "headcount", "state")
 
 
 class RosterOut(Out):
@@ -203,9 +219,13 @@ class EntryPatch(DraftIn):
 class Match(In):
     """Which entries a bulk review takes; exactly one member."""
 
-    clean: Literal[True] | None = Field(default=None, description="Neither a blocking hint nor a warning")
-    hint: HintName | None = Field(default=None, description="With this hint")
-    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    clean: Literal[True] | SkipJsonSchema[None] = Field(
+        default=None, description="Neither a blocking hint nor a warning"
+    )
+    hint: HintName | SkipJsonSchema[None] = Field(default=None, description="With this hint")
+    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _one(self) -> "Match":

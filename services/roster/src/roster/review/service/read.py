@@ -18,6 +18,8 @@ from roster.review import queries
 from roster.review.models import Batch
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
+    BATCH_SORTS,
+    ROSTER_SORTS,
     BatchOut,
     BatchPage,
     EntryOut,
@@ -65,7 +67,7 @@ async def list_rosters(
         session,
         rows,
         sort=sort,
-        sortable=queries.ROSTER_SORTS,
+        sortable=ROSTER_SORTS,
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("rosters", state, kind, school_code, school_name, academic_year, term),
@@ -177,7 +179,7 @@ async def list_batches(
         session,
         queries.batches(*where),
         sort=sort,
-        sortable=queries.BATCH_SORTS,
+        sortable=BATCH_SORTS,
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("batches", state),
