@@ -1,11 +1,14 @@
 """Routes of the review: work lists, entries, batches, a county's numbering."""
 
+from collections.abc import Awaitable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
+from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.intake.rules import RosterKind
 from roster.reference.schemas import ContactOut
 from roster.review.preview_schemas import BatchPreview
@@ -120,13 +123,17 @@ async def get_roster(
 @router.get(
     "/rosters/{roster_id}/entries",
     operation_id="list_entries",
-    openapi_extra=refuses(past.AS_OF_FUTURE, past.AS_OF_OR_VERSION, past.NOTHING_THEN, past.VERSION_UNKNOWN),
+    response_model=EntryPage,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED, past.AS_OF_FUTURE, past.AS_OF_OR_VERSION, past.NOTHING_THEN, past.VERSION_UNKNOWN),
 )
 async def list_entries(
+    request: Request,
     roster_id: UUID,
     session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
+    wanted: Wanted,
     state: EntryState | None = None,
     hint: HintCode = None,
     batch_id: UUID | None = None,
@@ -134,24 +141,28 @@ async def list_entries(
         int | None, Query(ge=1, le=2_147_483_647, description="An older version, as it stood when it was replaced")
     ] = None,
     as_of: AsOf = None,
-) -> EntryPage:
+) -> EntryPage | Response:
     """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts.
 
     Those of its current version, if no other and no instant is asked for.
     """
-    page = await read.list_entries(
-        session,
-        caller,
-        roster_id,
-        state=state,
-        hint=hint,
-        batch_id=batch_id,
-        version=version,
-        as_of=as_of,
-        cursor=pages.cursor,
-        limit=pages.limit,
-    )
-    return pages.linked(page)
+
+    def fetch(session: Session, **place: Any) -> Awaitable[EntryPage]:
+        return read.list_entries(
+            session,
+            caller,
+            roster_id,
+            state=state,
+            hint=hint,
+            batch_id=batch_id,
+            version=version,
+            as_of=as_of,
+            **place,
+        )
+
+    if wanted is not Form.JSON:
+        return Export(request, caller, wanted, reports.entries(caller.org.type), fetch)
+    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
 @router.post("/rosters/{roster_id}/open", operation_id="open_roster", response_model=RosterOut)
