@@ -31,7 +31,7 @@ from bench.peers.cache import UnavailableError
 from bench.place import Place, conditions
 from bench.results import Row, against, alone
 from bench.rounds import Contest, Side, Slice, contest
-from bench.servers import Server, answers, get
+from bench.servers import NotStartedError, Server, answers, get
 from local.layout import OFFSETS, Layout
 from local.postgres import free_port
 from local.suite import Suite
@@ -57,7 +57,7 @@ def measure(place: Place) -> Iterator[Row]:
         for name, peer in here.peers.items():
             try:
                 servers[name] = stack.enter_context(peer())
-            except (UnavailableError, OSError) as error:
+            except (UnavailableError, NotStartedError, OSError) as error:
                 missing[name] = str(error)
         ceiling = drive(here.ports["upstream"], here.requests, here.body, SECONDS).rate
         place.tell(f"upstream alone: {ceiling:,.0f} {UNIT}")
