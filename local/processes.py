@@ -133,12 +133,14 @@ def explain_exit(code: int | None) -> str:
 class Keeper:
     """Keeps children alive. Use it inside one event loop; call `keep` from the main thread.
 
-    `report(name, event)` is told of every death and restart; `changed()` after every change of a process id.
+    `report(name, event)` is told of every death and restart; `changed()` after every change of a process id. Where
+    they cannot write it down (a full disk), `changed` is told again a second later, and the keeping goes on.
     """
 
     def __init__(self, report: Report, changed: Callable[[], None] = lambda: None) -> None:
-        self._report = report
-        self._changed = changed
+        self._tell = report
+        self._tell_changed = changed
+        self._tell_again_at = float("inf")
         self._kept: dict[str, _Kept] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -202,10 +204,23 @@ class Keeper:
         while child.pid is not None:
             await asyncio.sleep(POLL)
 
+    def _report(self, name: str, event: str) -> None:
+        with contextlib.suppress(OSError):
+            self._tell(name, event)
+
+    def _changed(self) -> None:
+        try:
+            self._tell_changed()
+            self._tell_again_at = float("inf")
+        except OSError:
+            self._tell_again_at = time.monotonic() + 1
+
     async def _watch(self, kept: _Kept) -> None:
         child, reported_ready = kept.child, False
         while True:
             await asyncio.sleep(POLL)
+            if time.monotonic() > self._tell_again_at:
+                self._changed()
             if child.pid is not None:
                 if not reported_ready and await child.is_ready():
                     reported_ready = True

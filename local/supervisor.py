@@ -9,6 +9,7 @@ workers; down: gateway, services and workers, stand-ins, PostgreSQL last. One li
 import argparse
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -98,8 +99,7 @@ class Supervisor:
                     await starting
             await stopping
         except StartError as error:
-            print(f"\n啟動失敗：{error.message}\nCannot start: {error.message_en}", file=sys.stderr, flush=True)
-            code = 1
+            code = _cannot_start(error)
         finally:
             stopping.cancel()
             await self.stop()
@@ -328,9 +328,21 @@ def main(arguments: list[str] | None = None) -> int:
             if warning := check_clock(place, os.environ):
                 print(warning, flush=True)
             return asyncio.run(supervisor.run())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        full = StartError(
+            f"磁碟空間不足，無法寫入 {options.root}，請清出空間後重新啟動。",
+            f"No space left to write to {options.root}: make room and start again.",
+        )
+        return _cannot_start(full)
     except StartError as error:
-        print(f"啟動失敗：{error.message}\nCannot start: {error.message_en}", file=sys.stderr, flush=True)
-        return 1
+        return _cannot_start(error)
+
+
+def _cannot_start(error: StartError) -> int:
+    print(f"啟動失敗：{error.message}\nCannot start: {error.message_en}", file=sys.stderr, flush=True)
+    return 1
 
 
 if __name__ == "__main__":

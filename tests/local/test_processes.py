@@ -1,6 +1,7 @@
 """The keeper: ready means ready, a death means a restart, a stop leaves nothing behind."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -224,3 +225,27 @@ def test_tail_shows_the_error_of_a_logged_traceback(tmp_path: Path) -> None:
     trace = 'Traceback (most recent call last):\n  File "x.py", line 1\nFieldKeyError: no key opens it\n'
     log.write_text("".join(json.dumps(e) + "\n" for e in ({"event": trace}, {"event": "x", "exception": trace}, ["e"])))
     assert tail(log).splitlines() == ["    FieldKeyError: no key opens it"] * 2 + ['    ["e"]']
+
+
+async def test_a_keeper_that_can_write_nothing_down_goes_on_keeping_and_catches_up(tmp_path):
+    """A full disk: what could not be told is told once there is room."""
+    full = True
+    told: list[dict[str, int]] = []
+
+    def write(*_what: str) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        told.append(keeper.pids)
+
+    keeper = Keeper(write, write)
+    keeper.keep(process(tmp_path, "child", SLEEP))
+    try:
+        first = keeper.pids["child"]
+        os.kill(first, signal.SIGKILL)
+        await _until(lambda: keeper.pids.get("child", first) != first)
+        assert told == []
+        full = False
+        await _until(lambda: bool(told))
+        assert told[-1] == keeper.pids
+    finally:
+        await keeper.stop("child")
