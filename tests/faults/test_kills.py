@@ -17,7 +17,7 @@ from tests.support.soak import soak
 from tests.support.suite import settled, start
 
 MINUTES = 10 if soak() else 1
-pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(300 + MINUTES * 120)]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("kills"), pytest.mark.timeout(300 + MINUTES * 120)]
 
 CLIENTS = 4
 # Some blows fall while there is nobody to be hit: more are planned than must succeed.
