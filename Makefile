@@ -8,13 +8,14 @@ WORKERS ?= 3
 # Which measurements: make bench NAME=suite|roster|gateway, or one by its own name. Some shells export a NAME of theirs.
 BENCH = $(if $(filter command,$(origin NAME)),$(NAME))
 
-.PHONY: help run demo test check bench audit-verify law openapi requirements clean venv
+.PHONY: help run demo test soak check bench audit-verify law openapi requirements clean venv
 PY := .venv/bin/python
 
 help:
 	@echo 'make run [PORT=8080]    啟動整套系統（Ctrl-C 停止）  the whole suite on this machine'
 	@echo 'make demo [SEED=n]      一次走完名冊審查流程  the main job, told step by step'
 	@echo 'make test [TESTS=path]  測試  the test-suite'
+	@echo 'make soak [TESTS=path]  長時間測試  its campaigns: kills, the review workflow, every operation, for hours'
 	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'
 	@echo 'make bench [NAME=群組]  與同類程式並列量測  measurements beside a peer, one JSON object a line'
 	@echo 'make audit-verify       查核稽核紀錄封緘  every audit row compared with its seal'
@@ -34,6 +35,9 @@ demo: venv
 
 test: venv
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+soak: venv
+	@exec env MUSTER_SOAK=1 $(PY) -m pytest -m soak --timeout=0 -s $(TESTS)
 
 check: venv
 	@$(PY) -m ruff format --check --quiet . || { echo 'Run: .venv/bin/ruff format .' >&2; exit 1; }
