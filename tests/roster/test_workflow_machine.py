@@ -1,0 +1,189 @@
+"""The review workflow as a whole: no order of acts by several people breaks what must hold (RO-09, 40 to 49, 57).
+
+Each planted fault is one that single tests of the use cases could miss; the machine must find it, else it proves
+nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from local.databases import Urls
+from roster.deferments import rules as deferment_rules
+from roster.deferments import service as deferments
+from roster.intake.rules import RosterKind
+from roster.review import queries
+from roster.review.rules import Decision
+from roster.review.service import close_batch, decide_batch, review_entries
+from roster.review.states import APPROVER, BATCH_TRANSITIONS, EDITORS, BatchAction, BatchState, EntryState, Step
+from roster.versions import rules as version_rules
+from roster.versions.service import correct_roster
+from tests.roster.workflow.machine import Workflow
+from tests.roster.workflow.world import World
+from tests.support.soak import examples, soak
+
+PARTS = 2
+CAMPAIGN = settings(
+    max_examples=examples(100, 3_000) // PARTS,
+    stateful_step_count=30,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+EVERYTHING = {
+    "application: create",
+    "cessation: modify",
+    "corrected",
+    "correction refused",
+    "extension: modify",
+    "own decision refused",
+    "posted again after withdrawal",
+    "reapplication: create",
+    "recalled",
+    "rejected",
+    "returned",
+    "returned in part",
+    "withdrawal refused",
+    "withdrawn",
+}
+
+
+@pytest.fixture
+def world(roster_urls: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    """The service on a clean database, two schools, several people."""
+    monkeypatch.setenv("MUSTER_CLOCK_FILE", str(tmp_path / "clock"))
+    made = World(roster_urls, tmp_path)
+    monkeypatch.setattr(Workflow, "world", made, raising=False)
+    monkeypatch.setattr(Workflow, "reached", Counter())
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.rule("RO-09", "RO-40", "RO-42", "RO-44", "RO-45", "RO-46", "RO-47", "RO-48", "RO-49", "RO-57")
+def test_no_order_of_acts_breaks_the_workflow(world: World, part: int) -> None:
+    """And every act was met with every answer it can have: what never happened was not proven."""
+    # The same examples on every machine, others in each part, new ones in every campaign.
+    machine = Workflow if soak() else seed(part)(type("Workflow", (Workflow,), {}))
+    run_state_machine_as_test(machine, settings=CAMPAIGN)
+    assert set(Workflow.reached) >= EVERYTHING
+
+
+def nobody_is_the_maker(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decide_batch, "may_decide", lambda submitted_by, decider: True)
+    patch.setattr(review_entries, "may_decide", lambda submitted_by, decider: True)
+
+
+def a_batch_is_decided_again(patch: pytest.MonkeyPatch) -> None:
+    again = {(BatchState.DECIDED, BatchAction.DECIDE): Step(BatchState.DECIDED, APPROVER)}
+    patch.setattr(close_batch, "BATCH_TRANSITIONS", BATCH_TRANSITIONS | again)
+
+
+def a_rejection_is_carried_out(patch: pytest.MonkeyPatch) -> None:
+    def approved(kind: RosterKind, decided: Any, *others: Any) -> Any:
+        if decided.decision is Decision.REJECTED and kind is not RosterKind.CESSATION:
+            decided = replace(decided, decision=Decision.APPROVED, deferment_until=decided.decided_on)
+        return right(kind, decided, *others)
+
+    right = deferment_rules.effects
+    patch.setattr(deferments, "effects", approved)
+
+
+def an_extension_makes_a_new_deferment(patch: pytest.MonkeyPatch) -> None:
+    def anew(kind: RosterKind, *others: Any) -> Any:
+        return right(RosterKind.APPLICATION if kind is RosterKind.EXTENSION else kind, *others)
+
+    right = deferment_rules.effects
+    patch.setattr(deferments, "effects", anew)
+
+
+def what_is_on_hold_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(queries, "_PENDING", tuple(state for state in queries._PENDING if state is not EntryState.ON_HOLD))
+
+
+def the_officer_writes_what_is_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(review_entries, "EDITORS", EDITORS | {EntryState.FOR_APPROVAL: "case_officer"})
+
+
+def a_changed_man_keeps_his_review(patch: pytest.MonkeyPatch) -> None:
+    def kept(*known: Any) -> Any:
+        found = right(*known)
+        return replace(found, kept=(*found.kept, *found.changed), changed=())
+
+    right = version_rules.plan
+    patch.setattr(correct_roster, "plan", kept)
+
+
+def submitted(machine: Workflow, who: str) -> None:
+    """A roster of one man, up for approval."""
+    machine.post({0}, "application", 0)
+    machine.work_through(0, who, ("approved",) * 4, up=True)
+
+
+def decide_own(machine: Workflow) -> None:
+    submitted(machine, "deputy")
+    machine.decide(0, "deputy", own=True)
+
+
+def decide_twice(machine: Workflow) -> None:
+    submitted(machine, "officer-1")
+    machine.decide(0, "approver-1", own=False)
+    machine.decide(0, "approver-2", own=False)
+
+
+def reject(machine: Workflow) -> None:
+    machine.whole_story({0}, "application", "officer-1", ("rejected",) * 4, "approver-1")
+
+
+def grant_and_extend(machine: Workflow) -> None:
+    machine.whole_story({0}, "application", "officer-1", ("approved",) * 4, "approver-1")
+    machine.whole_story({0}, "extension", "officer-1", ("approved",) * 4, "approver-1")
+
+
+def hold_one(machine: Workflow) -> None:
+    machine.post({0}, "application", 0)
+    machine.open(0, "officer-1")
+    machine.hold(0, 0, "officer-2", held=True)
+    machine.the_books_say_what_the_model_says()
+
+
+def write_after_submission(machine: Workflow) -> None:
+    submitted(machine, "officer-1")
+    machine.review(0, 0, "officer-1", "rejected")
+
+
+def change_one(machine: Workflow) -> None:
+    machine.post({0, 1}, "application", 0)
+    machine.work_through(0, "officer-1", ("approved",) * 4, up=False)
+    machine.correct(0, ("change", "keep", "keep", "keep"))
+    machine.the_books_say_what_the_model_says()
+
+
+@pytest.mark.rule("RO-09", "RO-48", "RO-49", "RO-40", "RO-44")
+@pytest.mark.parametrize(
+    ("fault", "acts"),
+    [
+        (nobody_is_the_maker, decide_own),
+        (a_batch_is_decided_again, decide_twice),
+        (a_rejection_is_carried_out, reject),
+        (an_extension_makes_a_new_deferment, grant_and_extend),
+        (what_is_on_hold_is_forgotten, hold_one),
+        (the_officer_writes_what_is_up, write_after_submission),
+        (a_changed_man_keeps_his_review, change_one),
+    ],
+)
+def test_a_planted_fault_is_found(world: World, fault: Any, acts: Callable[[Workflow], None]) -> None:
+    """The machine's own acts, in an order that meets the fault; that it finds such orders is the test above's."""
+    acts(Workflow())
+    with pytest.MonkeyPatch.context() as patch:
+        fault(patch)
+        with pytest.raises(AssertionError):
+            acts(Workflow())

@@ -1,0 +1,112 @@
+"""What the workflow machine knows while it runs, and how it finds things in the service's books."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from tests.roster.intake_corpus.files import Student, cessation, extension, student
+from tests.roster.workflow.model import Batch, Man, Roster
+from tests.roster.workflow.world import DEFERMENTS, ENTRIES, FIRST_MEN, PEOPLE, World
+from tests.support.rosters import TODAY
+
+T = TypeVar("T")
+
+
+def preferred(things: Sequence[T], at: int, test: Callable[[T], bool]) -> T:
+    """The `at`-th, those that meet `test` before the others, each newest first: most acts are about the former."""
+    newest = list(reversed(things))
+    ordered = [thing for thing in newest if test(thing)] + [thing for thing in newest if not test(thing)]
+    return ordered[at % len(ordered)]
+
+
+class Desk(RuleBasedStateMachine):
+    """The model's rosters and batches of one example; no rules."""
+
+    world: ClassVar[World]
+    reached: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = next(FIRST_MEN)
+        self.rosters: list[Roster] = []
+        self.batches: list[Batch] = []
+        self.contents: dict[int, tuple[list[Student], Roster]] = {}
+        self.days = 0
+        self.originals: dict[str, tuple[Any, ...]] = {}
+        self.shown: dict[str, list[dict[str, Any]]] = {}
+        self.decided = 0
+        self.serial = 0
+        self.world.set_day(0)
+
+    def _arrived(self, told: Any, kind: str, content: int, remarks: dict[int, str], rows: list[Student]) -> None:
+        men = {number: Man(text) for number, text in remarks.items()}
+        roster = Roster(told["rosters"][0]["id"], kind, content, rows[0].get("left_on", ""), men)
+        self.rosters.append(roster)
+        self.contents[content] = (rows, roster)
+
+    def _rows(self, kind: str, remarks: dict[int, str], left_on: str) -> list[Student]:
+        rows = []
+        for number, text in sorted(remarks.items()):
+            changes = {"birth_date": "2006-03-04", "remarks": text}
+            man = self.first + number
+            if kind == "extension":
+                rows.append(extension(man, **changes))
+            elif kind == "cessation":
+                rows.append(cessation(man, left_on=left_on, **changes))
+            else:
+                rows.append(student(man, **changes))
+        return rows
+
+    def _today(self) -> str:
+        return (TODAY + timedelta(days=self.days)).isoformat()
+
+    def _student_no(self, number: int) -> str:
+        return f"B{self.first + number:08d}"
+
+    def _number(self, row: Student) -> int:
+        return int(row["student_no"][1:]) - self.first
+
+    def _of(self, entry: dict[str, Any]) -> int:
+        return int(entry["student_no"][1:]) - self.first
+
+    def _roster(self, at: int) -> Roster:
+        return preferred(self.rosters, at, lambda roster: roster.state == "pending")
+
+    @staticmethod
+    def _nth(roster: Roster, nth: int) -> int:
+        return sorted(roster.men)[nth % len(roster.men)]
+
+    def _batch(self, at: int) -> Batch:
+        return preferred(self.batches, at, lambda batch: batch.state == "for_approval")
+
+    def _batch_of(self, man: Man) -> Batch:
+        return next(batch for batch in self.batches if batch.id == man.batch)
+
+    def _deferments(self, *rosters: Roster) -> list[dict[str, Any]]:
+        return self.world.of(DEFERMENTS, [roster.id for roster in rosters])
+
+    def _current(self, roster: Roster) -> dict[int, dict[str, Any]]:
+        entries = self.world.of(ENTRIES, [roster.id])
+        return {self._of(e): e for e in entries}
+
+    def _ids(self, roster: Roster) -> dict[int, str]:
+        return {number: entry["id"] for number, entry in self._current(roster).items()}
+
+    def _patch(self, roster: Roster, number: int, who: str, body: Any) -> Any:
+        entry = self._current(roster)[number]
+        return self.world.call("PATCH", f"/entries/{entry['id']}", PEOPLE[who], body, entry["version"])
+
+    def _act(self, batch: Batch, act: str, who: dict[str, str], body: Any = None) -> Any:
+        seen = self.world.call("GET", f"/batches/{batch.id}", who).json()["version"]
+        return self.world.call("POST", f"/batches/{batch.id}/{act}", who, body, seen)
+
+    @staticmethod
+    def _came_to_block(roster: Roster, problem: Any) -> bool:
+        """A cessation's day may come to lie before the filing of a deferment granted since its draft was written."""
+        return roster.kind == "cessation" and {e["code"] for e in problem["errors"]} <= {
+            "override_reason_missing",
+            "decision_missing",
+        }
