@@ -228,7 +228,7 @@ OVERLOOKED = """
 SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = c.relname || '_keeps_history'
 WHERE c.relname = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
-    AND pg_get_triggerdef(t.oid) !~ ('(old|new)\\."?' || a.attname || '"?[,)]')
+    AND t.tgattr <> ''::int2vector AND a.attnum <> ALL (t.tgattr::int2[])
 """
 
 

@@ -36,7 +36,7 @@ _JUDGED = (
     Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
     Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
     Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
-    Entry.judged_at, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term, Roster.deadline,
+    Entry.judged_at, Entry.last_day, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term, Roster.deadline,
 )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ from shared.periods import Deadline
 REJUDGE = "hints.rejudge"
 _CHUNK = 1_000
 
+_SEEN = text("UPDATE entry SET judged_at = now() WHERE id = ANY(CAST(:entries AS uuid[]))")
 _MARK = text("UPDATE entry SET judged_at = now(), last_day = :last_day WHERE id = ANY(CAST(:entries AS uuid[]))")
 _FORGET = text("DELETE FROM entry_hint WHERE entry_id = ANY(CAST(:entries AS uuid[]))")
 
@@ -162,9 +163,14 @@ async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) 
         known = await queries.bodies_of(session, [one.row.id for one in lot if one.row.judged_at is not None])
         fresh = [one for one in lot if one.row.judged_at is None or known.get(one.row.id, []) != one.bodies]
         await _store(session, fresh)
+        # That an entry was looked at again and its last day is the same is no change of it, and history keeps none.
+        seen = [one.row.id for one in lot if one.last_day == one.row.last_day]
         last_days: dict[date | None, list[UUID]] = defaultdict(list)
         for one in lot:
-            last_days[one.last_day].append(one.row.id)
+            if one.last_day != one.row.last_day:
+                last_days[one.last_day].append(one.row.id)
+        if seen:
+            await session.execute(_SEEN, {"entries": seen})
         # A statement for each of the few days. A join with a list of them would be planned badly: row-level security
         # makes PostgreSQL expect a single entry, and so compare all with all.
         for last_day, ids in last_days.items():
