@@ -63,8 +63,10 @@ async def probe(quiet: Probe) -> Probe:
     await owner(
         quiet.urls,
         "ALTER TABLE audit_entry DISABLE TRIGGER USER",
-        "TRUNCATE effect, idempotency_key, inbox_event, job, audit_entry RESTART IDENTITY",
+        "ALTER TABLE audit_block DISABLE TRIGGER USER",
+        "TRUNCATE effect, idempotency_key, inbox_event, job, audit_entry, audit_block RESTART IDENTITY",
         "ALTER TABLE audit_entry ENABLE TRIGGER USER",
+        "ALTER TABLE audit_block ENABLE TRIGGER USER",
     )
     quiet.behaviour.calm()
     return quiet

@@ -13,7 +13,7 @@ from tests.shared.sealing import KEY, SERVICE
 async def main() -> None:
     """Seal until killed."""
     database = Database(os.environ["SEAL_URL"], pool_size=1)
-    sealer = Sealer(database, SERVICE, FileHeads(Path(os.environ["SEAL_HEADS"]), SERVICE, KEY), block_rows=50)
+    sealer = Sealer(database, SERVICE, FileHeads(Path(os.environ["SEAL_HEADS"]), SERVICE, KEY), block_rows=10)
     await database.when_reachable(Context.system(SERVICE), lambda _session: asyncio.sleep(0))
     print("sealing", flush=True)
     while True:

@@ -21,6 +21,10 @@ from tests.support.databases import Template
 SERVICE = "identity"
 KEY = bytes(range(32))
 OFFICER = Context("officer", "county", "63000")
+INSERT = (
+    "INSERT INTO audit_entry (sub, org_type, org_code, action, entity, entity_id, data)"
+    " VALUES ('s', 't', 'c', 'a', 'e', 'i', '{}') RETURNING id"
+)
 
 
 @dataclass
@@ -109,3 +113,21 @@ async def housed(template: Template, folder: Path) -> AsyncIterator[House]:
             yield House(urls, template.admin_url, folder, database)
         finally:
             await database.close()
+
+
+@asynccontextmanager
+async def writer(house: House) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the application, for transactions that the test ends when it wants."""
+    # What an INSERT returns is read under the policies.
+    context = {"app.org_type": "t", "app.org_code": "c"}
+    connection = await asyncpg.connect(plain(house.urls.app), server_settings=context)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def is_clean(house: House) -> bool:
+    """No alarm; what was just written may still wait, and the newest head may be missing."""
+    account = await house.verify(waiting=3_600)
+    return not account.findings and account.warnings.keys() <= {"head_pending"}

@@ -11,17 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.databases import plain
 from shared.audit_heads import FileHeads, Head
 from shared.audit_seal import Sealer
 from shared.db import Context, Database
-from tests.shared.sealing import KEY, SERVICE, House, housed
-from tests.shared.test_audit_sealing import INSERT, is_clean, writer
+from tests.shared.sealing import INSERT, KEY, SERVICE, House, housed, is_clean, writer
 from tests.support.soak import examples
 
 WRITERS = 3
@@ -82,9 +79,9 @@ async def killed(house: House, step: str, written: int) -> None:
 
 
 @settings(
-    max_examples=examples(30, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=examples(25, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )  # fmt: skip
-@given(history=st.lists(STEPS, max_size=40))
+@given(history=st.lists(STEPS, max_size=30))
 async def test_any_history(template, tmp_path_factory, history):
     async with (
         housed(template(SERVICE), tmp_path_factory.mktemp("heads")) as house,
@@ -143,9 +140,9 @@ async def test_sealing_processes_are_killed_while_others_write(house: House):
     async def write() -> int:
         written = 0
         while not stop.is_set():
-            await house.write(20)
-            written += 20
-            await asyncio.sleep(0.02)
+            await house.write(3)
+            written += 3
+            await asyncio.sleep(0.01)
         return written
 
     writing = asyncio.create_task(write())
@@ -204,10 +201,7 @@ async def test_what_one_with_all_rights_can_do_before_the_head_is_written(house:
 
 async def test_prepared_transactions_are_waited_for(house: House):
     """They go on under another name."""
-    connection = await asyncpg.connect(
-        plain(house.urls.app), server_settings={"app.org_type": "t", "app.org_code": "c"}
-    )
-    try:
+    async with writer(house) as connection:
         await connection.execute("BEGIN")
         await connection.fetchval(INSERT)
         await house.write()
@@ -216,6 +210,4 @@ async def test_prepared_transactions_are_waited_for(house: House):
         await house.sealer.seal()
         await connection.execute("COMMIT PREPARED 'late'")
         await house.sealer.seal()
-    finally:
-        await connection.close()
     assert await house.ids_by_block() == [[2], [1]]

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from shared import audit, crypto
+from shared.audit_check import verify
+from shared.audit_heads import HEAD_KEY, FileHeads
+from shared.db import Context
 from tests.shared.probe import Probe
 from tests.shared.test_jobs import ask, states
 from tests.support.services import FIELD_KEYS
@@ -75,11 +79,27 @@ async def test_told_to_stop_it_finishes_what_is_in_hand_and_leaves_nothing_open(
     assert "worker_started" in "".join(ended.lines)
 
 
+async def test_beside_its_jobs_it_seals(probe, tmp_path):
+    process = await started(environment(probe, MUSTER_ENV="production", MUSTER_AUDIT_HEAD_DIR=str(tmp_path / "audit")))
+    async with probe.database.transaction(Context.system("notify")) as session:
+        await audit.record(session, "thing.done", "thing", 1)
+    async with asyncio.timeout(30):
+        while not (tmp_path / "audit" / "notify.log").exists():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    await told_to_stop(process, signal.SIGTERM, "worker_started")
+    heads = FileHeads(tmp_path / "audit", "notify", crypto.KeyRing.parse(FIELD_KEYS).derive(HEAD_KEY))
+    account = await verify(probe.database, "notify", heads)
+    assert (account.findings, account.warnings, account.rows, account.blocks) == ({}, {}, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"MUSTER_ISSUER": None}, "MUSTER_ISSUER"),
         ({"MUSTER_FIELD_KEYS": OTHER_KEYS}, "key"),
+        # Rows that nobody seals must not go unnoticed.
+        ({"MUSTER_ENV": "production"}, "MUSTER_AUDIT_HEAD_DIR"),
     ],
     ids=lambda v: str(v)[:40],
 )

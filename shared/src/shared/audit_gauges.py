@@ -1,9 +1,11 @@
 """How the sealing of audit rows stands, for `/metrics`: read from the database, so that a dead worker shows too."""
 
+import asyncio
+
 from sqlalchemy import text
 
 from shared import logs, metrics, purposes
-from shared.db import Context, Database
+from shared.db import PATIENCE_SECONDS, Context, Database
 
 log = logs.get(__name__)
 
@@ -21,7 +23,7 @@ _STATE = text(
 async def measure(database: Database, service: str) -> None:
     """Set the gauges; while the database is away they keep what they had."""
     try:
-        async with database.transaction(Context.system(service)) as session:
+        async with asyncio.timeout(PATIENCE_SECONDS), database.transaction(Context.system(service)) as session:
             await purposes.assume(session, "seal", "audit_block", "metrics", audited=False)
             blocks, waiting, oldest = (await session.execute(_STATE, {"most": MOST_COUNTED})).one()
     except Exception as error:

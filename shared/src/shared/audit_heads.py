@@ -116,8 +116,7 @@ class FileHeads:
         with os.fdopen(descriptor, "rb+", buffering=0) as file:
             # Two workers, or one that was thought dead: who comes second sees what the first has written.
             fcntl.flock(file, fcntl.LOCK_EX)
-            newest = self._newest(file)
-            if not head.adopted and self._is_there(head, newest):
+            if not head.adopted and self._is_there(head, self._newest(file)):
                 return
             line = self._line(head)
             # A crash may have left the beginning of this very line: it is completed. Anything else takes a person.
