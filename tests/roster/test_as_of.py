@@ -75,9 +75,7 @@ async def test_every_page_that_was_read_can_be_read_again(county: County):
     entry = (await county.entries(roster_id))[2]
     assert (await county.patch(entry, {"review_remarks": "閱"}, APPROVER)).status_code == 200
     version = (await county.get(f"/batches/{batch['id']}"))["version"]
-    await county.do(
-        f"/batches/{batch['id']}/return", APPROVER, {"reason": "請補", "entry_ids": [ids[3]]}, seen=version
-    )
+    await county.do(f"/batches/{batch['id']}/return", APPROVER, {"reason": "請補", "entry_ids": [ids[3]]}, seen=version)
     await album.look()
     version = (await county.get(f"/batches/{batch['id']}"))["version"]
     await county.do(f"/batches/{batch['id']}/decide", APPROVER, seen=version)

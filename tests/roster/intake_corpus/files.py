@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from roster.intake.faults import IntakeRejected
-from roster.intake.reading import CSV, JSON, Submission, read_submission
+from roster.intake.reading import CSV, JSON, NDJSON, Submission, read_submission
 from roster.intake.rules import Reporter, RosterKind
 from shared.problems import Fault
 
@@ -73,6 +73,11 @@ def to_json(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return json.dumps({"rows": list(rows)}, ensure_ascii=False).encode()
 
 
+def to_ndjson(rows: Iterable[Mapping[str, Any]], *, end: str = "\n") -> bytes:
+    """The rows, one object a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + end for row in rows).encode()
+
+
 def take(
     data: str | bytes,
     *,
@@ -96,10 +101,17 @@ def refusal(data: str | bytes, **options: Any) -> IntakeRejected:
 
 
 def faults(rows: Sequence[Mapping[str, str]], **options: Any) -> list[Fault]:
-    """The faults of the rows, which must be the same in CSV and in JSON but for the place."""
+    """The faults of the rows, which must be the same in CSV, JSON and NDJSON but for the place."""
     as_csv = refusal(to_csv(rows), **options)
     as_json = refusal(to_json(rows), media=JSON, **options)
-    told = [[(f.code, f.column, f.value, f.message) for f in error.faults] for error in (as_csv, as_json)]
+    as_lines = refusal(to_ndjson(rows), media=NDJSON, **options)
+    told = [[(f.code, f.column, f.value, f.message) for f in error.faults] for error in (as_csv, as_json, as_lines)]
+    assert told[1] == told[2]
+    places = [
+        [(fault.row, (fault.pointer or "").removeprefix(f"/rows/{(fault.row or 0) - 1}")) for fault in error.faults]
+        for error in (as_json, as_lines)
+    ]
+    assert places[0] == places[1]
     # A repeated ID names rows by number, and a CSV's first student stands in row 2.
     if not any(f.code == "national_id_repeated" for f in as_csv.faults):
         assert told[0] == told[1]

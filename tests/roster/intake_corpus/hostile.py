@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from roster.intake.reading import CSV, JSON
-from tests.roster.intake_corpus.files import student, to_csv, to_json
+from roster.intake.reading import CSV, JSON, NDJSON
+from tests.roster.intake_corpus.files import student, to_csv, to_json, to_ndjson
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class Hostile:
 
 def _sound() -> bytes:
     return to_csv([student(1)]).encode()
+
+
+def _lines() -> bytes:
+    return to_ndjson([student(1)])
 
 
 HOSTILE = (
@@ -93,6 +97,44 @@ HOSTILE = (
     ),
     Hostile("deep", lambda: b'{"rows":[{"name":' + b"[" * 200_000, JSON, "syntax", "json_too_deep"),
     Hostile("deep objects", lambda: b'{"rows":' * 50_000, JSON, "syntax", "json_too_deep"),
+    Hostile("too many lines", lambda: b"{}\n" * 20_001, NDJSON, "size", "too_many_rows"),
+    Hostile("blank lines without end", lambda: b"\n" * 2_000_000 + b"{}", NDJSON, "size", "too_many_rows"),
+    Hostile(
+        "a line of a million members",
+        lambda: b"{" + b",".join(b'"m%d":0' % i for i in range(100_000)) + b"}",
+        NDJSON,
+        "size",
+        "too_many_columns",
+    ),
+    Hostile(
+        "a line of lists in lists", lambda: b'{"name":' + b"[[],[]]," * 100_000, NDJSON, "size", "too_many_columns"
+    ),
+    Hostile("a deep line", lambda: b'{"name":' + b"[" * 200_000, NDJSON, "syntax", "broken_lines"),
+    Hostile("deep lines", lambda: (b'{"a":' * 2_000 + b"\n") * 500, NDJSON, "syntax", "broken_lines"),
+    Hostile("a quote that never closes, in lines", lambda: b'{"name":"\n' * 5_000, NDJSON, "syntax", "broken_lines"),
+    Hostile(
+        "new members in every line",
+        lambda: to_ndjson([{f"name{number}x{at}": "" for at in range(50)} for number in range(4_000)]),
+        NDJSON,
+        "content",
+        "faulty_cells",
+    ),
+    Hostile(
+        "NUL in a line", lambda: to_ndjson([student(1)]).replace(b"day", b"d\x00y"), NDJSON, "syntax", "nul_character"
+    ),
+    Hostile(
+        "lines in Big5", lambda: to_ndjson([student(1)]).decode().encode("cp950"), NDJSON, "type", "charset_unsupported"
+    ),
+    Hostile("CSV sent as lines", _sound, NDJSON, "syntax", "broken_lines"),
+    Hostile("a document sent as lines", lambda: to_json([student(1)]), NDJSON, "content", "faulty_cells"),
+    Hostile(
+        "a document over many lines, sent as lines",
+        lambda: to_json([student(1)]).replace(b", ", b",\n"),
+        NDJSON,
+        "syntax",
+        "broken_lines",
+    ),
+    Hostile("lines sent as a document", lambda: to_ndjson([student(1), student(2)]), JSON, "syntax", "json_syntax"),
     Hostile("JSON sent as CSV", lambda: to_json([student(1)]), CSV, "content", "heading_missing"),
     Hostile("CSV sent as JSON", _sound, JSON, "syntax", "json_syntax"),
     Hostile("a web page", lambda: b"<html><body>Log in</body></html>", CSV, "content", "heading_missing"),

@@ -414,7 +414,7 @@ def test_a_cell_that_is_too_long_is_looked_into_by_nothing(column: Column, monke
     monkeypatch.setattr(checker, "refuse_formula", lambda text, _signs: looked_into.append(len(text)))
     kind = min(column.allowed)
     layout = checker.Layout.of([column.field], kind)
-    judge = checker.Checker(kind, Reporter.SCHOOL, TODAY, pointers=False)
+    judge = checker.Checker(kind, Reporter.SCHOOL, TODAY, pointer=None)
     judge.row(2, layout, ["+" + "a" * 100_000])
     assert [fault.code for fault in judge.faults.listed()][:1] == ["too_long"]
     assert looked_into == []

@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 
 from roster.intake.charset import decode_cp950
 from roster.intake.faults import IntakeRejected
-from roster.intake.reading import CSV, JSON, MEDIA_TYPES, read_submission
+from roster.intake.reading import CSV, JSON, MEDIA_TYPES, NDJSON, read_submission
 from roster.intake.rows import Row, canonical_digest
 from roster.intake.rules import Level, Reporter, RosterKind
 from shared.places import TOWNSHIPS
 from shared.roc import roc
-from tests.roster.intake_corpus.files import TODAY, Student, national_id, student, take, to_csv, to_json
+from tests.roster.intake_corpus.files import (
+    TODAY,
+    Student,
+    national_id,
+    refusal,
+    student,
+    take,
+    to_csv,
+    to_json,
+    to_ndjson,
+)
 
 settings.register_profile("intake", deadline=None, max_examples=60)
 _NAME_CHARS = st.one_of(
@@ -75,10 +85,15 @@ def without_numbers(rows: tuple[Row, ...]) -> list[Row]:
 @pytest.mark.rule("RO-06", "RO-08")
 @settings(settings.get_profile("intake"))
 @given(students(names()))
-def test_utf8_with_and_without_mark_and_json_give_the_same_rows(rows: list[Student]) -> None:
+def test_utf8_with_and_without_mark_json_and_its_lines_give_the_same_rows(rows: list[Student]) -> None:
     plain = take(to_csv(rows))
     marked = take(to_csv(rows).encode("utf-8-sig"))
     document = take(to_json(rows), media=JSON)
+    lines = take(to_ndjson(rows), media=NDJSON)
+    spaced = take(b"\xef\xbb\xbf\r\n" + to_ndjson(rows, end="\r\n \r\n").rstrip(), media=NDJSON)
+    assert lines.rows == document.rows
+    assert [row.number for row in spaced.rows] == [2 + 2 * at for at in range(len(rows))]
+    assert without_numbers(spaced.rows) == without_numbers(lines.rows)
     assert plain.rows == marked.rows
     assert without_numbers(plain.rows) == without_numbers(document.rows)
     assert [row.name for row in plain.rows] == [row["name"] for row in rows]
@@ -121,10 +136,10 @@ _CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 @settings(settings.get_profile("intake"), max_examples=200)
 @given(st.dictionaries(st.sampled_from(sorted(student(1))), _CELLS, min_size=1, max_size=6))
-def test_any_cells_are_read_or_refused_alike_in_both_formats(changes: dict[str, str]) -> None:
+def test_any_cells_are_read_or_refused_alike_in_every_format(changes: dict[str, str]) -> None:
     row = student(1) | changes
     told: list[object] = []
-    for data, media in ((to_csv([row]).encode(), CSV), (to_json([row]), JSON)):
+    for data, media in ((to_csv([row]).encode(), CSV), (to_json([row]), JSON), (to_ndjson([row]), NDJSON)):
         try:
             told.append([dataclasses.replace(one, number=0) for one in take(data, media=media).rows])
         except IntakeRejected as error:
@@ -133,7 +148,36 @@ def test_any_cells_are_read_or_refused_alike_in_both_formats(changes: dict[str, 
                 assert "\0" in "".join(changes.values())
                 return
             told.append([(fault.code, fault.column) for fault in error.faults])
-    assert told[0] == told[1]
+    assert told[0] == told[1] == told[2]
+
+
+@settings(settings.get_profile("intake"), max_examples=150)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                '{"name": "王小明"}', "", "   ", "{", "[1]", "3", '{"a":1,"a":2}', '{"name": "\\ud842"}', "NaN",
+                '{"class_year": NaN}', "[" * 2_000, '{"name":"甲"} {"name":"乙"}', '"', "\u2028", "null",
+            ]
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)  # fmt: skip
+def test_every_line_has_its_result_whatever_stands_in_the_others(lines: list[str], end: str, ended: bool) -> None:
+    """A fault of a line is the one that the line alone would earn, under its own number."""
+    data = (end.join(lines) + (end if ended else "")).encode()
+    found = refusal(data, media=NDJSON)
+    alone: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip(" "):
+            alone += [(number, fault.code) for fault in refusal(line, media=NDJSON).faults]
+    if alone:
+        assert [(fault.row, fault.code) for fault in found.faults] == alone
+    else:
+        assert found.code == "file_empty"
 
 
 def test_a_hundred_men_have_a_hundred_ids() -> None:

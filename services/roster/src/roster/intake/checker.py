@@ -1,6 +1,6 @@
 """Headings against the table, cells against their columns, rows against each other: collects every fault."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -8,7 +8,6 @@ from functools import partial
 from roster.intake.cells import refuse_formula
 from roster.intake.columns import BY_FIELD, MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
-from roster.intake.json_reader import pointer_to
 from roster.intake.rows import FIELDS, Row, Values, findings
 from roster.intake.rules import Reporter, RosterKind
 from shared.law import rule
@@ -64,12 +63,12 @@ class Layout:
 
 @dataclass(slots=True)
 class Checker:
-    """Checks the rows of one file. `pointers` says that the file is JSON, whose cells have a pointer as well."""
+    """Checks the rows of one file. `pointer` is given for JSON: from a row and a member's name to their pointer."""
 
     kind: RosterKind
     reporter: Reporter
     today: date
-    pointers: bool
+    pointer: Callable[[int, str | None], str] | None
     faults: FaultList = field(default_factory=FaultList)
     rows: list[Row] = field(default_factory=list)
     _outcomes: dict[str, dict[str | CellError, object]] = field(default_factory=lambda: {name: {} for name in BY_FIELD})
@@ -87,9 +86,6 @@ class Checker:
             self.faults.total += 1
             return
         order, heading = place
-        pointer = None
-        if self.pointers:
-            pointer = f"/rows/{row - 1}" if heading is None else pointer_to(row, heading)
         self.faults.add(
             order,
             Fault(
@@ -98,7 +94,7 @@ class Checker:
                 error.message_en,
                 row=row,
                 column=heading,
-                pointer=pointer,
+                pointer=None if self.pointer is None else self.pointer(row, heading),
                 value=None if value is None else printable(value),
                 suggestion=error.suggestion() if callable(error.suggestion) else error.suggestion,
             ),
@@ -117,7 +113,7 @@ class Checker:
                 partial(nearest_heading, name),
             )
             # A name nobody knows may be a man's: it is shown masked, and never becomes part of a pointer.
-            if self.pointers:
+            if self.pointer is not None:
                 self.fault(row, (index, None), error, shown_heading(name))
             else:
                 self.fault(row, (index, shown_heading(name)), error)
@@ -133,7 +129,7 @@ class Checker:
             )
         english = bool(layout.places) and all(name.isascii() for _, _, name in layout.places)
         for column in layout.missing:
-            name = column.field if english or self.pointers else column.headings[0]
+            name = column.field if english or self.pointer is not None else column.headings[0]
             self.fault(row, (MAX_COLUMNS, name), _missing(column, self.kind))
 
     @rule("RO-07")

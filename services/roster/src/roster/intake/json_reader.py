@@ -26,7 +26,7 @@ _DEEP = re.compile(rb"[^\[\]{}]*+(?:[\[{][^\[\]{}]*+){1000}")
 _UTF_8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
-class _Repeated(dict[str, Any]):
+class Repeated(dict[str, Any]):
     """An object that repeats a name, the first one told; the reader of rows says where it stands."""
 
     name: str = ""
@@ -36,7 +36,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    repeated = _Repeated(found)
+    repeated = Repeated(found)
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
@@ -50,11 +50,12 @@ def _constant(_name: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-def _syntax(code: str, message: str, message_en: str) -> IntakeRejected:
-    return one_fault("syntax", Fault(code, message, message_en, pointer=""))
+def _syntax(code: str, message: str, message_en: str, line: int | None) -> IntakeRejected:
+    return one_fault("syntax", Fault(code, message, message_en, row=line, pointer=""))
 
 
-def _decoded(data: bytes, declared: str | None) -> str:
+def decoded(data: bytes, declared: str | None) -> str:
+    """The text of a JSON file: UTF-8 with or without a mark, no NUL. Raises `IntakeRejected` of kind type or syntax."""
     refused = one_fault(
         "type",
         Fault(
@@ -77,25 +78,35 @@ def _decoded(data: bytes, declared: str | None) -> str:
 @rule("RO-06")
 def read_json(data: bytes, declared: str | None) -> tuple[list[JsonRow], tuple[Note, ...]]:
     """The rows, numbered from 1, and notes. Raises `IntakeRejected` of kind type, size, syntax or content."""
-    text = _decoded(data, declared)
+    text = decoded(data, declared)
     _refuse_too_much(data)
+    return _rows(load(text)), private_use_note(text)
+
+
+def load(text: str, line: int | None = None) -> object:
+    """The value of a JSON text, objects that repeat a name marked as such; `line`: it is that line of a file.
+
+    Raises `IntakeRejected` of kind syntax.
+    """
     try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
-        raise _syntax("json_too_deep", "JSON 巢狀層數過深。", "The JSON is nested too deeply.") from None
+        raise _syntax("json_too_deep", "JSON 巢狀層數過深。", "The JSON is nested too deeply.", line) from None
     except json.JSONDecodeError as error:
+        row = error.lineno if line is None else line
         raise _syntax(
             "json_syntax",
-            f"JSON 格式錯誤（第 {error.lineno} 行第 {error.colno} 字），請更正後重新送出。",
-            f"This is not JSON (line {error.lineno}, character {error.colno}). Correct it and send it again.",
+            f"JSON 格式錯誤（第 {row} 行第 {error.colno} 字），請更正後重新送出。",
+            f"This is not JSON (line {row}, character {error.colno}). Correct it and send it again.",
+            line,
         ) from None
     except ValueError:
         raise _syntax(
             "json_number",
             "JSON 含有 NaN、Infinity 或過長的數字，請更正。",
             "The JSON holds NaN, Infinity or a number that is too long.",
+            line,
         ) from None
-    return _rows(document), private_use_note(text)
 
 
 def _refuse_too_much(data: bytes) -> None:
@@ -125,8 +136,8 @@ def _is_too_much(data: bytes) -> bool:
 
 
 def _rows(document: object) -> list[JsonRow]:
-    if isinstance(document, _Repeated):
-        raise _repeated([_repeated_fault(document, None, "")], 1)
+    if isinstance(document, Repeated):
+        raise _repeated([repeated_fault(document, None, "")], 1)
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
         raise one_fault(
             "content",
@@ -161,10 +172,10 @@ def _rows(document: object) -> list[JsonRow]:
     rows: list[JsonRow] = []
     for index, row in enumerate(document["rows"]):
         pointer = f"/rows/{index}"
-        if isinstance(row, _Repeated):
+        if isinstance(row, Repeated):
             repeating += 1
             if len(repeated) < MAX_LISTED:
-                repeated.append(_repeated_fault(row, index + 1, pointer))
+                repeated.append(repeated_fault(row, index + 1, pointer))
         elif isinstance(row, dict):
             rows.append((index + 1, row))
         elif faults.full:
@@ -186,7 +197,22 @@ def _rows(document: object) -> list[JsonRow]:
     return rows
 
 
-def _repeated_fault(found: _Repeated, row: int | None, pointer: str) -> Fault:
+def too_many_members(row: int, pointer: str) -> IntakeRejected:
+    """The refusal of an object with more than `MAX_COLUMNS` members."""
+    return one_fault(
+        "size",
+        Fault(
+            "too_many_columns",
+            f"第 {row} 列超過 {MAX_COLUMNS} 欄，請刪除多餘的欄位。",
+            f"Row {row} has more than {MAX_COLUMNS} members: delete those that are not needed.",
+            row=row,
+            pointer=pointer,
+        ),
+    )
+
+
+def repeated_fault(found: Repeated, row: int | None, pointer: str) -> Fault:
+    """What is wrong with an object that repeats a name."""
     return Fault(
         "json_repeated_name",
         "同一物件內有重複的欄位名稱，請保留其一。",
@@ -208,6 +234,11 @@ def _repeated(faults: list[Fault], total: int) -> IntakeRejected:
     )
 
 
-def pointer_to(row: int, name: str) -> str:
-    """The JSON pointer (RFC 6901) of a cell; `row` counts from 1."""
-    return f"/rows/{row - 1}/" + name.replace("~", "~0").replace("/", "~1")
+def pointer_to(row: int, name: str | None) -> str:
+    """The JSON pointer (RFC 6901) of a cell, or of its row; `row` counts from 1."""
+    return f"/rows/{row - 1}" + member(name)
+
+
+def member(name: str | None) -> str:
+    """The JSON pointer of an object's member in the object itself."""
+    return "" if name is None else "/" + name.replace("~", "~0").replace("/", "~1")

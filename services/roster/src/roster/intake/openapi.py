@@ -4,12 +4,19 @@ from typing import Any
 
 from roster.intake.columns import COLUMNS, Column
 from roster.intake.csv_reader import MAX_ROWS
-from roster.intake.reading import CSV, JSON
+from roster.intake.reading import CSV, JSON, NDJSON
 
 _TYPES = {"text": "string", "number": "integer", "flag": "boolean"}
 _EXAMPLE = (
     "身分證字號,姓名,出生年月日,戶籍所在縣市鄉鎮市區村,部別,學制,學年制,系科年級,學號,入學日期,預訂畢業日期\r\n"
     "A100000001,王小明,095/01/31,臺北市大安區龍安里,日間部,學士班,4,資訊工程學系三年級,B13902001,113/09/09,117/06\r\n"
+)
+
+
+_LINES = (
+    '{"national_id":"A100000001","name":"王小明","birth_date":"095/01/31","county_code":"63000",'
+    '"township_code":"63000030","division":"day","level":"bachelor","nominal_years":4,"department":"資訊工程學系",'
+    '"class_year":3,"student_no":"B13902001","enrolled_on":"113/09/09","expected_graduation_on":"117/06"}\n'
 )
 
 
@@ -35,6 +42,15 @@ def request_body(limit: int) -> dict[str, Any]:
         "required": True,
         "content": {
             CSV: {"schema": {"type": "string", "maxLength": limit, "examples": [_EXAMPLE]}},
+            NDJSON: {
+                "schema": {
+                    "type": "string",
+                    "maxLength": limit,
+                    "description": "One student a line, each an object as in `rows` of the JSON form; UTF-8. A fault's"
+                    " `row` is its line, blank ones counted, its `pointer` a place in that line's object",
+                    "examples": [_LINES],
+                }
+            },
             JSON: {
                 "schema": {
                     "type": "object",

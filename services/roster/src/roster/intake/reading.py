@@ -1,6 +1,6 @@
 """A school's file, from bytes to checked rows or to the list of everything that is wrong with it (RO-06, RO-07)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,15 +10,22 @@ from roster.intake.checker import Checker, Layout
 from roster.intake.columns import MAX_COLUMNS, Column, find_column
 from roster.intake.csv_reader import MAX_ROWS, read_csv, too_many_rows
 from roster.intake.faults import CellError, IntakeRejected, Note, one_fault
-from roster.intake.json_reader import read_json
+from roster.intake.json_reader import member, pointer_to, read_json, too_many_members
+from roster.intake.ndjson_reader import read_ndjson
 from roster.intake.rows import Row
 from roster.intake.rules import Reporter, RosterKind
 from shared.law import rule
 from shared.problems import Fault
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-MEDIA_TYPES = (JSON, CSV)
+MEDIA_TYPES = (JSON, NDJSON, CSV)
+# Where the cells of a JSON file are; a table has rows and columns only.
+_POINTERS: Mapping[str, Callable[[int, str | None], str]] = {
+    JSON: pointer_to,
+    NDJSON: lambda _line, name: member(name),
+}
 _MAX_TITLES = 3
 
 
@@ -56,9 +63,11 @@ def read_submission(
         )
     if not data.strip(b" \t\r\n\xef\xbb\xbf"):
         raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
-    checker = Checker(kind, reporter, today, pointers=media == JSON)
+    checker = Checker(kind, reporter, today, _POINTERS.get(media))
     if media == JSON:
         used, notes = "utf-8", _check_json(data, charset, checker)
+    elif media == NDJSON:
+        used, notes = "utf-8", _check_ndjson(data, charset, checker)
     else:
         used, notes = _check_csv(data, charset, checker)
     checker.faults.raise_if_any()
@@ -168,38 +177,68 @@ def _check_json(data: bytes, charset: str | None, checker: Checker) -> tuple[Not
     rows, notes = read_json(data, charset)
     if not rows:
         raise _no_rows("/rows")
-    layouts: dict[tuple[str, ...], Layout] = {}
+    objects = _Objects(checker)
     for number, row in rows:
+        objects.check(number, row)
+    return notes
+
+
+def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
+    lines, notes = read_ndjson(data, charset)
+    objects = _Objects(checker)
+    broken = 0
+    for line in lines:
+        if not isinstance(line, Fault):
+            objects.check(*line)
+            continue
+        broken += line.code != "json_type"
+        if checker.faults.full:
+            checker.faults.total += 1
+        else:
+            checker.faults.add(0, line)
+    if broken:
+        raise _broken_lines(broken, checker)
+    return notes
+
+
+def _broken_lines(broken: int, checker: Checker) -> IntakeRejected:
+    """Lines that are no JSON make the whole a fault of syntax; what is wrong with the others is told all the same."""
+    total = checker.faults.total
+    return IntakeRejected(
+        "syntax",
+        "broken_lines",
+        f"檔案有 {broken:,} 列不是 JSON，共 {total:,} 處須更正，整份未收件；請更正後重新送出。",
+        f"{broken:,} lines are not JSON, and {total:,} things in all must be corrected; nothing was taken in.",
+        checker.faults.listed(),
+        total,
+    )
+
+
+class _Objects:
+    """Takes rows of named values to the checker; rows with the same names are laid out once."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def check(self, number: int, row: dict[str, Any]) -> None:
         names = tuple(row)
-        layout = layouts.get(names)
+        layout = self._layouts.get(names)
         if layout is None:
             if len(names) > MAX_COLUMNS:
-                raise _too_many_names(number)
-            layout = Layout.of(names, checker.kind)
+                point = self._checker.pointer
+                raise too_many_members(number, "" if point is None else point(number, None))
+            layout = Layout.of(names, self._checker.kind)
             # Rows that each invent new names would otherwise fill the memory with layouts.
-            if len(layouts) < 100:
-                layouts[names] = layout
+            if len(self._layouts) < 100:
+                self._layouts[names] = layout
         if layout.unknown or layout.repeated or layout.missing:
-            checker.headings(layout, number)
+            self._checker.headings(layout, number)
         values = list(row.values())
         for index, column, _ in layout.places:
             if type(values[index]) is not str:
                 values[index] = _as_text(values[index], column)
-        checker.row(number, layout, values)
-    return notes
-
-
-def _too_many_names(row: int) -> IntakeRejected:
-    return one_fault(
-        "size",
-        Fault(
-            "too_many_columns",
-            f"第 {row} 列超過 {MAX_COLUMNS} 欄，請刪除多餘的欄位。",
-            f"Row {row} has more than {MAX_COLUMNS} members: delete those that are not needed.",
-            row=row,
-            pointer=f"/rows/{row - 1}",
-        ),
-    )
+        self._checker.row(number, layout, values)
 
 
 def _as_text(value: Any, column: Column) -> str | CellError:
