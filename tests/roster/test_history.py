@@ -96,8 +96,8 @@ async def test_a_school_reads_what_it_may_see_of_it(told):
     county, roster_id, entries = told
     lines = await history(county, f"/entries/{entries[0]['id']}", NTU)
     assert [line["action"] for line in lines] == [
-        "received", "opened", "held", "released", "submitted", "sent_back", "submitted", "sent_back", "submitted",
-        "decided",
+        "received", "opened", "held", "released", "submitted", "back_in_review", "submitted", "back_in_review",
+        "submitted", "decided",
     ]  # fmt: skip
     assert {json.dumps(line["by"]["org_type"]) for line in lines} == {'"school"', '"county"'}
     assert [line["by"]["sub"] is None for line in lines] == [False] + [True] * 9
@@ -137,9 +137,9 @@ async def test_who_did_what_to_a_roster(told):
         ("held", "officer-1"),
         ("released", "officer-1"),
         ("submitted", "officer-1"),
-        ("sent_back", "approver-1"),
+        ("back_in_review", "approver-1"),
         ("submitted", "officer-1"),
-        ("sent_back", "deputy"),
+        ("back_in_review", "deputy"),
         ("submitted", "officer-1"),
         ("decided", "approver-1"),
     ]

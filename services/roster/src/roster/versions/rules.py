@@ -150,7 +150,7 @@ class Act(StrEnum):
     SUBMITTED = "submitted"
     RECALLED = "recalled"
     RETURNED = "returned"
-    SENT_BACK = "sent_back"
+    BACK_IN_REVIEW = "back_in_review"
     DECIDED = "decided"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
@@ -184,7 +184,7 @@ def entry_act(before: Cells, after: Cells, left_as: str | None) -> Act:
         if states[1] is EntryState.SUPERSEDED:
             return Act.TRANSFERRED if after["until_version"] is None else Act.SUPERSEDED
         if states == (EntryState.FOR_APPROVAL, EntryState.IN_REVIEW):
-            return Act.SENT_BACK if left_as is None else Act(left_as)
+            return Act.BACK_IN_REVIEW if left_as is None else Act(left_as)
         return _MOVES[states]
     if any(before[name] != after[name] for name in _WRITTEN):
         return Act.REVIEWED
@@ -208,7 +208,7 @@ def roster_act(before: Mapping[str, Any], after: Mapping[str, Any]) -> Act:
         if gained[state] > 0:
             return act
     for state, act in (
-        (EntryState.FOR_APPROVAL, Act.SENT_BACK),
+        (EntryState.FOR_APPROVAL, Act.BACK_IN_REVIEW),
         (EntryState.RECEIVED, Act.OPENED),
         (EntryState.ON_HOLD, Act.RELEASED),
     ):
