@@ -3,7 +3,7 @@
 import asyncio
 
 from local.demo.checks import contains, equal
-from local.demo.client import Actor
+from local.demo.client import Actor, until
 from local.demo.scene import NTU_NAME, TAIPEI, Json, Scene, decide, mails, no_mails, patch, review, submit
 from shared.roc import roc_long
 
@@ -43,6 +43,26 @@ async def _told_by_mail(scene: Scene) -> None:
     scene.teller.rows([[subject]])
     await no_mails(scene, batch["id"], "county_taipei_approver_2", "county_newtaipei_approver", "county_taipei_officer")
     scene.teller.step("取消勾選者、他縣市及承辦人均未收信", "the one who opted out gets none, nor does anybody else")
+    await _told_in_app(scene)
+
+
+async def _told_in_app(scene: Scene) -> None:
+    """Who declined mail is told all the same, in the system itself (NO-02)."""
+    declined = await scene.world.log_in("county_taipei_approver_2")
+
+    async def arrived() -> Json | None:
+        page = await declined.get("/notify/v1/inbox?unread=true")
+        found = [item for item in page["items"] if item["concerns"]["batch_id"] == scene.batch["id"]]
+        return {"item": found[0], "unread": page["unread_count"]} if found else None
+
+    told = await until("the notice in the inbox", arrived)
+    equal("where it leads", told["item"]["concerns"]["href"], f"/roster/v1/batches/{scene.batch['id']}")
+    read = await declined.do("POST", "/notify/v1/inbox/read-all", {"up_to": told["item"]["id"]})
+    equal("unread after reading", read["unread_count"], 0)
+    scene.teller.step(
+        f"取消收信者於系統通知匣看到此案（未讀 {told['unread']} 則，讀後 0 則）",
+        "who declined mail finds it in his inbox, unread; read, it counts no longer",
+    )
 
 
 async def _return(scene: Scene, approver: Actor) -> None:

@@ -34,9 +34,10 @@ class Actor:
         key: str | None = None,
         content: bytes | None = None,
         media_type: str = "application/json",
+        accept: str = "application/json",
     ) -> http.Response:
         """One request, whatever comes of it; `seen` is the version for `If-Match`."""
-        headers = dict(self._headers)
+        headers = self._headers | {"Accept": accept}
         if body is not None:
             content = json.dumps(body, ensure_ascii=False).encode()
         if content is not None:
@@ -50,6 +51,12 @@ class Actor:
     async def get(self, path: str) -> Any:
         """The JSON of a GET that succeeds."""
         return _succeeded(self.name, await self.send("GET", path))
+
+    async def text(self, path: str, media_type: str) -> str:
+        """The body of a GET that asks for `media_type` and gets it."""
+        answer = await self.send("GET", path, accept=media_type)
+        equal(f"{self.name}: GET {path}", answer.headers.get("content-type", "").split(";")[0], media_type)
+        return answer.text
 
     async def all(self, path: str, limit: int = 200) -> list[dict[str, Any]]:
         """Every item of a list, page after page."""

@@ -1,4 +1,4 @@
-"""The files that schools post: UTF-8 CSV with the API's headings, CP950 CSV with the paper roster's, JSON."""
+"""The files that schools post: UTF-8 CSV with the API's headings, CP950 CSV with the paper roster's, JSON, NDJSON."""
 
 import csv
 import io
@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from local.demo.people import Man, national_id
 from shared.roc import roc
@@ -51,12 +50,22 @@ def paper_csv(men: Iterable[Man]) -> bytes:
     return _csv([heading for _, heading, _ in _COLUMNS], rows).encode("cp950")
 
 
-def api_json(men: Iterable[Man]) -> bytes:
-    """`{"rows": [{…}]}`, empty cells left out."""
-    rows: list[dict[str, Any]] = [
-        {name: cell for name, cell in zip(FIELDS, row, strict=True) if cell} for row in table(men)
+def api_rows(men: Iterable[Man], *fields: str, **more: str) -> list[dict[str, str]]:
+    """A dictionary a man, empty cells left out: `fields` of the columns (all), and `more`, the same for each."""
+    return [
+        {name: cell for name, cell in zip(FIELDS, row, strict=True) if cell and (not fields or name in fields)} | more
+        for row in table(men)
     ]
-    return json.dumps({"rows": rows}, ensure_ascii=False).encode()
+
+
+def api_json(men: Iterable[Man]) -> bytes:
+    """`{"rows": [{…}]}`."""
+    return json.dumps({"rows": api_rows(men)}, ensure_ascii=False).encode()
+
+
+def api_ndjson(rows: Iterable[dict[str, str]]) -> bytes:
+    """One object a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def _csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

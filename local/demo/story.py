@@ -1,6 +1,14 @@
 """The story, act by act."""
 
-from local.demo import act1_reference, act2_submission, act3_review, act4_approval, act5_results, act6_walls
+from local.demo import (
+    act1_reference,
+    act2_submission,
+    act3_review,
+    act4_approval,
+    act5_results,
+    act6_changes,
+    act7_walls,
+)
 from local.demo.scene import Scene
 
 
@@ -16,5 +24,7 @@ async def tell(scene: Scene) -> None:
         await act4_approval.tell(scene)
     with scene.teller.act("註記、通知與結果查詢", "Annotations, notices, results"):
         await act5_results.tell(scene)
+    with scene.teller.act("延長修業、原因消滅、更正與撤回", "Extended, ended, corrected, withdrawn"):
+        await act6_changes.tell(scene)
     with scene.teller.act("界線", "Walls"):
-        await act6_walls.tell(scene)
+        await act7_walls.tell(scene)

@@ -66,7 +66,8 @@ def world(roster_urls: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     made.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.soak
+@pytest.mark.timeout(0 if soak() else 600)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.rule("RO-09", "RO-40", "RO-42", "RO-44", "RO-45", "RO-46", "RO-47", "RO-48", "RO-49", "RO-57")
 def test_no_order_of_acts_breaks_the_workflow(world: World, part: int) -> None:

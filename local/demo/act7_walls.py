@@ -1,4 +1,4 @@
-"""Act 6: who gets nothing: without a token, in another role, of another county, of another school."""
+"""Act 7: who gets nothing: without a token, in another role, of another county, of another school."""
 
 import uuid
 
