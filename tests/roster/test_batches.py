@@ -42,6 +42,7 @@ async def test_a_decision_fixes_everything_at_once(county):
         "annotation_action": "create",
     }
     assert entry["latest_deferment"] == {
+        "id": entry["latest_deferment"]["id"],
         "school_code": "0003",
         "kind": "application",
         "decision_number": "府兵徵字第1150000001號",
