@@ -51,6 +51,27 @@ def test_one_month_after_the_registration_deadline(kind, registration, due):
     assert due_of(roster_deadline(kind, registration, CALENDAR)) == due
 
 
+# Art. 14(1): 經核准緩徵之學生，延長其修業年限者，學校應於次學期註冊截止之日起一個月內，繕造名冊. The 次學期 is the one
+# after that in which the approved study ended; the roster is drawn up in it and names it (docs/adr/0043).
+# Art. 14(3): 學生留級、復學、轉學、轉系、轉科而影響原核准修業年限 … 均應重新辦理緩徵: no period of its own; by design
+# the named term's. (what happened, kind, the named term's registration deadline, the last day to file)
+TERMS = [
+    ("approved to 2026-06-30, stays on in 115-1", RosterKind.EXTENSION, date(2026, 9, 18), date(2026, 10, 19)),
+    ("extended to 2027-01-31, stays on in 115-2", RosterKind.EXTENSION, date(2027, 2, 26), date(2027, 3, 26)),
+    ("registration ends on the month's last day", RosterKind.EXTENSION, date(2026, 8, 31), date(2026, 9, 30)),
+    ("the month ends on New Year's Eve", RosterKind.EXTENSION, date(2027, 1, 5), date(2027, 2, 11)),
+    ("留級: repeats the year from 115-1", RosterKind.REAPPLICATION, date(2026, 9, 18), date(2026, 10, 19)),
+    ("復學: back from leave in 115-2", RosterKind.REAPPLICATION, date(2027, 2, 26), date(2027, 3, 26)),
+    ("轉學, 轉系, 轉科 in 115-1", RosterKind.REAPPLICATION, date(2026, 9, 11), date(2026, 10, 12)),
+]
+
+
+@pytest.mark.rule("RO-03")
+@pytest.mark.parametrize(("what", "kind", "registration", "due"), TERMS, ids=[what for what, *_ in TERMS])
+def test_art_14_from_the_registration_of_the_term_that_the_roster_names(what, kind, registration, due):
+    assert due_of(roster_deadline(kind, registration, CALENDAR)) == due
+
+
 @pytest.mark.rule("RO-04", "RO-36")
 @pytest.mark.parametrize("reason", list(CessationReason))
 def test_thirty_days_from_leaving(reason):
