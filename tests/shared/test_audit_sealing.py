@@ -85,12 +85,11 @@ async def test_a_smaller_id_that_is_committed_later_goes_into_a_later_block(hous
 async def test_many_late_rows_are_sealed_in_blocks_of_bounded_size(house: House):
     """What a full block left unread is still awaited."""
     sealer = house.another_sealer(block_rows=10)
-    async with writer(house) as slow:
-        async with slow.transaction():
-            for _ in range(25):
-                await slow.fetchval(INSERT)
-            await house.write(3)
-            await sealer.seal()
+    async with writer(house) as slow, slow.transaction():
+        for _ in range(25):
+            await slow.fetchval(INSERT)
+        await house.write(3)
+        await sealer.seal()
     await house.write(2)
     assert await sealer.seal() == 3
     assert [len(held) for held in await house.ids_by_block()] == [3, 10, 10, 7]

@@ -47,6 +47,8 @@ BLOCK_COLUMNS = (
     "number, previous, upto_id, row_count, ids::text AS ids, awaited::text AS awaited, rows_digest, row_marks,"
     f" {_AT.format('sealed_at')} AS sealed_at, digest"
 )
+# Rows are read by id, a page at a time. Left to itself the planner may gather all that follow, for each page anew.
+BY_ID = "set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)"
 _NEWEST = text(f"SELECT {BLOCK_COLUMNS} FROM audit_block ORDER BY number DESC LIMIT 1")  # noqa: S608
 _ROWS = text(
     f"SELECT a.* FROM unnest(CAST(:firsts AS bigint[]), CAST(:ends AS bigint[])) AS r (first, after) CROSS JOIN LATERAL"  # noqa: S608

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import audit_ranges as ranges
 from shared import purposes
-from shared.audit_blocks import BLOCK_COLUMNS, GENESIS, MARK, Block, block_of, row_digest, rows_in
+from shared.audit_blocks import BLOCK_COLUMNS, BY_ID, GENESIS, MARK, Block, block_of, row_digest, rows_in
 from shared.audit_findings import Account
 from shared.audit_heads import Head, HeadError, HeadStore
 from shared.audit_ranges import Ranges
@@ -65,6 +65,7 @@ async def _snapshot(database: Database, service: str) -> AsyncIterator[AsyncSess
             await session.execute(text("SET TRANSACTION READ ONLY"))
             await set_context(session, Context.system(service))
             await purposes.assume(session, "seal", "audit_block", "verify", audited=False)
+            await session.execute(text(f"SELECT {BY_ID}"))
             yield session
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import audit_ranges as ranges
 from shared import logs, purposes
-from shared.audit_blocks import EPOCH, GENESIS, MARK, Block, micros, newest_block, row_digest, rows_in
+from shared.audit_blocks import BY_ID, EPOCH, GENESIS, MARK, Block, micros, newest_block, row_digest, rows_in
 from shared.audit_heads import Head, HeadError, HeadStore
 from shared.audit_ranges import Ranges
 from shared.clock import now
@@ -37,7 +37,7 @@ BLOCK_ROWS = 2_000
 LONGEST_PAUSE_SECONDS = 30.0
 REPEAT_SECONDS = 60.0
 
-_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('muster.audit.seal'))")
+_LOCK = text(f"SELECT pg_try_advisory_xact_lock(hashtext('muster.audit.seal')), {BY_ID}")
 _INSERT = text(
     "INSERT INTO audit_block (number, previous, upto_id, row_count, ids, awaited, rows_digest, row_marks, sealed_at,"
     " digest) VALUES (:number, :previous, :upto_id, :row_count, CAST(CAST(:ids AS text) AS int8multirange),"
