@@ -1,6 +1,7 @@
 """What every service is made of: health, metrics, problems, request ids, OpenAPI; `create_service` puts it together."""
 
 import asyncio
+import gc
 import re
 import time
 import uuid
@@ -159,6 +160,7 @@ def create_service(
                 stack.callback(fresh.cancel)
             if lifespan is not None:
                 await stack.enter_async_context(lifespan(app))
+            _keep_for_good()
             yield
 
     app = FastAPI(
@@ -184,6 +186,16 @@ def create_service(
         app.router.routes.extend(router.routes)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _keep_for_good() -> None:
+    """Take what is loaded by now out of the collector's rounds: it stays as long as the process.
+
+    A round over modules, routes and models takes 100 ms, and a request that makes objects for 2,000 rows pays for one.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.collect()
+        gc.freeze()
 
 
 def _operations(service: str, database: Database, keys: KeySource) -> APIRouter:

@@ -1,39 +1,51 @@
 """Many rows into a table in one statement.
 
 Under row-level security every execution of an INSERT works its policies out anew; one execution for all rows takes
-half the time of one for each. The rows go as a single JSON value, and the columns' own types read them.
+half the time of one for each. The rows go as a single JSON value, and the columns' own types read them. Columns that
+no row fills are left out: PostgreSQL would look for each of them in each row.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Table, Text, column, func, insert, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, LargeBinary, Table, Text, column, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.crypto import Encrypted, ring
 
 
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert `rows`, which all name the same columns; columns left out take the database's defaults.
+    """Insert `rows`, which all name the same columns; columns left out, or None in all, take the database's defaults.
 
     Values are those of the columns' Python types; encrypted columns are sealed here.
     """
     if not rows:
         return
-    columns = [table.c[name] for name in rows[0]]
-    document = msgspec.json.encode([{c.name: _json(c, row[c.name]) for c in columns} for row in rows]).decode()
+    columns: list[Column[Any]] = []
+    series: list[Sequence[Any]] = []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if any(value is not None for value in values):
+            columns.append(table.c[name])
+            series.append(_json(table.c[name], values))
+    names = [c.name for c in columns]
+    document = msgspec.json.encode([dict(zip(names, cells, strict=True)) for cells in zip(*series, strict=True)])
+    # Of JSON text PostgreSQL takes each object's cells as they come; JSONB would sort all of them first.
     given = (
-        func.jsonb_to_recordset(literal(document, Text).cast(JSONB))
+        func.json_to_recordset(literal(document.decode(), Text).cast(JSON))
         .table_valued(*(column(c.name, c.type) for c in columns), name="given")
         .render_derived(with_types=True)
     )
     await session.execute(insert(table).from_select(columns, select(*given.c)))
 
 
-def _json(column: Column[Any], value: Any) -> Any:
-    if value is not None and isinstance(column.type, Encrypted):
-        value = ring().encrypt(value.encode(), column.type.context)
-    # PostgreSQL's own way to write a bytea.
-    return "\\x" + value.hex() if isinstance(value, bytes) else value
+def _json(into: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
+    """A column's values as JSON has them; bytes in PostgreSQL's own way to write a bytea."""
+    if isinstance(into.type, Encrypted):
+        seal, context = ring().encrypt, into.type.context
+        return [None if value is None else "\\x" + seal(value.encode(), context).hex() for value in values]
+    if isinstance(into.type, LargeBinary):
+        return [None if value is None else "\\x" + value.hex() for value in values]
+    return values

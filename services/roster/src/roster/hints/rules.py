@@ -71,7 +71,11 @@ def judge(
     `facts` None means that the registry has not answered yet. A missing field makes its test silent, never an error.
     Raises LookupError only when `today` is before 2018-06-28, the oldest text of the regulation known here.
     """
-    case = lay_out(student, school, history, facts, filing, today, age_rule)
+    return judge_case(lay_out(student, school, history, facts, filing, today, age_rule))
+
+
+def judge_case(case: Case) -> tuple[Hint, ...]:
+    """`judge` for an entry that is laid out already."""
     found: list[Hint] = []
     for test in GRANTING_TESTS if case.granting else CESSATION_TESTS:
         outcome = test(case)

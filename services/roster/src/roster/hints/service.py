@@ -4,10 +4,12 @@ Judging crosses the walls between organisations (the purpose `judge`): a man's o
 whoever filed or decided them. What it finds is shown by row-level security to those only who may see it.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -31,12 +33,13 @@ from roster.hints.model import (
 )
 from roster.hints.models import EntryHint
 from roster.hints.queries import Record
-from roster.hints.rules import judge
+from roster.hints.rules import judge_case
 from roster.intake.deadlines import cessation_deadline
 from roster.intake.models import Roster
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.reference import service as reference
 from roster.registry.facts import for_judging
+from roster.registry.models import RegistryFact
 from shared import clock, jobs, purposes
 from shared.calendar import WorkingCalendar
 from shared.db import Context, Database
@@ -45,6 +48,8 @@ from shared.law import rule
 from shared.periods import Deadline
 
 REJUDGE = "hints.rejudge"
+# An entry as judging reads it: a row of `queries.judged`, or one that is not stored yet, with the same names.
+Subject = Any
 _CHUNK = 1_000
 
 _SEEN = text("UPDATE entry SET judged_at = now() WHERE id = ANY(CAST(:entries AS uuid[]))")
@@ -73,6 +78,52 @@ async def judge_entries(session: AsyncSession, entry_ids: Sequence[UUID], *, tod
     found = await _judge(session, entry_ids, today)
     await purposes.drop(session)
     return found
+
+
+async def judge_new(
+    session: AsyncSession,
+    entries: Sequence[dict[str, Any]],
+    rosters: Mapping[UUID, Mapping[str, Any]],
+    *,
+    today: date,
+) -> "NewFindings":
+    """Run the legal tests on the values of entries that are to be inserted, whose rosters (by id) are there already.
+
+    Adds `judged_at` and `last_day` to the values: what is written once need not be read back and changed. The hints
+    are stored afterwards (`NewFindings.store`). Assumes the purpose `judge` and drops it again.
+    """
+    now = clock.now()
+    named = ("kind", "academic_year", "term", "deadline")
+    of_roster = {roster_id: {name: roster[name] for name in named} for roster_id, roster in rosters.items()}
+    findings = dict.fromkeys(("judged_at", "last_day", "certificate_on", "enrolment_recognised"))
+    rows = [SimpleNamespace(**findings | entry | of_roster[entry["roster_id"]]) for entry in entries]
+    if not rows:
+        return NewFindings([])
+    await purposes.assume(session, "judge", "entry", _named([row.id for row in rows]))
+    known = await _known(session, rows, today)
+    await purposes.drop(session)
+    lot = await asyncio.to_thread(_judge_lot, rows, known, today)
+    for entry, one in zip(entries, lot, strict=True):
+        entry |= {"judged_at": now, "last_day": one.last_day}
+    return NewFindings(lot)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFindings:
+    """What the legal tests said of entries that were not in the database yet."""
+
+    _lot: Sequence["_Finding"]
+
+    async def store(self, session: AsyncSession) -> frozenset[UUID]:
+        """Store the hints of the entries, which are there now; those of men who stand on other undecided rosters too.
+
+        Assumes the purpose `judge` and drops it again.
+        """
+        if self._lot:
+            await purposes.assume(session, "judge", "entry", _named([one.row.id for one in self._lot]))
+            await _store(session, self._lot)
+            await purposes.drop(session)
+        return frozenset(one.row.id for one in self._lot if one.others)
 
 
 async def announce(session: AsyncSession, entry_ids: Iterable[UUID]) -> None:
@@ -126,7 +177,7 @@ async def foresee(
 class _Finding:
     """What the legal tests say of one entry."""
 
-    row: Record
+    row: Subject
     hints: tuple[Hint, ...]
     bodies: list[dict[str, Any]]
     last_day: date | None
@@ -135,24 +186,52 @@ class _Finding:
 
 async def _found(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> AsyncIterator[list[_Finding]]:
     """The findings of the undecided ones of `entry_ids`, in lots."""
-    calendar = await reference.working_calendar(session)
-    schools = _Schools(session, today)
     for start in range(0, len(entry_ids), _CHUNK):
         rows = await queries.judged(session, entry_ids[start : start + _CHUNK])
-        histories = await _histories(session, rows)
-        facts = await queries.facts_of(session, [row.id for row in rows])
-        lot: list[_Finding] = []
-        for row in rows:
-            answer = facts.get(row.id)
-            heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
-            student, filing = _student(row), _filing(row, calendar)
-            school = await schools.of(row)
-            history = histories.get(row.id, NO_HISTORY)
-            hints = judge(student, school, history, heard, filing, today)
-            case = lay_out(student, school, history, heard, filing, today, AgeRule.YEAR_END)
-            bodies = [hint.as_dict() for hint in hints]
-            lot.append(_Finding(row, hints, bodies, case.last_day, bool(history.other_rosters)))
-        yield lot
+        known = await _known(session, rows, today)
+        known.facts.update(await queries.facts_of(session, [row.id for row in rows]))
+        # A thousand entries take a tenth of a second: other requests are answered meanwhile.
+        yield await asyncio.to_thread(_judge_lot, rows, known, today)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What judging some entries reads beside them. `schools`: as it is, as it is for a programme that is not
+    recognised, and the (department, level) pairs of those. `facts`: the registry's answers so far."""
+
+    calendar: WorkingCalendar
+    schools: Mapping[str, tuple[School, School, frozenset[tuple[str, str]]]]
+    histories: Mapping[UUID, History]
+    facts: dict[UUID, RegistryFact] = field(default_factory=dict)
+
+
+async def _known(session: AsyncSession, rows: Sequence[Subject], today: date) -> _Known:
+    schools: dict[str, tuple[School, School, frozenset[tuple[str, str]]]] = {}
+    for code in {row.school_code for row in rows}:
+        found = await reference.school_facts(session, code, today)
+        # The foreign key of `roster.school_code` keeps every school that ever filed.
+        assert found is not None
+        school, unrecognised = found
+        schools[code] = (school, replace(school, programme_recognised=False), unrecognised)
+    return _Known(await reference.working_calendar(session), schools, await _histories(session, rows))
+
+
+def _judge_lot(rows: Sequence[Subject], known: _Known, today: date) -> list[_Finding]:
+    """The findings of each row, in their order; asks nobody."""
+    lot: list[_Finding] = []
+    filings = _Filings(known.calendar)
+    for row in rows:
+        answer = known.facts.get(row.id)
+        heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
+        recognised, unrecognised, pairs = known.schools[row.school_code]
+        # RO-20, RO-21: the school as it is for the entry's programme.
+        school = unrecognised if (row.department, row.level) in pairs else recognised
+        history = known.histories.get(row.id, NO_HISTORY)
+        case = lay_out(_student(row), school, history, heard, filings.of(row), today, AgeRule.YEAR_END)
+        hints = judge_case(case)
+        bodies = [hint.as_dict() for hint in hints]
+        lot.append(_Finding(row, hints, bodies, case.last_day, bool(history.other_rosters)))
+    return lot
 
 
 async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> Judged:
@@ -210,27 +289,7 @@ async def _store(session: AsyncSession, fresh: Sequence[_Finding]) -> None:
     await insert_rows(session, table, hints)
 
 
-class _Schools:
-    """The facts of each school, asked once."""
-
-    def __init__(self, session: AsyncSession, today: date) -> None:
-        self._session = session
-        self._today = today
-        self._known: dict[str, tuple[School, School, frozenset[tuple[str, str]]]] = {}
-
-    async def of(self, row: Record) -> School:
-        """The school of an entry, as it is for the entry's programme (RO-20, RO-21)."""
-        if row.school_code not in self._known:
-            found = await reference.school_facts(self._session, row.school_code, self._today)
-            # The foreign key of `roster.school_code` keeps every school that ever filed.
-            assert found is not None
-            school, unrecognised = found
-            self._known[row.school_code] = (school, replace(school, programme_recognised=False), unrecognised)
-        school, unrecognised_school, unrecognised = self._known[row.school_code]
-        return unrecognised_school if (row.department, row.level) in unrecognised else school
-
-
-async def _histories(session: AsyncSession, rows: Sequence[Record]) -> dict[UUID, History]:
+async def _histories(session: AsyncSession, rows: Sequence[Subject]) -> dict[UUID, History]:
     """What the system knows of the men on `rows`, by entry; a man is found by his national ID alone (RO-17)."""
     men = {row.national_id_index for row in rows}
     active: Mapping[bytes, list[ActiveDeferment]] = defaultdict(list)
@@ -266,13 +325,13 @@ async def _histories(session: AsyncSession, rows: Sequence[Record]) -> dict[UUID
     }
 
 
-def _others(row: Record, undecided: Sequence[Record]) -> Iterator[OtherRoster]:
+def _others(row: Subject, undecided: Sequence[Record]) -> Iterator[OtherRoster]:
     for other in undecided:
         if other.roster_id != row.roster_id:
             yield OtherRoster(str(other.roster_id), other.school_code, other.school_name)
 
 
-def _student(row: Record) -> Student:
+def _student(row: Subject) -> Student:
     recognised = row.status_recognised if row.enrolment_recognised is None else row.enrolment_recognised
     return Student(
         birth_date=row.birth_date,
@@ -294,7 +353,22 @@ def _student(row: Record) -> Student:
     )
 
 
-def _filing(row: Record, calendar: WorkingCalendar) -> Filing:
+class _Filings:
+    """How entries were filed; those of one roster, filed on one day, alike."""
+
+    def __init__(self, calendar: WorkingCalendar) -> None:
+        self._calendar = calendar
+        self._known: dict[tuple[Any, ...], Filing] = {}
+
+    def of(self, row: Subject) -> Filing:
+        """The filing of an entry."""
+        same = (row.roster_id, row.filed_on, row.cessation_reason, row.left_on)
+        if same not in self._known:
+            self._known[same] = _filing(row, self._calendar)
+        return self._known[same]
+
+
+def _filing(row: Subject, calendar: WorkingCalendar) -> Filing:
     kind = RosterKind(row.kind)
     deadline: Deadline | None = None
     if kind is not RosterKind.CESSATION:

@@ -11,12 +11,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insert_rows
 from roster.hints import service as hints
 from roster.hints.queries import Record
 from roster.intake import queries, store
 from roster.intake.faults import IntakeRejected, RejectionKind
-from roster.intake.models import Entry, Roster, Submission
+from roster.intake.models import Roster, Submission
 from roster.intake.reading import Submission as FileRead
 from roster.intake.reading import read_submission
 from roster.intake.rows import canonical_digest
@@ -265,7 +264,7 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         store.new_entry(sender.org.code, rosters[row.county_code]["id"], row, filed_on=received_on, version=1)
         for row in read.rows
     ]
-    await insert_rows(session, table_of(Entry), entries)
+    received = await store.insert_entries(session, entries, {r["id"]: r for r in rosters.values()}, today=received_on)
     of_county = {county: [row for row in read.rows if row.county_code == county] for county in counties}
     versions = [
         store.new_version(rosters[county], 1, sender.sub, read, rows, added=len(rows))
@@ -292,7 +291,6 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
             ),
         ],
     )
-    judged = await hints.judge_entries(session, [entry["id"] for entry in entries], today=received_on)
-    await hints.announce(session, judged.elsewhere)
+    await hints.announce(session, received)
     await registry.queue_lookups(session, by_county)
     return _Taken(submission_id, again=False)

@@ -8,13 +8,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.bulk import insert_rows
+from roster.hints import service as hints
 from roster.intake.deadlines import cessation_deadline, roster_deadline
+from roster.intake.models import Entry
 from roster.intake.reading import Submission as FileRead
 from roster.intake.rows import FIELDS, Row, canonical_digest
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import Note
 from roster.reference import service as reference
 from roster.review.states import EntryState
+from roster.versions.past import table_of
 from shared import crypto
 from shared.calendar import WorkingCalendar
 
@@ -34,6 +38,22 @@ def new_entry(school_code: str, roster_id: UUID, row: Row, *, filed_on: date, ve
         "filed_on": filed_on,
         **{name: getattr(row, name) for name in FIELDS},
     }
+
+
+async def insert_entries(
+    session: AsyncSession,
+    entries: Sequence[dict[str, Any]],
+    rosters: Mapping[UUID, Mapping[str, Any]],
+    *,
+    today: date,
+) -> frozenset[UUID]:
+    """Judge and insert the values of new entries; those of men who stand undecided on other rosters too.
+
+    `rosters`: of each entry's roster, by id, what judging reads of it.
+    """
+    judged = await hints.judge_new(session, entries, rosters, today=today)
+    await insert_rows(session, table_of(Entry), entries)
+    return await judged.store(session)
 
 
 def new_version(

@@ -7,8 +7,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
-from roster.bulk import insert_rows
-from roster.hints.service import announce, judge_entries
+from roster.hints.service import announce
 from roster.intake import store
 from roster.intake.faults import FaultList
 from roster.intake.models import Entry, Roster
@@ -149,15 +148,15 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await common.close_entries(session, EntryAction.WITHDRAW, dropped, roster.version)
     await _renumber(session, found)
     new = _new_entries(roster, found)
-    await insert_rows(session, table_of(Entry), new)
+    of_roster = {name: getattr(roster, name) for name in ("kind", "academic_year", "term", "deadline")}
+    elsewhere = await store.insert_entries(session, new, {roster.id: of_roster}, today=clock.today())
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
     version = store.new_version(facts, roster.version, school.sub, read, read.rows, **_counts(found))
     await session.execute(insert(table_of(RosterVersion)), [version])
     await audit.record(session, "roster.corrected", "roster", roster.id, {"version": roster.version, **_counts(found)})
     new_ids = [entry["id"] for entry in new]
-    judged = await judge_entries(session, new_ids, today=clock.today())
     # A man who is no longer here may stand undecided on another roster, whose officer was told of this one (RO-27).
-    await announce(session, {*judged.elsewhere, *(entry_id for entry_id, _ in dropped)})
+    await announce(session, {*elsewhere, *(entry_id for entry_id, _ in dropped)})
     await queue_lookups(session, {roster.county_code: new_ids} if new_ids else {})
     data = event_types.RosterCorrectedData(
         **await common.facts(session, roster), opened=roster.opened_at is not None, **_counts(found)
