@@ -96,6 +96,12 @@ def test_values_of_other_kinds():
         ("nonsense", None),
         ("text/csv;q=nonsense", None),
         ("text/csv;q=１", None),
+        ("text/csv;q=2", None),
+        ("text/csv;q=1.5", None),
+        ("text/csv;q=0.0001", None),
+        ("text/csv;q=0.001", Form.CSV),
+        ("text/csv;q=1., application/json;q=0.9", Form.CSV),
+        ("text/csv;q=0.25, application/json;q=0.3", Form.JSON),
     ],
 )
 def test_the_form_that_is_asked_for(accept, form):

@@ -5,6 +5,7 @@ a report cannot hold other rows than the search it was asked from.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +36,8 @@ _AT_ONCE = asyncio.Semaphore(4)
 _LONGEST = 1_000_000_000
 # Seconds that a reader may take for one part; the snapshot and its connection are not kept for one who stalls.
 _PATIENCE = 30
+# SOURCE: RFC 9110 12.4.2.
+_WEIGHT = re.compile(r"(?P<whole>0(?=\.|$)|1(?=\.0{0,3}$|$))(?:\.(?P<rest>[0-9]{0,3}))?")
 
 
 class Form(StrEnum):
@@ -53,7 +56,7 @@ def chosen(accept: str) -> Form | None:
     weights = [_weighed(part) for part in accept.split(",") if part.strip()]
     if not weights:
         return Form.JSON
-    best: tuple[float, Form] | None = None
+    best: tuple[int, Form] | None = None
     for form in Form:
         kind = form.partition("/")[0]
         matching = [
@@ -63,21 +66,21 @@ def chosen(accept: str) -> Form | None:
             if media == name
         ]
         # The closest range decides, not the heaviest: `text/csv;q=0, */*` takes no CSV.
-        weight = max(matching)[1] if matching else 0.0
+        weight = max(matching)[1] if matching else 0
         if weight > 0 and (best is None or weight > best[0]):
             best = (weight, form)
     return None if best is None else best[1]
 
 
-def _weighed(part: str) -> tuple[str, float]:
+def _weighed(part: str) -> tuple[str, int]:
+    """A media range and its weight in thousandths; 0 for a weight that is none."""
     media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    weight = 1.0
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            digits = value.strip().replace(".", "", 1)
-            weight = float(value) if digits.isascii() and digits.isdigit() and len(digits) <= 4 else 0.0
-    return media, min(weight, 1.0)
+            found = _WEIGHT.fullmatch(value.strip())
+            return media, int(found["whole"] + (found["rest"] or "").ljust(3, "0")) if found else 0
+    return media, 1_000
 
 
 def _wanted(request: Request, response: Response) -> Form:
