@@ -126,6 +126,49 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(service: str):
                 assert refusals.codes(told), f"{place} {status} names no code"
 
 
+# What fuzzing (tests/contracts/test_schemathesis.py) found the documents to be silent about, or to offer and refuse.
+
+
+@pytest.mark.parametrize("name", ["AccountChange", "MeChange", "ClientChange", "OrganisationChange"])
+def test_a_change_offers_null_only_where_null_is_taken(name: str):
+    members = document("identity")["components"]["schemas"][name]["properties"]
+    nullable = {member for member, schema in members.items() if {"type": "null"} in schema.get("anyOf", ())}
+    assert nullable == ({"phone"} if name in ("AccountChange", "MeChange") else set())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_parameter_of_an_address_is_null(service: str):
+    given = [p for _, _, operation in operations(service) for p in operation.get("parameters", ())]
+    assert [p["name"] for p in given if {"type": "null"} in p["schema"].get("anyOf", ())] == []
+
+
+def test_a_list_names_the_orders_it_has():
+    orders = {
+        operation["operationId"]: parameter["schema"].get("enum", ())
+        for _, _, operation in operations("roster")
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "sort"
+    }
+    assert {"list_rosters", "list_batches", "list_results"} <= orders.keys()
+    assert [name for name, order in orders.items() if not order or f"-{order[0]}" not in order] == []
+    assert "-submitted_at" in document("roster")["components"]["schemas"]["ResultSearch"]["properties"]["sort"]["enum"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_versions_keys_and_cursors_tell_their_form(service: str):
+    for _, path, operation in operations(service):
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] in ("If-Match", "Idempotency-Key", "cursor"):
+                assert "pattern" in parameter["schema"], f"{path} {parameter['name']}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_takes_a_body_of_a_type_says_so(service: str):
+    for method, path, operation in operations(service):
+        if method in ("post", "put", "patch") and operation.get("x-body-types"):
+            assert set(operation["x-body-types"]) >= operation["requestBody"]["content"].keys() > set(), path
+
+
 # Posts that neither create nor move anything, or that come before there is a caller.
 WITHOUT_KEY = {"log_in", "issue_token", "search_results"}
 

@@ -1,0 +1,94 @@
+"""Per operation, the refusals that are business answers: what a request that is sound in form may be told."""
+
+# Whatever the operation: what is asked for is not there or another's, it was seen in an older version, the same key or
+# the same cursor was used for something else. An operation can say each of these only if its document names it.
+ALWAYS = frozenset({"not_found", "version_mismatch", "idempotency_key_reused", "cursor_invalid"})
+
+# What an operation's shape brings into its document (shared/openapi.py) and the gateway into all of them.
+BY_SHAPE = ALWAYS | {
+    "bad_framing", "bad_path", "bad_syntax", "forbidden", "headers_too_large", "idempotency_busy",
+    "idempotency_key_missing", "if_match_required", "internal_error", "invalid_content", "password_change_required",
+    "request_timeout", "too_large", "too_many_requests", "unauthenticated", "unavailable", "unsupported_media_type",
+    "upstream_failed", "upstream_timeout", "uri_too_long",
+}  # fmt: skip
+
+# A question about another day than today's.
+_PAST = frozenset({"as_of_future", "nothing_then"})
+
+# A list as a file.
+_REPORT = frozenset({"not_acceptable", "report_too_large"})
+
+# The codes that only this operation's own rules bring. The document of the operation names the same (a test compares):
+# a new one is a decision that is seen here.
+OWN: dict[str, frozenset[str]] = {
+    # identity
+    "log_in": frozenset({"credentials_wrong", "log_in_locked"}),
+    "issue_token": frozenset(
+        {"invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unsupported_grant_type"}
+    ),
+    "change_password": frozenset({"log_in_locked"}),
+    "create_account": frozenset({"username_taken"}),
+    "change_account": frozenset({"own_account"}),
+    "hand_over_account": frozenset({"own_account"}),
+    "reset_password": frozenset({"own_account"}),
+    "create_organisation": frozenset({"organisation_exists"}),
+    "create_client": frozenset({"client_exists"}),
+    # roster
+    "submit_roster": frozenset({"school_unknown", "term_unknown"}),
+    "correct_roster": frozenset({"roster_withdrawn"}),
+    "withdraw_roster": frozenset({"roster_opened", "roster_withdrawn"}),
+    "get_roster": _PAST,
+    "list_entries": _PAST | _REPORT | {"as_of_or_version", "roster_version_unknown"},
+    "search_results": _REPORT,
+    "list_results": _REPORT,
+    "list_result_entries": _REPORT,
+    "get_entry": _PAST,
+    "get_deferment": _PAST,
+    "review_entries": frozenset({"entry_state"}),
+    "review_entry": frozenset({"entry_state", "four_eyes", "draft_refused"}),
+    "transfer_entry": frozenset({"entry_state"}),
+    "submit_batch": frozenset({"not_ready"}),
+    "preview_batch": frozenset({"batch_closed"}),
+    "recall_batch": frozenset({"batch_closed"}),
+    "return_batch": frozenset({"batch_closed"}),
+    "decide_batch": frozenset({"batch_closed", "four_eyes", "not_ready"}),
+    "replay_registry_event": frozenset({"registry_event_not_dead"}),
+    # notify
+    "replay_message": frozenset({"conflict"}),
+}
+
+_ROLES = frozenset(
+    {
+        "role_for_machines", "role_for_people", "role_not_of_organisation", "role_repeated", "auditor_alone",
+        "organisation_unknown",
+    }
+)  # fmt: skip
+
+# Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
+# under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
+UNTOLD: dict[str, frozenset[str]] = {
+    "create_account": _ROLES,
+    "change_account": _ROLES,
+    "create_client": _ROLES,
+    "change_client": _ROLES,
+    "change_password": frozenset(
+        {
+            "password_too_short",
+            "password_too_long",
+            "password_too_plain",
+            "password_wrong",
+            "password_holds_username",
+            "password_unchanged",
+        }
+    ),
+    "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
+    "search_results": frozenset({"national_id_invalid"}),
+    "add_unrecognised_programme": frozenset({"empty_period"}),
+    "set_term": frozenset({"deadline_outside_year"}),
+    "set_county_settings": frozenset({"format_without_serial", "format_unknown_field", "format_invalid"}),
+    "mark_all_read": frozenset({"inbox_item_unknown"}),
+}
+# These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
+ENDS_SESSIONS = frozenset({"change_password", "end_session"})
+# What a file says cell by cell has rules of its own (tests/roster/intake_corpus); whatever they find may be told.
+FILES = frozenset({"submit_roster", "correct_roster", "import_schools", "import_calendar"})
