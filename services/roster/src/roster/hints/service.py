@@ -220,6 +220,8 @@ def _judge_lot(rows: Sequence[Subject], known: _Known, today: date) -> list[_Fin
     """The findings of each row, in their order; asks nobody."""
     lot: list[_Finding] = []
     filings = _Filings(known.calendar)
+    # Most men of a roster have the same few hints; their words are made once.
+    told: dict[tuple[Any, ...], dict[str, object]] = {}
     for row in rows:
         answer = known.facts.get(row.id)
         heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
@@ -229,7 +231,7 @@ def _judge_lot(rows: Sequence[Subject], known: _Known, today: date) -> list[_Fin
         history = known.histories.get(row.id, NO_HISTORY)
         case = lay_out(_student(row), school, history, heard, filings.of(row), today, AgeRule.YEAR_END)
         hints = judge_case(case)
-        bodies = [hint.as_dict() for hint in hints]
+        bodies = [_body(hint, told) for hint in hints]
         lot.append(_Finding(row, hints, bodies, case.last_day, bool(history.other_rosters)))
     return lot
 
@@ -351,6 +353,13 @@ def _student(row: Subject) -> Student:
         prior_graduated_on=row.prior_graduated_on,
         moi_approval_no=row.moi_approval_no,
     )
+
+
+def _body(hint: Hint, told: dict[tuple[Any, ...], dict[str, object]]) -> dict[str, object]:
+    same = (hint.code, hint.severity, hint.citations, (*hint.values.items(),), hint.last_day, hint.visible_to_school)
+    if same not in told:
+        told[same] = hint.as_dict()
+    return told[same]
 
 
 class _Filings:

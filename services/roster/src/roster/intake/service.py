@@ -267,7 +267,9 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     received = await store.insert_entries(session, entries, {r["id"]: r for r in rosters.values()}, today=received_on)
     of_county = {county: [row for row in read.rows if row.county_code == county] for county in counties}
     versions = [
-        store.new_version(rosters[county], 1, sender.sub, read, rows, added=len(rows))
+        store.new_version(
+            rosters[county], 1, sender.sub, read, rows, {"added": len(rows)}, digest if len(counties) == 1 else None
+        )
         for county, rows in of_county.items()
     ]
     await session.execute(insert(table_of(RosterVersion)), versions)

@@ -57,9 +57,18 @@ async def insert_entries(
 
 
 def new_version(
-    roster: Mapping[str, Any], version: int, sent_by: str, read: FileRead, rows: Sequence[Row], **counts: int
+    roster: Mapping[str, Any],
+    version: int,
+    sent_by: str,
+    read: FileRead,
+    rows: Sequence[Row],
+    counts: Mapping[str, int],
+    digest: bytes | None = None,
 ) -> dict[str, Any]:
-    """The values of a version of `roster` (its id and codes) that `rows` of a file make; `counts` as in the table."""
+    """The values of a version of `roster` (its id and codes) that `rows` of a file make; `counts` as in the table.
+
+    `digest`: the rows' `canonical_digest` where it is known already.
+    """
     return {
         "roster_id": roster["id"],
         "version": version,
@@ -69,7 +78,7 @@ def new_version(
         "row_count": len(rows),
         "charset": read.charset,
         "notes": stored_notes(read),
-        "content_digest": bytes.fromhex(canonical_digest(rows)),
+        "content_digest": digest or bytes.fromhex(canonical_digest(rows)),
         **dict.fromkeys(("kept", "changed", "added", "dropped"), 0),
         **counts,
     }

@@ -151,7 +151,7 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     of_roster = {name: getattr(roster, name) for name in ("kind", "academic_year", "term", "deadline")}
     elsewhere = await store.insert_entries(session, new, {roster.id: of_roster}, today=clock.today())
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
-    version = store.new_version(facts, roster.version, school.sub, read, read.rows, **_counts(found))
+    version = store.new_version(facts, roster.version, school.sub, read, read.rows, _counts(found))
     await session.execute(insert(table_of(RosterVersion)), [version])
     await audit.record(session, "roster.corrected", "roster", roster.id, {"version": roster.version, **_counts(found)})
     new_ids = [entry["id"] for entry in new]
