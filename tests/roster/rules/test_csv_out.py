@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, date, datetime
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_what_intake_calls_a_formula_is_written_as_text(text):
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2, max_size=4))
 def test_a_row_is_read_back_as_it_was_written(texts):
-    sheet = Sheet[list[str]](tuple((str(n), lambda row, n=n: row[n]) for n in range(len(texts))))
+    sheet = Sheet[list[str]](tuple((str(n), itemgetter(n)) for n in range(len(texts))))
     (row,) = csv.reader(io.StringIO(sheet.rows([texts]).decode(), newline=""))
     assert [plain(one) for one in row] == texts
 
