@@ -4,7 +4,6 @@ import unicodedata
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, ValidationInfo, field_validator
-from pydantic_core import CoreSchema
 
 from shared.ids import mask_ids_in
 from shared.schemas import ContentError, In, Line, Out
@@ -77,7 +76,7 @@ class Change(In):
         return value
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Without the null that stands for "left out" in Python, and nowhere in JSON."""
         schema = handler(core)
         for name, member in handler.resolve_ref_schema(schema).get("properties", {}).items():
