@@ -85,7 +85,9 @@ UNTOLD: dict[str, frozenset[str]] = {
     "search_results": frozenset({"national_id_invalid"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
-    "set_county_settings": frozenset({"format_without_serial", "format_unknown_field", "format_invalid"}),
+    "set_county_settings": frozenset(
+        {"format_blank", "format_unknown_field", "format_without_serial", "format_too_long"}
+    ),
     "mark_all_read": frozenset({"inbox_item_unknown"}),
 }
 # These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
