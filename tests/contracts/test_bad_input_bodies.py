@@ -52,7 +52,10 @@ def test_every_operation_with_a_json_body_is_tried() -> None:
         if "application/json" in operation.get("requestBody", {}).get("content", {})
     }
     # A school's file may be JSON too; it has its own tests.
-    assert described_so - {"submit_roster", "correct_roster"} == {operation.name for operation in TAKES_JSON} - HIDDEN.keys()
+    assert (
+        described_so - {"submit_roster", "correct_roster"}
+        == {operation.name for operation in TAKES_JSON} - HIDDEN.keys()
+    )
 
 
 @pytest.mark.parametrize("operation", TAKES_JSON, ids=str)
