@@ -106,7 +106,6 @@ class Desk(RuleBasedStateMachine):
     @staticmethod
     def _came_to_block(roster: Roster, problem: Any) -> bool:
         """A cessation's day may come to lie before the filing of a deferment granted since its draft was written."""
-        return roster.kind == "cessation" and {e["code"] for e in problem["errors"]} <= {
-            "override_reason_missing",
-            "decision_missing",
-        }
+        told = {error["code"] for error in problem["errors"]}
+        blocked = told and told <= {"override_reason_missing", "decision_missing"}
+        return bool(roster.kind == "cessation" and problem["code"] == "not_ready" and blocked)

@@ -107,15 +107,17 @@ class Workflow(Desk):
             assert answer.status_code == (200 if fits else 422), answer.text
             self.reached["corrected" if fits else "correction refused"] += 1
 
-    @rule(at=which)
-    def withdraw(self, at: int) -> None:
-        """RO-09: only until a case officer opened it."""
+    @rule(at=which, again=st.booleans())
+    def withdraw(self, at: int, again: bool) -> None:
+        """RO-09: only until a case officer opened it; then the same content may be posted again (RO-08)."""
         roster = self._roster(at)
         seen = self.world.call("GET", f"/rosters/{roster.id}", SCHOOL).json()["revision"]
         answer = self.world.call("POST", f"/rosters/{roster.id}/withdraw", SCHOOL, seen=seen)
         fits = roster.withdraw()
         assert answer.status_code == (200 if fits else 409), answer.text
         self.reached["withdrawn" if fits else "withdrawal refused"] += 1
+        if fits and again:
+            self.post_again(0)
 
     # -- the county --------------------------------------------------------------------------------------------
 
