@@ -16,7 +16,8 @@ class RosterVersion(Base):
 
     Of its `row_count` rows `kept` were the same in the version before, `changed` said something else of a man, `added`
     named a new one; `dropped` men of the version before it names no more. `content_digest` is that of its rows; null
-    for rosters from before versions were kept, and for one that a transfer made (RO-29).
+    for rosters from before versions were kept, and for one that a transfer made (RO-29). `received_by` is the school's
+    account; of one that a transfer made the county that handed the man on ("county:63000").
     """
 
     __tablename__ = "roster_version"

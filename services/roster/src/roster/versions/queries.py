@@ -9,11 +9,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
 from roster.review.queries import GONE
+from roster.versions.models import RosterVersion
+
+_BY_COUNTY = "county:"
 
 
 def current(roster_id: UUID) -> ColumnElement[bool]:
     """The condition: an entry of the roster's current version."""
     return and_(Entry.roster_id == roster_id, Entry.until_version.is_(None))
+
+
+async def version_of(session: AsyncSession, roster_id: UUID, version: int) -> RosterVersion | None:
+    """A version of a roster; None where it came by a release that kept none."""
+    query = select(RosterVersion).where(RosterVersion.roster_id == roster_id, RosterVersion.version == version)
+    found: RosterVersion | None = await session.scalar(query)
+    return found
+
+
+def made_by_county(county_code: str) -> str:
+    """`received_by` of a roster that a county's transfer made: no account of its school sent it."""
+    return _BY_COUNTY + county_code
+
+
+def county_that_made(version: RosterVersion) -> str | None:
+    """The county whose transfer made the roster; None for a school's file, and where it was not kept."""
+    made = not version.row_count and version.received_by.startswith(_BY_COUNTY)
+    return version.received_by.removeprefix(_BY_COUNTY) if made else None
 
 
 async def standing_elsewhere(session: AsyncSession, roster: Roster, men: Collection[bytes]) -> dict[bytes, str]:

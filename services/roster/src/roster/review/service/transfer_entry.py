@@ -8,12 +8,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.service import announce, judge_entries
-from roster.intake.models import Entry, Roster
+from roster.intake.models import Entry, Roster, Submission
 from roster.registry.service import queue_lookups
 from roster.review import queries
 from roster.review.rules import TRANSITIONS, EntryAction, EntryState
 from roster.review.schemas import TransferEntry, Transferred
 from roster.review.service import common
+from roster.versions import queries as versions
 from roster.versions.models import RosterVersion
 from shared import audit, clock, preconditions, purposes
 from shared.auth import Principal
@@ -163,17 +164,16 @@ async def _roster_there(session: AsyncSession, roster: Roster, county_code: str,
 
 async def _first_version(session: AsyncSession, roster: Roster, county_code: str, made: UUID) -> None:
     """A roster that a transfer makes begins empty: none of its men was on it when its school sent the file."""
-    first = select(RosterVersion).where(RosterVersion.roster_id == roster.id, RosterVersion.version == 1)
-    sent = (await session.scalars(first)).one()
+    charset = await session.scalar(select(Submission.charset).where(Submission.id == roster.submission_id))
     await session.execute(
         insert(RosterVersion).values(
             roster_id=made,
             version=1,
             school_code=roster.school_code,
             county_code=county_code,
-            received_by=sent.received_by,
+            received_by=versions.made_by_county(roster.county_code),
             row_count=0,
-            charset=sent.charset,
+            charset=charset,
             notes=[],
             kept=0,
             changed=0,

@@ -65,10 +65,13 @@ async def deferment_history(
 ) -> ChangePage:
     """The changes of a deferment, the oldest first; raises 404."""
     await _require(session, county, deferment_id)
+    told_until = history.told_before(session, cursor, "deferment", deferment_id)
     states = await history.stretches(session, county, Deferment, [deferment_id])
     by = history.who_changed(states)
     lines: list[ChangeOut] = []
     for number, state in enumerate(states):
+        if told_until is not None and state.since <= told_until:
+            continue
         seen = flat(_detail(state.row, clock.today()).model_dump(mode="json"), _HIDDEN)
         if number == 0:
             lines.append(history.change(state.since, await _granted_by(session, county, deferment_id), Act.GRANTED))
@@ -77,7 +80,7 @@ async def deferment_history(
         changes = differences(flat(_detail(earlier, clock.today()).model_dump(mode="json"), _HIDDEN), seen)
         if changes:
             lines.append(history.change(state.since, by.get(state.since), deferment_act(earlier, state.row), changes))
-    return history.page_of(session, lines, cursor, limit, "deferment", deferment_id)
+    return history.page_of(session, lines, limit, "deferment", deferment_id)
 
 
 async def _granted_by(session: AsyncSession, county: Principal, deferment_id: UUID) -> By | None:

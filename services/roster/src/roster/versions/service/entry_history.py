@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.models import EntryHint
@@ -15,7 +15,8 @@ from roster.review.models import BatchEntry
 from roster.review.service import show
 from roster.review.service.read import find_entry
 from roster.review.states import EntryState
-from roster.versions.models import RosterVersion
+from roster.versions import queries
+from roster.versions.models import History
 from roster.versions.rules import COMPARED, Act, differences, entry_act, flat
 from roster.versions.schemas import ChangeOut, ChangePage
 from roster.versions.service import history
@@ -38,6 +39,7 @@ async def entry_history(
 
     What is shown of a state is what reading it shows: states that look the same to the caller are one.
     """
+    told_until = history.told_before(session, cursor, "entry", entry_id)
     row = await find_entry(session, principal, entry_id)
     county = principal.org.type == "county"
     men = [row["national_id_index"]]
@@ -47,38 +49,42 @@ async def entry_history(
     if not county:
         hints = [hint for hint in hints if hint.row["visible_to_school"]]
     facts = await history.stretches(session, principal, RegistryFact, [entry_id]) if county else []
-    rosters = await history.stretches(session, principal, Roster, [row["roster_id"]])
-    by = history.who_changed(rosters, hints, facts, entry)
+    instants = sorted({stretch.since for stretch in (*entry, *hints, *facts)})
+    by = await history.who_changed_row(session, principal, Roster, row["roster_id"], instants)
+    by |= history.who_changed(hints, facts, entry)
     left = await _left(session, entry_id) if county else {}
     decision = (await review.decisions(session, [entry_id])).get(entry_id)
 
-    def view(state: dict[str, Any], at: datetime) -> dict[str, Any]:
-        standing = sorted((h.row for h in hints if h.covers(at)), key=lambda hint: int(hint["position"]))
-        fact = next((f.row for f in facts if f.covers(at)), None)
+    def view(state: dict[str, Any], at: datetime, told: list[Stretch], known: list[Stretch]) -> dict[str, Any]:
+        in_order = sorted((hint.row for hint in told), key=lambda hint: int(hint["position"]))
         beside = show.Beside(
-            [hint["body"] for hint in standing],
+            [hint["body"] for hint in in_order],
             decision if decision is not None and decision.decided_at <= at else None,
-            None if fact is None else _fact(fact),
+            _fact(known[0].row) if known else None,
         )
         shown = show.entry_out(state, beside, county=county, gone=gone, today=clock.today())
         return flat(shown.model_dump(mode="json"), _HIDDEN)
 
     lines: list[ChangeOut] = []
     before: tuple[dict[str, Any], dict[str, Any]] | None = None
-    for at in sorted({stretch.since for stretch in (*entry, *hints, *facts)}):
-        state = next((stretch.row for stretch in entry if stretch.covers(at)), None)
-        if state is None:
+    beside_it = (history.standing_at(found, instants) for found in (entry, hints, facts))
+    for at, own, told, known in zip(instants, *beside_it, strict=True):
+        # Of what was told before only the last state is needed: this page begins from it.
+        if not own or (told_until is not None and at < told_until):
             continue
-        seen = view(state, at)
-        if before is None:
+        state = own[0].row
+        seen = view(state, at, told, known)
+        if before is None and told_until is None:
             lines.append(await _arrival(session, principal, entry[0], seen, by.get(at)))
-        else:
+        elif before is not None:
             changes = differences(before[1], seen)
             if changes:
                 batch_id = before[0]["batch_id"]
                 lines.append(history.change(at, by.get(at), entry_act(before[0], state, left.get(batch_id)), changes))
         before = (state, seen)
-    return history.page_of(session, lines, cursor, limit, "entry", entry_id)
+        if len(lines) > limit:
+            break
+    return history.page_of(session, lines, limit, "entry", entry_id)
 
 
 def _fact(row: dict[str, Any]) -> RegistryFact:
@@ -100,15 +106,17 @@ async def _arrival(
 ) -> ChangeOut:
     """How an entry came to be: with the school's file, with its correction, or from another county (RO-29)."""
     state = first.row
-    query = select(RosterVersion).where(
-        RosterVersion.roster_id == state["roster_id"], RosterVersion.version == state["from_version"]
-    )
-    version = (await session.scalars(query)).one()
-    # Of what came before versions were kept the instant is not the file's.
-    before_history = version.content_digest is None and version.row_count > 0
-    if not version.row_count or (first.since != version.received_at and not before_history):
+    version = await queries.version_of(session, state["roster_id"], state["from_version"])
+    if version is not None and not version.row_count:
+        return history.change(first.since, handed_on_by or history.made_by(version), Act.TRANSFERRED)
+    # Of what came before versions were kept the instant is not the file's; with the first file came the roster itself.
+    if version is not None and version.version > 1:
+        filed_at: datetime | None = version.received_at
+    else:
+        filed_at = await _began(session, state["roster_id"])
+    if first.since != filed_at:
         return history.change(first.since, handed_on_by, Act.TRANSFERRED)
-    school = history.told_of(principal, "school", state["school_code"], version.received_by)
+    school = history.sender(principal, state["school_code"], version)
     changed = await _replaced(session, state)
     if changed is None:
         return history.change(first.since, school, Act.RECEIVED)
@@ -118,15 +126,29 @@ async def _arrival(
     return history.change(first.since, school, Act.CORRECTED, differences(was, stated))
 
 
+async def _began(session: AsyncSession, roster_id: UUID) -> datetime | None:
+    """Since when a roster is kept: its arrival, or the day from which on its past is kept."""
+    of_roster = (History.table_name == "roster", History.row_id == roster_id)
+    first: datetime | None = await session.scalar(select(func.min(History.valid_from)).where(*of_roster))
+    return first or await session.scalar(select(Roster.changed_at).where(Roster.id == roster_id))
+
+
 async def _replaced(session: AsyncSession, state: dict[str, Any]) -> RowMapping | None:
-    """The entry in whose place a correction put this one."""
+    """The entry in whose place a correction put this one: the man's that was on the roster until then.
+
+    Who was handed on and came back has others here, which left the version that they belonged to (RO-29).
+    """
+    left = select(1).where(
+        History.table_name == "entry", History.row_id == Entry.id, History.body["state"].astext.in_(review.GONE)
+    )
     found = await session.execute(
         review.entries(
             Entry.roster_id == state["roster_id"],
             Entry.national_id_index == state["national_id_index"],
             Entry.until_version == state["from_version"],
             Entry.state == EntryState.SUPERSEDED,
+            ~left.exists(),
         )
     )
-    row: RowMapping | None = found.mappings().one_or_none()
+    row: RowMapping | None = found.mappings().first()
     return row

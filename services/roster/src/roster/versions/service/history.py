@@ -1,14 +1,16 @@
 """What the histories of entries, rosters and deferments have in common: former states, who ended them, pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.versions.models import History
+from roster.versions import queries
+from roster.versions.models import History, RosterVersion
 from roster.versions.past import Ids, stood, was
 from roster.versions.rules import Act
 from roster.versions.schemas import By, ChangeOut, ChangePage, FieldChange
@@ -26,9 +28,18 @@ class Stretch:
     until: datetime | None
     ended_by: By | None
 
-    def covers(self, at: datetime) -> bool:
-        """Whether the row was this at `at`."""
-        return self.since <= at and (self.until is None or at < self.until)
+
+def standing_at(found: Sequence[Stretch], instants: Iterable[datetime]) -> Iterator[list[Stretch]]:
+    """For each of the `instants`, in order, the stretches (the oldest first) that cover it; each is looked at once."""
+    standing: list[Stretch] = []
+    begun = 0
+    for at in instants:
+        first_new = begun
+        while begun < len(found) and found[begun].since <= at:
+            begun += 1
+        so_far = (*standing, *found[first_new:begun])
+        standing = [stretch for stretch in so_far if stretch.until is None or at < stretch.until]
+        yield standing
 
 
 async def stretches(session: AsyncSession, principal: Principal, model: type[Base], ids: Ids) -> list[Stretch]:
@@ -64,9 +75,36 @@ def told_of(principal: Principal, org_type: str, org_code: str, sub: str) -> By:
     return By(org_type=org_type, org_code=org_code, sub=sub if mine else None)
 
 
+def sender(principal: Principal, school_code: str, version: RosterVersion | None) -> By:
+    """The school whose file a version is. A release that kept no versions kept no account either."""
+    if version is None:
+        return By(org_type="school", org_code=school_code, sub=None)
+    return told_of(principal, "school", school_code, version.received_by)
+
+
+def made_by(version: RosterVersion) -> By | None:
+    """The county whose transfer made the roster; its officer is told to no one who can read that roster (RO-29)."""
+    code = queries.county_that_made(version)
+    return None if code is None else By(org_type="county", org_code=code, sub=None)
+
+
 def who_changed(*of_rows: Iterable[Stretch]) -> dict[datetime, By]:
     """Who acted at each instant at which any of these rows stopped being what it was."""
     return {s.until: s.ended_by for rows in of_rows for s in rows if s.until is not None and s.ended_by is not None}
+
+
+async def who_changed_row(
+    session: AsyncSession, principal: Principal, model: type[Base], row_id: UUID, instants: Iterable[datetime]
+) -> dict[datetime, By]:
+    """Who changed a row at which of the `instants`; what the row was then is not read."""
+    found = await session.execute(
+        select(History.valid_until, History.changed_org_type, History.changed_org_code, History.changed_by).where(
+            History.table_name == model.__tablename__,
+            History.row_id == row_id,
+            History.valid_until.in_(list(instants)),
+        )
+    )
+    return {at: told_of(principal, org_type, org_code, sub) for at, org_type, org_code, sub in found}
 
 
 def change(at: datetime, by: By | None, action: Act, changes: Iterable[dict[str, Any]] = ()) -> ChangeOut:
@@ -74,13 +112,18 @@ def change(at: datetime, by: By | None, action: Act, changes: Iterable[dict[str,
     return ChangeOut(at=at, by=by, action=action, changes=[FieldChange(**one) for one in changes])
 
 
-def page_of(
-    session: AsyncSession, lines: Sequence[ChangeOut], cursor: str | None, limit: int, *bound: object
-) -> ChangePage:
-    """A page of a history, which only ever grows at its end."""
+def told_before(session: AsyncSession, cursor: str | None, *bound: object) -> datetime | None:
+    """The instant of the last line that was told on the page before; None: this page is the first."""
+    return None if cursor is None else datetime.fromisoformat(cursors.unseal(cursor, _sealed_to(session, bound))["at"])
+
+
+def page_of(session: AsyncSession, lines: Sequence[ChangeOut], limit: int, *bound: object) -> ChangePage:
+    """A page of a history, which only ever grows at its end; `lines`: those after `told_before`, one more if any."""
+    items = list(lines[:limit])
+    more = cursors.seal({"at": items[-1].at.isoformat()}, _sealed_to(session, bound)) if len(lines) > limit else None
+    return ChangePage(items=items, next_cursor=more)
+
+
+def _sealed_to(session: AsyncSession, bound: tuple[object, ...]) -> str:
     context = context_of(session)
-    sealed_to = cursors.bound_to("history", *bound, context.org_type, context.org_code)
-    start = 0 if cursor is None else int(cursors.unseal(cursor, sealed_to)["after"])
-    end = start + limit
-    more = cursors.seal({"after": end}, sealed_to) if end < len(lines) else None
-    return ChangePage(items=list(lines[start:end]), next_cursor=more)
+    return cursors.bound_to("history-at", *bound, context.org_type, context.org_code)

@@ -36,7 +36,7 @@ async def list_versions(
     items = [
         RosterVersionOut(
             **{name: row[name] for name in RosterVersionOut.model_fields if name != "received_by"},
-            received_by=row["received_by"] if mine else None,
+            received_by=row["received_by"] if mine and row["row_count"] else None,
         )
         for row in found
     ]

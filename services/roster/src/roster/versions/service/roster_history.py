@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.intake.models import Entry, Roster
 from roster.review.service import common
 from roster.review.service.past import cells
-from roster.versions.models import History, RosterVersion
+from roster.versions import queries
+from roster.versions.models import History
 from roster.versions.rules import Act, differences, flat, roster_act
 from roster.versions.schemas import ChangeOut, ChangePage
 from roster.versions.service import history
@@ -31,6 +32,7 @@ async def roster_history(
 
     What was written of its entries stands in theirs; here it is in which state how many of them are.
     """
+    told_until = history.told_before(session, cursor, "roster", roster_id)
     name = (await common.roster_out(session, principal, roster_id)).school_name
     rosters = await history.stretches(session, principal, Roster, [roster_id])
     moves = await _moves(session, principal, roster_id)
@@ -38,55 +40,62 @@ async def roster_history(
     counts = Counter[str]()
     lines: list[ChangeOut] = []
     before: dict[str, Any] | None = None
-    for at in sorted({stretch.since for stretch in rosters} | moves.keys()):
+    instants = sorted({stretch.since for stretch in rosters} | moves.keys())
+    for at, standing in zip(instants, history.standing_at(rosters, instants), strict=True):
         for state, gained in moves.get(at, {}).items():
             counts[state] += gained
-        row = next((stretch.row for stretch in rosters if stretch.covers(at)), None)
-        if row is None:
+        # What was told before is only counted; its last state is what this page begins from.
+        if not standing or (told_until is not None and at < told_until):
             continue
+        row = standing[0].row
         # Of each man there is one entry that counts, so that heads are entries here.
-        standing = +counts
-        shown = common.as_roster(principal, cells(row, name, standing, standing, clock.today())).model_dump(mode="json")
-        if before is None:
+        heads = +counts
+        shown = common.as_roster(principal, cells(row, name, heads, heads, clock.today())).model_dump(mode="json")
+        if before is None and told_until is None:
             lines.append(await _arrival(session, principal, row, at, by.get(at)))
-        else:
+        elif before is not None:
             changes = differences(flat(before, _HIDDEN), flat(shown, _HIDDEN))
             if changes:
                 lines.append(history.change(at, by.get(at), roster_act(before, shown), changes))
         before = shown
-    return history.page_of(session, lines, cursor, limit, "roster", roster_id)
+        if len(lines) > limit:
+            break
+    return history.page_of(session, lines, limit, "roster", roster_id)
 
 
 async def _moves(session: AsyncSession, principal: Principal, roster_id: UUID) -> dict[datetime, Counter[str]]:
     """By how much the number of entries of the current version in each state grew or shrank at each instant."""
     of_roster = (Entry.roster_id == roster_id, *common.own_entries(principal))
     ids = select(Entry.id).where(*of_roster)
-    former = select(
-        History.body["state"].astext.label("state"),
-        (func.jsonb_typeof(History.body["until_version"]) == "null").label("current"),
-        History.valid_from.label("since"),
-        History.valid_until.label("until"),
-    ).where(History.table_name == "entry", History.row_id.in_(ids))
-    present = select(
-        Entry.state, Entry.until_version.is_(None).label("current"), Entry.changed_at.label("since")
-    ).where(*of_roster)
+    state = History.body["state"].astext
+    # Who acts on many men changes them at one instant: the database counts them.
+    former = (
+        select(state.label("state"), History.valid_from, History.valid_until, func.count().label("men"))
+        .where(
+            History.table_name == "entry",
+            History.row_id.in_(ids),
+            func.jsonb_typeof(History.body["until_version"]) == "null",
+        )
+        .group_by("state", History.valid_from, History.valid_until)
+    )
+    present = (
+        select(Entry.state, Entry.changed_at, func.count().label("men"))
+        .where(*of_roster, Entry.until_version.is_(None))
+        .group_by(Entry.state, Entry.changed_at)
+    )
     found: dict[datetime, Counter[str]] = defaultdict(Counter)
     for row in await session.execute(former):
-        if row.current:
-            found[row.since][row.state] += 1
-            found[row.until][row.state] -= 1
+        found[row.valid_from][row.state] += row.men
+        found[row.valid_until][row.state] -= row.men
     for row in await session.execute(present):
-        if row.current:
-            found[row.since][row.state] += 1
+        found[row.changed_at][row.state] += row.men
     return found
 
 
 async def _arrival(
     session: AsyncSession, principal: Principal, row: dict[str, Any], at: datetime, handed_on_by: Any
 ) -> ChangeOut:
-    first = select(RosterVersion).where(RosterVersion.roster_id == row["id"], RosterVersion.version == 1)
-    version = (await session.scalars(first)).one()
-    if not version.row_count:
-        return history.change(at, handed_on_by, Act.TRANSFERRED)
-    school = history.told_of(principal, "school", row["school_code"], version.received_by)
-    return history.change(at, school, Act.RECEIVED)
+    version = await queries.version_of(session, row["id"], 1)
+    if version is not None and not version.row_count:
+        return history.change(at, handed_on_by or history.made_by(version), Act.TRANSFERRED)
+    return history.change(at, history.sender(principal, row["school_code"], version), Act.RECEIVED)
