@@ -1,5 +1,6 @@
 """The database: a context ends with its transaction, values do not reach errors, a commit comes before the answer."""
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated
 
@@ -72,6 +73,16 @@ async def test_a_setting_of_the_session_would_leak(single):
         await session.execute(text("SELECT set_config('app.org_code', '63000', false)"))
     async with single.engine.connect() as connection:
         assert (await connection.execute(ASK)).one().org_code == "63000"
+
+
+async def test_whoever_asks_for_the_pulse_meanwhile_gets_his_own_answer(single):
+    """A look that another began while this caller woke is not this caller's: it has not beaten yet."""
+
+    async def asks() -> None:
+        for _ in range(30):
+            await single.ping()
+
+    await asyncio.gather(*(asks() for _ in range(8)))
 
 
 async def test_without_context_a_protected_table_gives_no_row(single, probe_urls):

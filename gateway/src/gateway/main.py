@@ -70,8 +70,8 @@ class Gateway:
     async def _start(self) -> None:
         settings = self._settings
         self.proxy = Proxy(settings.upstreams)
-        self.upstreams = Upstreams(self.proxy.session, settings.upstreams)
-        self.keys = self._given_keys or HttpKeys(lambda: fetch(self.proxy.session, settings.jwks_url))
+        self.upstreams = Upstreams(self.proxy.watching, settings.upstreams)
+        self.keys = self._given_keys or HttpKeys(lambda: fetch(self.proxy.watching, settings.jwks_url))
         self.verifier = Verifier(self.keys, settings.issuer)
         self._tasks.append(asyncio.create_task(self.upstreams.watch()))
         if isinstance(self.keys, HttpKeys):

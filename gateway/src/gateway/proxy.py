@@ -28,6 +28,8 @@ CLIENT_SILENCE = 30.0
 WATCH_AFTER = 0.02
 RETRY_AFTER = {"Retry-After": "2"}
 POOL = 1_000
+# Connections for looks at the services and for their keys.
+WATCHING = 20
 # Nobody there, or whoever was there has gone without a word: a service that ended in the middle of its work. Whatever
 # may change something carries a key or a version, so it can be sent again.
 _DOWN = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ConnectionTimeoutError)
@@ -169,18 +171,14 @@ class Proxy:
 
     def __init__(self, upstreams: dict[str, str]) -> None:
         self._bases = upstreams
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=POOL, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=30),
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            trust_env=False,
-        )
+        self.session = _session(POOL)
+        # Looks and keys have connections of their own: when all others are taken, a service is not silent for that.
+        self.watching = _session(WATCHING)
         self._pulses = Pulses(self._beats)
 
     async def close(self) -> None:
         await self._pulses.close()
+        await self.watching.close()
         await self.session.close()
 
     @rule("GW-03")
@@ -222,7 +220,7 @@ class Proxy:
 
     async def _beats(self, name: str) -> bool:
         try:
-            async with asyncio.timeout(PATIENCE), self.session.get(f"{self._bases[name]}/readyz") as answer:
+            async with asyncio.timeout(PATIENCE), self.watching.get(f"{self._bases[name]}/readyz") as answer:
                 return answer.status == 200
         except TimeoutError:
             return False
@@ -245,6 +243,17 @@ class Proxy:
                 # Given back to the pool only when all of it was read; closed otherwise.
                 if not response.content.at_eof() or not exchange.body_read:
                     response.close()
+
+
+def _session(connections: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=30),
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        trust_env=False,
+    )
 
 
 class _EndedError(Exception):

@@ -11,11 +11,15 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
+from shared import logs
+
 # Seconds. Joining, a look that has just begun and its end make less than two, by when everybody is to be told.
 JOIN_AFTER = 0.25
 PATIENCE = 1.3
 BETWEEN = 0.25
 LATE = 0.2
+
+log = logs.get(__name__)
 
 Tell = Callable[[], None]
 
@@ -50,12 +54,20 @@ class Pulses:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _heard(self, name: str) -> bool:
+        try:
+            return await self._look(name)
+        except Exception as error:
+            # A fault of ours says nothing about the service, and must not end the looking.
+            log.error("pulse_not_felt", upstream=name, exc_info=error)
+            return True
+
     async def _feel(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting[name] or name in self._silent:
                 began = loop.time()
-                if await self._look(name):
+                if await self._heard(name):
                     self._silent.discard(name)
                 elif loop.time() - began < PATIENCE + LATE:
                     # Later than that it was we who stood still, and the answer may lie there unread.

@@ -124,12 +124,16 @@ class Database:
 
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
-        if self._feeling is None or self._feeling.done():
-            self._feeling = asyncio.create_task(self._feel())
-        await asyncio.wait({self._feeling}, timeout=PULSE_SECONDS)
-        if not self._feeling.done():
+        feeling = self._feeling
+        if feeling is None or feeling.done():
+            feeling = self._feeling = asyncio.create_task(self._feel())
+            # Whoever waited may have gone before it failed; somebody has to look, or it is logged as forgotten.
+            feeling.add_done_callback(lambda task: task.cancelled() or task.exception())
+        # By the time this caller wakes, another one's look may have taken its place.
+        await asyncio.wait({feeling}, timeout=PULSE_SECONDS)
+        if not feeling.done():
             raise TimeoutError("The server gives no sign of life.")
-        self._feeling.result()
+        feeling.result()
 
     async def _feel(self) -> None:
         async with self._pulse.connect() as connection:

@@ -14,6 +14,9 @@ from shared.clock import ClockError
 from shared.db import Context, Database, check_clock
 from shared.settings import ServiceName, Settings, SettingsError, load
 
+# Seconds for the sealer to come to its end.
+SEALING_ENDS = 5.0
+
 Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Handler]]
 
 
@@ -78,4 +81,8 @@ async def _sealing(settings: Settings, database: Database) -> AsyncIterator[None
         yield
     finally:
         sealer.stop()
-        await task
+        # It may be killed at any point, so a database or a folder that hangs keeps nobody from leaving.
+        await asyncio.wait({task}, timeout=SEALING_ENDS)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
