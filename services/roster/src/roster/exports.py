@@ -7,6 +7,7 @@ a report cannot hold other rows than the search it was asked from.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -22,7 +23,7 @@ from shared import clock
 from shared.auth import Principal
 from shared.db import Context, Database
 from shared.law import rule
-from shared.problems import NOT_ACCEPTABLE
+from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
 from shared.schemas import Out, Page
 
 T = TypeVar("T", bound=Out)
@@ -32,10 +33,14 @@ LARGEST = 10_000
 _AT_A_TIME = 500
 # Each holds a connection until its reader has it all: the others wait here, so that pages go on being answered.
 _AT_ONCE = asyncio.Semaphore(4)
+# Seconds to wait for one's turn; whoever would wait longer is told to come back, before he gives up himself.
+_TURN = 5
 # Of a report as text, for the document: 10,000 rows of 100,000 characters.
 _LONGEST = 1_000_000_000
 # Seconds that a reader may take for one part; the snapshot and its connection are not kept for one who stalls.
 _PATIENCE = 30
+# Seconds for a whole report.
+_WHOLE = 120
 # SOURCE: RFC 9110 12.4.2.
 _WEIGHT = re.compile(r"(?P<whole>0(?=\.|$)|1(?=\.0{0,3}$|$))(?:\.(?P<rest>[0-9]{0,3}))?")
 
@@ -145,6 +150,19 @@ class Fetch(Protocol[T]):
         """A page of the list."""
 
 
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_TURN):
+            await _AT_ONCE.acquire()
+    except TimeoutError:
+        raise UNAVAILABLE(headers={"Retry-After": str(_TURN)}) from None
+    try:
+        yield
+    finally:
+        _AT_ONCE.release()
+
+
 @rule("RO-61")
 class Export(Response, Generic[T]):
     """All rows of a list, streamed out of a read-only transaction of its own in the caller's tenant.
@@ -177,7 +195,7 @@ class Export(Response, Generic[T]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        async with _AT_ONCE, self._database.reading(self._context) as session:
+        async with asyncio.timeout(_WHOLE), _turn(), self._database.reading(self._context) as session:
             pages = self._pages(session)
             first = await anext(pages)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

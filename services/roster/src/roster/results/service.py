@@ -201,7 +201,7 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
         select(1)
         .select_from(Entry)
         .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
-        .where(Entry.roster_id == Roster.id, *own_entries(principal), *about)
+        .where(Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about)
         .correlate(Roster)
     )
     return [men.exists()]

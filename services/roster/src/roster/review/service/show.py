@@ -39,6 +39,10 @@ def entry_out(row: Cells, beside: Beside, *, county: bool, gone: bool, today: da
         "hints": [HintOut.model_validate(body, extra="ignore") for body in beside.hints],
         "decision": None if beside.decision is None else _decision(beside.decision, county),
     }
+    if not county:
+        # What the review does to him is counted too, and tells of hints that a school is not to see (RO-22, 27, 29, 30,
+        # 32): whom "approve all clean" passed over. For a school only its own file's versions count.
+        values["version"] = row["from_version"]
     if county and gone:
         # What is known of him is no longer shown here.
         values["national_id"] = mask_id(row["national_id"])

@@ -54,7 +54,9 @@ async def try_correction(
     async with session.begin_nested() as tried:
         told = await correct_roster(session, school, roster_id, seen, read)
         await tried.rollback()
-    await audit.record(session, "roster.correction_tried", "roster", roster_id, {"rows": len(read.rows)})
+    # The look across the walls was made and undone with the rest; that it was made is kept.
+    told_of = {"rows": len(read.rows), "purpose": "judge"}
+    await audit.record(session, "roster.correction_tried", "roster", roster_id, told_of)
     return told.model_copy(update={"dry_run": True})
 
 
