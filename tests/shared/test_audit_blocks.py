@@ -84,6 +84,8 @@ async def test_a_block_can_be_computed_by_what_its_description_says(house: House
     content = [
         "muster.audit.block.v1", "identity", 2, first["digest"].hex(), 3, 1, [[3, 4]], [], rows_digest, block.sealed_at,
     ]  # fmt: skip
+    assert (block.previous, block.rows_digest.hex()) == (first["digest"], rows_digest)
+    assert (block.ids, block.awaited) == (((3, 4),), ()), "the blocks are not what the description is about"
     digest = hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
     assert (block.digest, second["digest"]) == (digest, digest)
 

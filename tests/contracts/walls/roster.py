@@ -7,7 +7,8 @@ import asyncpg
 from local.databases import plain
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
-from tests.roster.intake_corpus.files import to_csv
+from tests.roster.corrections import correct
+from tests.roster.intake_corpus.files import extension, to_csv
 from tests.support import rosters
 from tests.support.rosters import ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, SCHOOLS, County, men
 from tests.support.services import Service
@@ -55,7 +56,7 @@ ROWS: dict[str, Row] = {
         "item", "school", path={"roster_id": "{roster}"}, seen="1", content=to_csv(men(1, 4)).encode(), media="text/csv"
     ),
     "withdraw_roster": Row("item", "school", path={"roster_id": "{unsent}"}, seen="1"),
-    "list_roster_versions": Row("item", "case_officer", path=_ROSTER),
+    "list_roster_versions": Row("item", "case_officer", path={"roster_id": "{corrected}"}),
     "list_roster_history": Row("item", "case_officer", path=_ROSTER),
     "list_entry_history": Row("item", "case_officer", path=_ENTRY),
     "get_deferment": Row("item", "case_officer", path={"deferment_id": "{deferment}"}),
@@ -174,8 +175,20 @@ async def _of_a(county: County) -> dict[str, Any]:
     await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
     roster, decided = await county.up(1, 80)
     await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
+    await _longer(county, 80)
+    things["corrected"] = (await county.post(men(90, 2)))["63000"]
+    assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
     things["settings_version"] = (await county.get("/county-settings"))["version"]
     return things
+
+
+async def _longer(county: County, man: int) -> None:
+    """A man's deferment extended, so that it has a past."""
+    rows = [extension(man, birth_date="2006-03-04")]
+    roster, (entry,) = await county.opened(rows, kind="extension")
+    assert (await county.patch(entry, {"decision": "approved"})).status_code == 200
+    batch = await county.submit(roster)
+    await county.do(f"/batches/{batch['id']}/decide", rosters.APPROVER, seen=batch["version"])
 
 
 async def _of_others(county: County) -> dict[str, Any]:
