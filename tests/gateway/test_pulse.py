@@ -40,14 +40,14 @@ async def test_a_fault_of_ours_is_no_silence_and_ends_no_looking():
 
 
 async def test_nobody_looks_when_nobody_waits():
-    looks = []
+    looks: list[str] = []
     pulses = Pulses(lambda name: _counted(looks, name))
 
     def tell() -> None:
         """Nothing."""
 
     pulses.join("roster", tell)
-    await until(lambda: looks)
+    await until(lambda: bool(looks))
     pulses.leave("roster", tell)
     await until(lambda: not pulses._feeling)
     seen = len(looks)
@@ -56,14 +56,14 @@ async def test_nobody_looks_when_nobody_waits():
     await pulses.close()
 
 
-async def _answer(said: list) -> bool:
+async def _answer(said: list[bool | Exception]) -> bool:
     answer = said[0] if len(said) == 1 else said.pop(0)
     if isinstance(answer, Exception):
         raise answer
     return bool(answer)
 
 
-async def _counted(looks: list, name: str) -> bool:
+async def _counted(looks: list[str], name: str) -> bool:
     looks.append(name)
     await asyncio.sleep(0)
     return True
