@@ -18,7 +18,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_who_waits_is_told_and_who_comes_is_refused_until_it_beats_again():
-    said, told = [False, False, True], []
+    said: list[bool | Exception] = [False, False, True]
+    told: list[str] = []
     pulses = Pulses(lambda _: _answer(said))
     pulses.join("roster", lambda: told.append("told"))
     await until(lambda: pulses.is_silent("roster"))
@@ -30,7 +31,8 @@ async def test_who_waits_is_told_and_who_comes_is_refused_until_it_beats_again()
 
 async def test_a_fault_of_ours_is_no_silence_and_ends_no_looking():
     """Planted: without the guard the service would be refused for good, for nobody would look again."""
-    said, told = [False, RuntimeError("ours"), False, True], []
+    said: list[bool | Exception] = [False, RuntimeError("ours"), False, True]
+    told: list[str] = []
     pulses = Pulses(lambda _: _answer(said))
     pulses.join("roster", lambda: told.append("told"))
     await until(lambda: len(said) == 1)
