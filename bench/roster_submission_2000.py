@@ -11,8 +11,8 @@ the API, the peer's out of its table.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
 
 from bench.men import Student
 from bench.peers import postgrest
@@ -27,20 +27,39 @@ ROUNDS = 9
 TARGET = 3.0
 
 
+class Pairs(Protocol):
+    """Both sides of a round, which post the same."""
+
+    def our_answer(self) -> object: ...
+    def peer_answer(self) -> object: ...
+    def our_slice(self, number: int) -> Slice: ...
+    def peer_slice(self, number: int) -> Slice: ...
+
+
+P = TypeVar("P", bound=Pairs)
+
+
 def measure(place: Place) -> Iterator[Row]:
     """One row."""
+    yield from beside(place, NAME, _Pairs, lambda pairs: {"body_bytes": pairs.size})
+
+
+def beside(
+    place: Place, name: str, pairs_of: Callable[[Arena], P], extra: Callable[[P], dict[str, Any]]
+) -> Iterator[Row]:
+    """The row of submissions that `pairs_of` posts, beside the peer where it can be had; `extra` is told after them."""
     with Arena.open(place) as arena:
-        pairs = _Pairs(arena)
+        pairs = pairs_of(arena)
         sides = [Side("ours", pairs.our_answer, pairs.our_slice)]
         if arena.peer is not None:
             sides.append(Side(postgrest.NAME, pairs.peer_answer, pairs.peer_slice))
         measured = contest(sides, place.tell, ROUNDS)
         why = arena.why
-    extra = {"rows": ROWS, "body_bytes": pairs.size, **conditions()}
+    told = {"rows": ROWS, **extra(pairs), **conditions()}
     if why is None:
-        yield against(NAME, "s", "lower", measured, postgrest.NAME, target=TARGET, **extra)
+        yield against(name, "s", "lower", measured, postgrest.NAME, target=TARGET, **told)
     else:
-        yield alone(NAME, "s", "lower", measured, postgrest.NAME, why, **extra)
+        yield alone(name, "s", "lower", measured, postgrest.NAME, why, **told)
 
 
 class _Pairs:
@@ -60,7 +79,7 @@ class _Pairs:
 
     def peer_answer(self) -> object:
         """The men in the peer's table."""
-        _inserted(self._post_to_peer(self._of(-1))[0])
+        inserted(self._post_to_peer(self._of(-1))[0])
         return _men(self._arena.inserted())
 
     def our_slice(self, number: int) -> Slice:
@@ -73,7 +92,7 @@ class _Pairs:
 
     def peer_slice(self, number: int) -> Slice:
         answer, taken = self._post_to_peer(self._of(number))
-        _inserted(answer)
+        inserted(answer)
         return taken
 
     def _post_to_peer(self, students: list[Student]) -> tuple[Answer, Slice]:
@@ -103,7 +122,8 @@ def _taken(answer: Answer) -> None:
         raise NotStartedError(f"the roster was not taken in: {answer.status} {answer.body[:500]!r}")
 
 
-def _inserted(answer: Answer) -> None:
+def inserted(answer: Answer) -> None:
+    """Raises when the peer did not take the rows."""
     if answer.status != 201:
         raise NotStartedError(f"PostgREST did not insert: {answer.status} {answer.body[:500]!r}")
 

@@ -10,34 +10,20 @@ code of each in its 422 (checked again in every round); the peer's are found by 
 from collections.abc import Iterator
 
 from bench.men import Flaw, Student, spoil
-from bench.peers import postgrest
-from bench.place import Place, conditions
-from bench.results import Row, against, alone
+from bench.place import Place
+from bench.results import Row
 from bench.roster import COLUMNS, ROWS, Answer, Arena
-from bench.roster_submission_2000 import ours, theirs
-from bench.rounds import Side, Slice, contest
+from bench.roster_submission_2000 import beside, inserted, ours, theirs
+from bench.rounds import Slice
 from bench.servers import NotStartedError
 
 NAME = "roster_submission_2000_faulty"
 FAULTY = 40
-ROUNDS = 9
-TARGET = 3.0
 
 
 def measure(place: Place) -> Iterator[Row]:
     """One row."""
-    with Arena.open(place) as arena:
-        pairs = _Pairs(arena)
-        sides = [Side("ours", pairs.our_answer, pairs.our_slice)]
-        if arena.peer is not None:
-            sides.append(Side(postgrest.NAME, pairs.peer_answer, pairs.peer_slice))
-        measured = contest(sides, place.tell, ROUNDS)
-        why = arena.why
-    extra = {"rows": ROWS, "faulty": FAULTY, **conditions()}
-    if why is None:
-        yield against(NAME, "s", "lower", measured, postgrest.NAME, target=TARGET, **extra)
-    else:
-        yield alone(NAME, "s", "lower", measured, postgrest.NAME, why, **extra)
+    yield from beside(place, NAME, _Pairs, lambda _pairs: {"faulty": FAULTY})
 
 
 class _Pairs:
@@ -74,8 +60,7 @@ class _Pairs:
     def peer_slice(self, number: int) -> Slice:
         assert self._arena.peer is not None
         answer, taken = self._arena.peer.post(theirs(self._of(number)[1]))
-        if answer.status != 201:
-            raise NotStartedError(f"PostgREST did not insert: {answer.status} {answer.body[:500]!r}")
+        inserted(answer)
         return taken
 
     def _of(self, number: int) -> tuple[list[Student], list[Student], list[Flaw]]:
