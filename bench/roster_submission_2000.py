@@ -45,9 +45,9 @@ def measure(place: Place) -> Iterator[Row]:
 
 
 def beside(
-    place: Place, name: str, pairs_of: Callable[[Arena], P], extra: Callable[[P], dict[str, Any]]
+    place: Place, name: str, pairs_of: Callable[[Arena], P], facts: Callable[[P], dict[str, Any]]
 ) -> Iterator[Row]:
-    """The row of submissions that `pairs_of` posts, beside the peer where it can be had; `extra` is told after them."""
+    """The row of submissions that `pairs_of` posts, beside the peer where it can be had; `facts` are told with it."""
     with Arena.open(place) as arena:
         pairs = pairs_of(arena)
         sides = [Side("ours", pairs.our_answer, pairs.our_slice)]
@@ -55,7 +55,7 @@ def beside(
             sides.append(Side(postgrest.NAME, pairs.peer_answer, pairs.peer_slice))
         measured = contest(sides, place.tell, ROUNDS)
         why = arena.why
-    told = {"rows": ROWS, **extra(pairs), **conditions()}
+    told = {"rows": ROWS, **facts(pairs), **conditions()}
     if why is None:
         yield against(name, "s", "lower", measured, postgrest.NAME, target=TARGET, **told)
     else:
