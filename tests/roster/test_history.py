@@ -216,7 +216,6 @@ KEPT = {
     "roster": "UPDATE roster SET proposed_number = 'x'",
     "deferment": "UPDATE deferment SET summary = 'x'",
     "registry_fact": "UPDATE registry_fact SET known = false",
-    "entry_hint": "DELETE FROM entry_hint",
 }
 UNKEPT = """
 SELECT c.relname FROM pg_class c WHERE c.relname = ANY($1) AND (SELECT count(*) FROM pg_trigger t
@@ -244,7 +243,7 @@ async def test_every_table_keeps_every_column(roster_urls):
     for planted, found in (
         ("DROP TRIGGER entry_keeps_history ON entry", "entry"),
         ("ALTER TABLE roster DISABLE TRIGGER roster_keeps_history", "roster"),
-        ("DROP TRIGGER entry_hint_keeps_deleted ON entry_hint", "entry_hint"),
+        ("DROP TRIGGER registry_fact_keeps_deleted ON registry_fact", "registry_fact"),
         ("ALTER TABLE entry ADD COLUMN planted text", "entry.planted"),
     ):
         transaction = connection.transaction()
@@ -260,13 +259,6 @@ async def test_whoever_writes_is_kept_by_the_database(told, table: str):
     """An UPDATE that no code of ours makes; and the control: without the trigger nothing tells of it."""
     county, _, _ = told
     connection = await asyncpg.connect(plain(county.service.urls.owner))
-    if not await connection.fetchval(f"SELECT count(*) FROM {table}"):
-        county_entry = "SELECT id, school_code, county_code FROM entry LIMIT 1"
-        await connection.execute(
-            "INSERT INTO entry_hint (entry_id, position, school_code, county_code, rule, code, severity,"
-            " visible_to_school, body) SELECT id, 99, school_code, county_code, 'RO-28', 'late', 'warning', true,"
-            f" '{{}}' FROM ({county_entry}) e"
-        )
     of_table = "SELECT count(*) FROM history WHERE table_name = $1"
     rows = await connection.fetchval(f"SELECT count(*) FROM {table}")
     before = await connection.fetchval(of_table, table)

@@ -68,7 +68,9 @@ async def test_an_entry_is_judged_as_it_arrives(county):
     assert {h["code"] for h in second["hints"]} >= {"continuing_division", "deferment_capped", "registry_pending"}
     assert (first["last_day"], second["last_day"]) == ("2025-12-31", "2026-12-31")
     stored = await owner(
-        county, "SELECT rule, severity, law_version FROM entry_hint WHERE entry_id = $1", UUID(first["id"])
+        county,
+        "SELECT rule, severity, law_version FROM hint WHERE set_id = (SELECT hint_set FROM entry WHERE id = $1)",
+        UUID(first["id"]),
     )
     assert {(h["rule"], h["severity"], h["law_version"]) for h in stored} >= {
         ("RO-24", "blocking", date(2019, 7, 26)),
@@ -260,5 +262,5 @@ async def test_the_purpose_ends_with_the_judging(county):
     async with county.service.database.transaction(Context("school", "school", "0003")) as session:
         await judge_entries(session, ids, today=clock.today())
         assert await session.scalar(text("SELECT count(*) FROM entry")) == 1
-        assert await session.scalar(text("SELECT count(*) FROM entry_hint WHERE NOT visible_to_school")) == 0
+        assert await session.scalar(text("SELECT count(*) FROM hint WHERE NOT visible_to_school")) == 0
         assert (await session.get_one(Entry, ids[0])).last_day == date(2039, 12, 31)

@@ -14,7 +14,7 @@ PLATFORM = {
     "job", "inbox_event", "idempotency_key", "audit_entry", "audit_block", "field_key_probe", "alembic_version",
 }  # fmt: skip
 TENANT = {
-    "submission", "roster", "roster_version", "history", "entry", "entry_hint", "registry_fact", "batch", "batch_entry",
+    "submission", "roster", "roster_version", "history", "entry", "hint", "registry_fact", "batch", "batch_entry",
     "county_setting", "decision", "deferment", "deferment_change", "school_contact",
 }  # fmt: skip
 

@@ -370,7 +370,7 @@ async def test_no_national_id_is_stored_in_the_clear(county):
 # Row-level security, with no filter of the service in front of it.
 
 ENTRIES = "SELECT count(*) FROM entry"
-HINTS = "SELECT DISTINCT rule FROM entry_hint"
+HINTS = "SELECT DISTINCT rule FROM hint"
 
 
 async def seen(county: County, context: Context, query: str):
@@ -399,7 +399,7 @@ async def test_row_level_security_alone_shows_a_school_its_own(county):
     assert set(await seen(county, taipei, HINTS)) >= hidden
     for school in (ntu, other):
         assert not set(await seen(county, school, HINTS)) & hidden
-        assert await seen(county, school, "SELECT count(*) FROM entry_hint WHERE NOT visible_to_school") == [0]
+        assert await seen(county, school, "SELECT count(*) FROM hint WHERE NOT visible_to_school") == [0]
     assert await seen(county, Context.system("roster"), ENTRIES) == [0]
     assert await seen(county, ntu, "SELECT count(*) FROM submission") == [1]
     assert await seen(county, ntu, "SELECT count(*) FROM registry_fact") == [0]

@@ -71,6 +71,12 @@ class Hint:
         return self.citations[0].version
 
     @property
+    def likeness(self) -> tuple[object, ...]:
+        """Equal for hints that say the same."""
+        values = tuple(self.values.items())
+        return self.finding.code, self.severity, self.citations, values, self.last_day, self.visible_to_school
+
+    @property
     def message(self) -> str:
         """For people, zh-TW, with ROC dates."""
         return self.finding.text.format_map({name: _chinese(name, value) for name, value in self.values.items()})

@@ -1,4 +1,4 @@
-"""What judging reads of entries, rosters, deferments and the registry's answers, and the hints it left behind."""
+"""What judging reads of entries, rosters, deferments and the registry's answers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from roster.deferments.models import Deferment
-from roster.hints.models import EntryHint
 from roster.intake.models import Entry, Roster
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
@@ -36,7 +35,8 @@ _JUDGED = (
     Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
     Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
     Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
-    Entry.judged_at, Entry.last_day, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term, Roster.deadline,
+    Entry.judged_at, Entry.last_day, Entry.hint_set, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term,
+    Roster.deadline,
 )  # fmt: skip
 
 
@@ -96,16 +96,3 @@ async def facts_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[U
         select(RegistryFact).where(among(RegistryFact.entry_id, entry_ids)).execution_options(populate_existing=True)
     )
     return {fact.entry_id: fact for fact in found}
-
-
-async def bodies_of(session: AsyncSession, entry_ids: Collection[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    """The stored hints of entries as JSON, in their order; entries without any are left out."""
-    query = (
-        select(EntryHint.entry_id, EntryHint.body)
-        .where(among(EntryHint.entry_id, entry_ids))
-        .order_by(EntryHint.entry_id, EntryHint.position)
-    )
-    bodies: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await read_all(session, query):
-        bodies.setdefault(row.entry_id, []).append(row.body)
-    return bodies

@@ -13,13 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insert_rows
-from roster.hints import queries
+from roster.hints import queries, sets
 from roster.hints.case import lay_out
-from roster.hints.hint import Hint
 from roster.hints.model import (
     NO_HISTORY,
     ActiveDeferment,
@@ -31,9 +29,9 @@ from roster.hints.model import (
     School,
     Student,
 )
-from roster.hints.models import EntryHint
 from roster.hints.queries import Record
 from roster.hints.rules import judge_case
+from roster.hints.sets import HintSet
 from roster.intake.deadlines import cessation_deadline
 from roster.intake.models import Roster
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
@@ -53,8 +51,14 @@ Subject = Any
 _CHUNK = 1_000
 
 _SEEN = text("UPDATE entry SET judged_at = now() WHERE id = ANY(CAST(:entries AS uuid[]))")
-_MARK = text("UPDATE entry SET judged_at = now(), last_day = :last_day WHERE id = ANY(CAST(:entries AS uuid[]))")
-_FORGET = text("DELETE FROM entry_hint WHERE entry_id = ANY(CAST(:entries AS uuid[]))")
+# A join with a list of what each entry gets would be planned badly: row-level security makes PostgreSQL expect a single
+# entry, and so compare all with all.
+_MARK = text(
+    "UPDATE entry SET judged_at = now(),"
+    " last_day = (CAST(:last_days AS date[]))[array_position(CAST(:entries AS uuid[]), id)],"
+    " hint_set = (CAST(:hint_sets AS uuid[]))[array_position(CAST(:entries AS uuid[]), id)]"
+    " WHERE id = ANY(CAST(:entries AS uuid[]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +90,28 @@ async def judge_new(
     rosters: Mapping[UUID, Mapping[str, Any]],
     *,
     today: date,
-) -> "NewFindings":
+) -> frozenset[UUID]:
     """Run the legal tests on the values of entries that are to be inserted, whose rosters (by id) are there already.
 
-    Adds `judged_at` and `last_day` to the values: what is written once need not be read back and changed. The hints
-    are stored afterwards (`NewFindings.store`). Assumes the purpose `judge` and drops it again.
+    Stores the hints and adds `judged_at`, `last_day` and `hint_set` to the values: what is written once need not be
+    read back and changed. The entries of men who stand on another undecided roster as well. Assumes the purpose
+    `judge` and drops it again.
     """
     now = clock.now()
     named = ("kind", "academic_year", "term", "deadline")
     of_roster = {roster_id: {name: roster[name] for name in named} for roster_id, roster in rosters.items()}
-    findings = dict.fromkeys(("judged_at", "last_day", "certificate_on", "enrolment_recognised"))
+    findings = dict.fromkeys(("judged_at", "last_day", "hint_set", "certificate_on", "enrolment_recognised"))
     rows = [SimpleNamespace(**findings | entry | of_roster[entry["roster_id"]]) for entry in entries]
     if not rows:
-        return NewFindings([])
+        return frozenset()
     await purposes.assume(session, "judge", "entry", _named([row.id for row in rows]))
     known = await _known(session, rows, today)
-    await purposes.drop(session)
     lot = await asyncio.to_thread(_judge_lot, rows, known, today)
+    await sets.store(session, (one.hints for one in lot))
+    await purposes.drop(session)
     for entry, one in zip(entries, lot, strict=True):
-        entry |= {"judged_at": now, "last_day": one.last_day}
-    return NewFindings(lot)
-
-
-@dataclass(frozen=True, slots=True)
-class NewFindings:
-    """What the legal tests said of entries that were not in the database yet."""
-
-    _lot: Sequence["_Finding"]
-
-    async def store(self, session: AsyncSession) -> frozenset[UUID]:
-        """Store the hints of the entries, which are there now; those of men who stand on other undecided rosters too.
-
-        Assumes the purpose `judge` and drops it again.
-        """
-        if self._lot:
-            await purposes.assume(session, "judge", "entry", _named([one.row.id for one in self._lot]))
-            await _store(session, self._lot)
-            await purposes.drop(session)
-        return frozenset(one.row.id for one in self._lot if one.others)
+        entry |= {"judged_at": now, "last_day": one.last_day, "hint_set": one.hints.id}
+    return frozenset(one.row.id for one in lot if one.others)
 
 
 async def announce(session: AsyncSession, entry_ids: Iterable[UUID]) -> None:
@@ -168,7 +156,8 @@ async def foresee(
     if not entry_ids:
         return {}
     await purposes.assume(session, "judge", "entry", _named(entry_ids))
-    found = {one.row.id: (one.bodies, one.last_day) async for lot in _found(session, entry_ids, today) for one in lot}
+    lots = [lot async for lot in _found(session, entry_ids, today)]
+    found = {one.row.id: (one.hints.bodies, one.last_day) for lot in lots for one in lot}
     await purposes.drop(session)
     return found
 
@@ -178,8 +167,7 @@ class _Finding:
     """What the legal tests say of one entry."""
 
     row: Subject
-    hints: tuple[Hint, ...]
-    bodies: list[dict[str, Any]]
+    hints: HintSet
     last_day: date | None
     others: bool
 
@@ -220,8 +208,7 @@ def _judge_lot(rows: Sequence[Subject], known: _Known, today: date) -> list[_Fin
     """The findings of each row, in their order; asks nobody."""
     lot: list[_Finding] = []
     filings = _Filings(known.calendar)
-    # Most men of a roster have the same few hints; their words are made once.
-    told: dict[tuple[Any, ...], dict[str, object]] = {}
+    alike = sets.Sets()
     for row in rows:
         answer = known.facts.get(row.id)
         heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
@@ -230,65 +217,36 @@ def _judge_lot(rows: Sequence[Subject], known: _Known, today: date) -> list[_Fin
         school = unrecognised if (row.department, row.level) in pairs else recognised
         history = known.histories.get(row.id, NO_HISTORY)
         case = lay_out(_student(row), school, history, heard, filings.of(row), today, AgeRule.YEAR_END)
-        hints = judge_case(case)
-        bodies = [_body(hint, told) for hint in hints]
-        lot.append(_Finding(row, hints, bodies, case.last_day, bool(history.other_rosters)))
+        lot.append(_Finding(row, alike.of(row, judge_case(case)), case.last_day, bool(history.other_rosters)))
     return lot
 
 
+@rule("RO-54")
 async def _judge(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> Judged:
     changed: set[UUID] = set()
     elsewhere: set[UUID] = set()
     async for lot in _found(session, entry_ids, today):
         elsewhere.update(one.row.id for one in lot if one.others)
-        known = await queries.bodies_of(session, [one.row.id for one in lot if one.row.judged_at is not None])
-        fresh = [one for one in lot if one.row.judged_at is None or known.get(one.row.id, []) != one.bodies]
-        await _store(session, fresh)
-        # That an entry was looked at again and its last day is the same is no change of it, and history keeps none.
-        seen = [one.row.id for one in lot if one.last_day == one.row.last_day]
-        last_days: dict[date | None, list[UUID]] = defaultdict(list)
-        for one in lot:
-            if one.last_day != one.row.last_day:
-                last_days[one.last_day].append(one.row.id)
+        fresh = [one for one in lot if one.row.judged_at is None or one.row.hint_set != one.hints.id]
+        await sets.store(session, (one.hints for one in fresh))
+        # That an entry was looked at again and nothing came of it is no change of it, and history keeps none.
+        marked = [one for one in lot if (one.hints.id, one.last_day) != (one.row.hint_set, one.row.last_day)]
+        seen = [one.row.id for one in lot if (one.hints.id, one.last_day) == (one.row.hint_set, one.row.last_day)]
         if seen:
             await session.execute(_SEEN, {"entries": seen})
-        # A statement for each of the few days. A join with a list of them would be planned badly: row-level security
-        # makes PostgreSQL expect a single entry, and so compare all with all.
-        for last_day, ids in last_days.items():
-            await session.execute(_MARK, {"entries": ids, "last_day": last_day})
+        if marked:
+            of_each = {
+                "entries": [one.row.id for one in marked],
+                "last_days": [one.last_day for one in marked],
+                "hint_sets": [one.hints.id for one in marked],
+            }
+            await session.execute(_MARK, of_each)
         changed.update(one.row.id for one in fresh)
     return Judged(frozenset(changed), frozenset(elsewhere))
 
 
 def _named(entry_ids: Sequence[UUID]) -> str:
     return str(entry_ids[0]) if len(entry_ids) == 1 else f"{entry_ids[0]} + {len(entry_ids) - 1}"
-
-
-@rule("RO-54")
-async def _store(session: AsyncSession, fresh: Sequence[_Finding]) -> None:
-    """Put each entry's hints in the place of what it had, with the rule and the version of the law."""
-    known = [one.row.id for one in fresh if one.row.judged_at is not None]
-    if known:
-        await session.execute(_FORGET, {"entries": known})
-    hints = [
-        {
-            "entry_id": one.row.id,
-            "position": position,
-            "school_code": one.row.school_code,
-            "county_code": one.row.county_code,
-            "rule": hint.rule,
-            "code": hint.code,
-            "severity": hint.severity,
-            "visible_to_school": hint.visible_to_school,
-            "law_version": hint.law_version,
-            "body": body,
-        }
-        for one in fresh
-        for position, (hint, body) in enumerate(zip(one.hints, one.bodies, strict=True))
-    ]
-    table = EntryHint.__table__
-    assert isinstance(table, Table)
-    await insert_rows(session, table, hints)
 
 
 async def _histories(session: AsyncSession, rows: Sequence[Subject]) -> dict[UUID, History]:
@@ -353,13 +311,6 @@ def _student(row: Subject) -> Student:
         prior_graduated_on=row.prior_graduated_on,
         moi_approval_no=row.moi_approval_no,
     )
-
-
-def _body(hint: Hint, told: dict[tuple[Any, ...], dict[str, object]]) -> dict[str, object]:
-    same = (hint.code, hint.severity, hint.citations, (*hint.values.items(),), hint.last_day, hint.visible_to_school)
-    if same not in told:
-        told[same] = hint.as_dict()
-    return told[same]
 
 
 class _Filings:

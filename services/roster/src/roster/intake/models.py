@@ -63,9 +63,9 @@ class Entry(Base):
     """One man on one roster, as the school stated him, and where his review stands.
 
     `version` counts the changes of this row. `certificate_on` (the school certificate of Art. 12) and
-    `enrolment_recognised` (RO-21) are the officer's findings, which the legal tests read; `last_day` is theirs: the
-    day a deferment may run to (RO-26). `officer_draft` and `approver_draft` are what each has written so far
-    (`review.rules.Draft` as JSON); both are kept (RO-44).
+    `enrolment_recognised` (RO-21) are the officer's findings, which the legal tests read; theirs are `last_day`, the
+    day a deferment may run to (RO-26), and `hint_set`, the set of its hints (`roster.hints.models`). `officer_draft`
+    and `approver_draft` are what each has written so far (`review.rules.Draft` as JSON); both are kept (RO-44).
 
     It belongs to the roster's versions from `from_version` until before `until_version`; null: to the current one
     (RO-09). `filed_on` is the day on which its man arrived: a correction that only changes him leaves it. `changed_at`
@@ -109,6 +109,7 @@ class Entry(Base):
     certificate_on: Mapped[date | None]
     enrolment_recognised: Mapped[bool | None]
     last_day: Mapped[date | None]
+    hint_set: Mapped[UUID | None]
     officer_draft: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     approver_draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.hints.models import EntryHint
+from roster.hints.models import StoredHint
 from roster.hints.queries import Record, read_all
 from roster.intake.models import Entry, Roster, Submission
 from roster.review.states import EntryState
@@ -57,12 +57,12 @@ async def rosters_of(session: AsyncSession, submission_id: UUID) -> Sequence[Rec
 async def hint_counts(session: AsyncSession, submission_id: UUID) -> Sequence[Record]:
     """How often each hint stands on the entries of a submission, as far as the caller may see it."""
     query = (
-        select(EntryHint.rule, EntryHint.code, EntryHint.severity, func.count().label("count"))
-        .join(Entry, Entry.id == EntryHint.entry_id)
+        select(StoredHint.rule, StoredHint.code, StoredHint.severity, func.count().label("count"))
+        .join(Entry, Entry.hint_set == StoredHint.set_id)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(Roster.submission_id == submission_id, EntryHint.visible_to_school)
-        .group_by(EntryHint.rule, EntryHint.code, EntryHint.severity)
-        .order_by(EntryHint.rule, EntryHint.code)
+        .where(Roster.submission_id == submission_id, StoredHint.visible_to_school)
+        .group_by(StoredHint.rule, StoredHint.code, StoredHint.severity)
+        .order_by(StoredHint.rule, StoredHint.code)
     )
     return await read_all(session, query)
 
@@ -70,11 +70,11 @@ async def hint_counts(session: AsyncSession, submission_id: UUID) -> Sequence[Re
 async def row_hints(session: AsyncSession, submission_id: UUID, limit: int) -> Sequence[Record]:
     """The first `limit` hints that the school may see, in the order of its file: row_no, body."""
     query = (
-        select(Entry.row_no, EntryHint.body)
-        .join(Entry, Entry.id == EntryHint.entry_id)
+        select(Entry.row_no, StoredHint.body)
+        .join(Entry, Entry.hint_set == StoredHint.set_id)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(Roster.submission_id == submission_id, EntryHint.visible_to_school)
-        .order_by(Entry.row_no, EntryHint.position)
+        .where(Roster.submission_id == submission_id, StoredHint.visible_to_school)
+        .order_by(Entry.row_no, StoredHint.position)
         .limit(limit)
     )
     return await read_all(session, query)

@@ -51,9 +51,9 @@ async def insert_entries(
 
     `rosters`: of each entry's roster, by id, what judging reads of it.
     """
-    judged = await hints.judge_new(session, entries, rosters, today=today)
+    elsewhere = await hints.judge_new(session, entries, rosters, today=today)
     await insert_rows(session, table_of(Entry), entries)
-    return await judged.store(session)
+    return elsewhere
 
 
 def new_version(

@@ -1,5 +1,6 @@
 """Named selects of the review: rosters with their counts, entries with what stands beside them, batches."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from roster.deferments.models import Deferment
-from roster.hints.models import EntryHint
+from roster.hints.models import StoredHint
+from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
@@ -124,43 +126,56 @@ def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) 
     return select(*then.c).where(then.c.until_version.is_(None)).subquery("entries")
 
 
-def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str, at: datetime | None) -> ColumnElement[bool]:
-    """The condition on `entries_of`: the entry has, or had, this hint, among those the caller may see."""
-    found = stood(EntryHint, select(Entry.id).where(Entry.roster_id == roster_id), at).c
-    shown = (found.visible_to_school.is_(True),) if org_type == "school" else ()
-    return select(1).where(found.entry_id == rows.c.id, found.code == code, *shown).exists()
+def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str) -> ColumnElement[bool]:
+    """The condition on `entries_of`: the entry has, or had then, this hint, among those the caller may see."""
+    with_it = select(StoredHint.set_id).where(
+        StoredHint.roster_id == roster_id, StoredHint.code == code, *shown_to(org_type)
+    )
+    return rows.c.hint_set.in_(with_it)
 
 
 def with_hint(code: str, org_type: str) -> ColumnElement[bool]:
     """The condition: the entry has this hint, among those the caller may see."""
-    found = select(1).where(EntryHint.entry_id == Entry.id, EntryHint.code == code, *shown_to(org_type))
-    return found.exists()
+    return _has(StoredHint.code == code, *shown_to(org_type))
 
 
 def clean() -> ColumnElement[bool]:
     """The condition: judged, with neither a blocking hint nor a warning (`rules.is_clean` in SQL)."""
-    found = select(1).where(EntryHint.entry_id == Entry.id, EntryHint.severity.in_(("blocking", "warning")))
-    return and_(Entry.judged_at.is_not(None), ~found.exists())
+    return and_(Entry.judged_at.is_not(None), ~_has(StoredHint.severity.in_(("blocking", "warning"))))
+
+
+def _has(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(1).where(StoredHint.set_id == Entry.hint_set, *which).exists()
 
 
 def shown_to(org_type: str) -> tuple[ColumnElement[bool], ...]:
     """The condition on hints for a caller: schools see those only that reveal nothing (docs/adr/0041)."""
-    return (EntryHint.visible_to_school.is_(True),) if org_type == "school" else ()
+    return (StoredHint.visible_to_school.is_(True),) if org_type == "school" else ()
 
 
-async def hints(
-    session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
-) -> dict[UUID, list[dict[str, Any]]]:
-    """The stored hints of entries, now or as they stood, in their order, as far as the caller may see them."""
-    found_then = stood(EntryHint, list(entry_ids), at).c
-    visible = (found_then.visible_to_school.is_(True),) if context_of(session).org_type == "school" else ()
-    rows = await session.execute(
-        select(found_then.entry_id, found_then.body).where(*visible).order_by(found_then.entry_id, found_then.position)
+async def hints(session: AsyncSession, rows: Iterable[Mapping[Any, Any]]) -> dict[UUID, list[dict[str, Any]]]:
+    """By entry the hints of rows of entries, as they stand or stood, in their order, as far as the caller may see them.
+
+    What a row says of its hints holds until the entry is judged again.
+    """
+    named = {row["id"]: row["hint_set"] for row in rows}
+    bodies = await hint_sets(session, named.values())
+    return {entry_id: bodies[set_id] for entry_id, set_id in named.items()}
+
+
+async def hint_sets(
+    session: AsyncSession, set_ids: Iterable[UUID | None]
+) -> defaultdict[UUID | None, list[dict[str, Any]]]:
+    """Sets of hints, each in its order, as far as the caller may see them; None is the empty one."""
+    bodies: defaultdict[UUID | None, list[dict[str, Any]]] = defaultdict(list)
+    query = (
+        select(StoredHint.set_id, StoredHint.body)
+        .where(among(StoredHint.set_id, set(set_ids) - {None}), *shown_to(context_of(session).org_type))
+        .order_by(StoredHint.set_id, StoredHint.position)
     )
-    found: dict[UUID, list[dict[str, Any]]] = {entry_id: [] for entry_id in entry_ids}
-    for row in rows:
-        found[row.entry_id].append(row.body)
-    return found
+    for row in await session.execute(query):
+        bodies[row.set_id].append(row.body)
+    return bodies
 
 
 async def latest_deferments(

@@ -10,8 +10,8 @@ from roster.versions.models import History
 from shared.db import Base
 from shared.law import rule
 
-# The column that names a row in history; a hint has no name of its own and is kept under its entry's.
-_KEYS = {"entry": "id", "roster": "id", "deferment": "id", "entry_hint": "entry_id", "registry_fact": "entry_id"}
+# The column that names a row in history. Hints have none: a set of them is never changed, and entries name theirs.
+_KEYS = {"entry": "id", "roster": "id", "deferment": "id", "registry_fact": "entry_id"}
 TICK = timedelta(microseconds=1)
 """The database's smallest step: one tick before a change everything was still as before it."""
 

@@ -92,12 +92,16 @@ def batch_closed(state: str) -> ProblemError:
     return BATCH_CLOSED(detail=f"此陳核案已為「{state}」狀態。", detail_en=f"The batch is {state}.", state=state)
 
 
-async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> None:
-    """Bring hints up to today: what was judged on an earlier day may read otherwise now (ages, other rosters)."""
+async def judge_again(session: AsyncSession, rows: Iterable[Cells]) -> bool:
+    """Bring hints up to today: what was judged on an earlier day may read otherwise now (ages, other rosters).
+
+    True: the rows must be read again.
+    """
     today = clock.today()
     stale = judged_before(rows, today)
     if stale:
         await judge_entries(session, stale, today=today)
+    return bool(stale)
 
 
 def judged_before(rows: Iterable[Cells], today: date) -> list[UUID]:

@@ -76,7 +76,7 @@ async def read_and_hold(session: AsyncSession, roster: Roster, batch: Batch) -> 
     )
     await common.judge_again(session, judged.mappings().all())
     rows = await _entries(session, batch)
-    found = await queries.hints(session, [row["id"] for row in rows])
+    found = await queries.hints(session, rows)
     last_days = {row["id"]: row["last_day"] for row in rows}
     return await _facts(session, roster, rows, found, last_days, held=True)
 
@@ -86,7 +86,7 @@ async def read_only(session: AsyncSession, roster: Roster, batch: Batch, today: 
     rows = await _entries(session, batch)
     stale = common.judged_before(rows, today)
     fresh = await hints.foresee(session, stale, today=today)
-    found = await queries.hints(session, [row["id"] for row in rows])
+    found = await queries.hints(session, rows)
     last_days = {row["id"]: row["last_day"] for row in rows}
     for entry_id, (bodies, last_day) in fresh.items():
         found[entry_id], last_days[entry_id] = bodies, last_day

@@ -106,7 +106,7 @@ async def list_entries(
     if state is not None:
         where.append(rows.c.state == state)
     if hint is not None:
-        where.append(queries.hinted(rows, roster_id, hint, principal.org.type, at))
+        where.append(queries.hinted(rows, roster_id, hint, principal.org.type))
     if batch_id is not None and principal.org.type == "county":
         where.append(rows.c.batch_id == batch_id)
     found, next_cursor = await lists.page(
@@ -151,8 +151,8 @@ async def find_entry(session: AsyncSession, principal: Principal, entry_id: UUID
 @rule("RO-35")
 async def explain_hints(session: AsyncSession, principal: Principal, entry_id: UUID) -> list[HintExplanation]:
     """Every hint of an entry at length: rule, article and its words, law version, values, last day."""
-    await find_entry(session, principal, entry_id)
-    bodies = (await queries.hints(session, [entry_id]))[entry_id]
+    row = await find_entry(session, principal, entry_id)
+    bodies = (await queries.hints(session, [row]))[entry_id]
     return [HintExplanation.model_validate(explain(body), extra="ignore") for body in bodies]
 
 
@@ -201,7 +201,7 @@ async def entries_out(
     """
     ids = [row["id"] for row in rows]
     men = [row["national_id_index"] for row in rows]
-    hints = await queries.hints(session, ids, at)
+    hints = await queries.hints(session, rows)
     decisions = await queries.decisions(session, ids, at)
     county = principal.org.type == "county"
     facts = await queries.registry_facts(session, ids, at) if county else {}

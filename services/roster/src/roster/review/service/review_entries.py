@@ -96,7 +96,7 @@ async def _draft_values(
     session: AsyncSession, roster: Roster, row: RowMapping, changes: dict[str, Any], officer: bool
 ) -> dict[str, Any]:
     before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
-    hints = common.stored_hints((await queries.hints(session, [row["id"]]))[row["id"]])
+    hints = common.stored_hints((await queries.hints(session, [row]))[row["id"]])
     merged = drafts.merge(before, changes, blocking_codes(hints))
     refusals = check_draft(drafts.read(merged), hints, limits=common.limits_of(row, clock.today()))
     if refusals:
@@ -121,7 +121,7 @@ async def review_many(
     roster = await common.lock_roster(session, officer, roster_id)
     preconditions.require(seen, roster.revision)
     rows = await _matching(session, roster_id, review.match)
-    hints = await queries.hints(session, [row["id"] for row in rows])
+    hints = await queries.hints(session, rows)
     changes = review.set.changes()
     today = clock.today()
     items: list[BulkItem] = []
@@ -182,6 +182,7 @@ async def _matching(session: AsyncSession, roster_id: UUID, match: Match) -> lis
         Entry.officer_draft,
         Entry.birth_date,
         Entry.last_day,
+        Entry.hint_set,
     )
     found = await session.execute(select(*columns).where(*wanted).order_by(Entry.row_no).with_for_update())
     rows = list(found.mappings())

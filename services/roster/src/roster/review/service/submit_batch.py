@@ -33,6 +33,8 @@ async def submit_batch(
     roster = await common.lock_roster(session, officer, roster_id)
     preconditions.require(seen, roster.revision)
     rows = await _candidates(session, roster_id, body.entry_ids)
+    if await common.judge_again(session, rows):
+        rows = await _candidates(session, roster_id, body.entry_ids)
     ready, faults = await _split(session, roster, rows)
     if body.entry_ids is not None and faults:
         raise common.NOT_READY(errors=faults)
@@ -100,6 +102,7 @@ async def _candidates(session: AsyncSession, roster_id: UUID, entry_ids: list[UU
         Entry.officer_draft,
         Entry.birth_date,
         Entry.last_day,
+        Entry.hint_set,
         Entry.judged_at,
         Entry.expected_graduation_on,
         Entry.extended_until,
@@ -119,8 +122,7 @@ async def _candidates(session: AsyncSession, roster_id: UUID, entry_ids: list[UU
 async def _split(
     session: AsyncSession, roster: Roster, rows: list[RowMapping]
 ) -> tuple[list[dict[str, Any]], list[Fault]]:
-    await common.judge_again(session, rows)
-    hints = await queries.hints(session, [row["id"] for row in rows])
+    hints = await queries.hints(session, rows)
     ready: list[dict[str, Any]] = []
     faults: list[Fault] = []
     today = clock.today()

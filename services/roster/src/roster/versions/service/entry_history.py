@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.hints.models import EntryHint
 from roster.intake.models import Entry, Roster
 from roster.registry.models import RegistryFact
 from roster.review import queries as review
@@ -45,20 +44,17 @@ async def entry_history(
     men = [row["national_id_index"]]
     gone = county and not await review.still_here(session, men, principal.org.code)
     entry = await history.stretches(session, principal, Entry, [entry_id])
-    hints = await history.stretches(session, principal, EntryHint, [entry_id])
-    if not county:
-        hints = [hint for hint in hints if hint.row["visible_to_school"]]
+    hints = await review.hint_sets(session, (stretch.row["hint_set"] for stretch in entry))
     facts = await history.stretches(session, principal, RegistryFact, [entry_id]) if county else []
-    instants = sorted({stretch.since for stretch in (*entry, *hints, *facts)})
+    instants = sorted({stretch.since for stretch in (*entry, *facts)})
     by = await history.who_changed_row(session, principal, Roster, row["roster_id"], instants)
-    by |= history.who_changed(hints, facts, entry)
+    by |= history.who_changed(facts, entry)
     left = await _left(session, entry_id) if county else {}
     decision = (await review.decisions(session, [entry_id])).get(entry_id)
 
-    def view(state: dict[str, Any], at: datetime, told: list[Stretch], known: list[Stretch]) -> dict[str, Any]:
-        in_order = sorted((hint.row for hint in told), key=lambda hint: int(hint["position"]))
+    def view(state: dict[str, Any], at: datetime, known: list[Stretch]) -> dict[str, Any]:
         beside = show.Beside(
-            [hint["body"] for hint in in_order],
+            hints[state["hint_set"]],
             decision if decision is not None and decision.decided_at <= at else None,
             _fact(known[0].row) if known else None,
         )
@@ -67,13 +63,13 @@ async def entry_history(
 
     lines: list[ChangeOut] = []
     before: tuple[dict[str, Any], dict[str, Any]] | None = None
-    beside_it = (history.standing_at(found, instants) for found in (entry, hints, facts))
-    for at, own, told, known in zip(instants, *beside_it, strict=True):
+    beside_it = (history.standing_at(found, instants) for found in (entry, facts))
+    for at, own, known in zip(instants, *beside_it, strict=True):
         # Of what was told before only the last state is needed: this page begins from it.
         if not own or (told_until is not None and at < told_until):
             continue
         state = own[0].row
-        seen = view(state, at, told, known)
+        seen = view(state, at, known)
         if before is None and told_until is None:
             lines.append(await _arrival(session, principal, entry[0], seen, by.get(at)))
         elif before is not None:
