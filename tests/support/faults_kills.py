@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import asyncpg
 import httpx
@@ -20,10 +20,11 @@ from tests.support.faults_processes import family
 from tests.support.suite import put
 
 POSTMASTER, BACKEND = "postmaster", "backend"
-PAGES: Mapping[str, str] = {name: name for name in ("gateway", "identity", "notify", "roster", "registry")} | {
-    "mail-sink": "mail"
-}
+PAGES = ("gateway", "identity", "notify", "roster")
 WORKERS = ("identity-worker", "notify-worker", "roster-worker")
+# The two outside systems are not ours: they are killed besides, and it does not count. By name, their ports.
+STAND_INS = {"registry": "registry", "mail-sink": "mail"}
+_PORTS = {name: name for name in PAGES} | STAND_INS
 
 
 class Murderer:
@@ -36,6 +37,7 @@ class Murderer:
     def __init__(self, suite: Stack, seed: str) -> None:
         self.suite = suite
         self.kills: Counter[str] = Counter()
+        self.besides: Counter[str] = Counter()
         self._rng = random.Random(seed)
         self._killed: dict[str, int] = {}
         self._next: list[str] = []
@@ -43,12 +45,14 @@ class Murderer:
     async def rage(
         self, seconds: float, kills: int, postmasters: int, enough: Callable[[], bool], at_most: float
     ) -> None:
-        """`kills` blows, spread over `seconds`, `postmasters` of them at the postmaster; and on as quickly until it is
-        enough or `at_most` seconds are over.
+        """`kills` blows, spread over `seconds`, `postmasters` of them at the postmaster; and on, half as quickly, until
+        it is enough or `at_most` seconds are over.
         """
         began = time.monotonic()
         while (so_far := time.monotonic() - began) < seconds or (so_far < at_most and not enough()):
-            await asyncio.sleep(seconds / kills * self._rng.uniform(0.6, 1.4))
+            # A slow machine gets time to do some work between the blows.
+            pause = seconds / kills * (1 if so_far < seconds else 2)
+            await asyncio.sleep(pause * self._rng.uniform(0.6, 1.4))
             if so_far > (self.kills[POSTMASTER] + 0.5) * seconds / postmasters:
                 self._kill_postmaster()
             elif await self.are_back():
@@ -57,6 +61,8 @@ class Murderer:
                 self._kill_backend()
             if self._rng.random() < 0.3:
                 await self._lose_answers()
+            if self._rng.random() < 0.1:
+                self._kill_stand_in()
 
     def _kill_postmaster(self) -> None:
         # While it is being brought back there is none to kill.
@@ -80,6 +86,13 @@ class Murderer:
         with contextlib.suppress(httpx.TransportError):
             await put(f"{self.suite.registry_url}/v1/faults", {"lose_answers": 3})
 
+    def _kill_stand_in(self) -> None:
+        name = self._rng.choice(tuple(STAND_INS))
+        # The last blow at it may not be mended yet.
+        with contextlib.suppress(KeyError, ProcessLookupError):
+            self.suite.kill(name)
+            self.besides[name] += 1
+
     def _kill_process(self) -> None:
         if not self._next:
             # Everybody's turn comes, the roster service's and its worker's twice.
@@ -98,8 +111,8 @@ class Murderer:
             if "postgres" in self._killed:
                 await (await asyncpg.connect(self.suite.admin_url, timeout=2)).close()
             async with httpx.AsyncClient(trust_env=False, timeout=2, verify=tls()) as http:
-                for name in self._killed.keys() & PAGES.keys():
-                    port = self.suite.ports[PAGES[name]]
+                for name in self._killed.keys() & _PORTS.keys():
+                    port = self.suite.ports[_PORTS[name]]
                     if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code != 200:
                         return False
         except (httpx.TransportError, asyncpg.PostgresError, OSError):
@@ -108,10 +121,10 @@ class Murderer:
 
     async def all_back(self) -> None:
         """Wait until everybody is there again and answers."""
-        self._killed = dict.fromkeys((*PAGES, *WORKERS, "postgres"), 0)
+        self._killed = dict.fromkeys((*_PORTS, *WORKERS, "postgres"), 0)
 
         async def back() -> bool | None:
             return await self.are_back() or None
 
-        await until("everybody back", back, 90)
+        await until("everybody back", back, 120)
         await put(f"{self.suite.registry_url}/v1/faults", {})

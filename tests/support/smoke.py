@@ -18,11 +18,10 @@ from local.demo.people import Maker, Man
 from local.stack import Stack
 from shared import clock
 from tests.support.rosters import SCHOOLS
-from tests.support.suite import Caller, put, settled
+from tests.support.suite import PATIENCE, Caller, put, settled
 
 CSV = {"Content-Type": "text/csv"}
 TAIPEI, NEW_TAIPEI = "63000", "65000"
-_MOST_CASES = 120
 
 
 @dataclass
@@ -49,15 +48,17 @@ class Case:
 
 
 class Load:
-    """Several clients at work until `stop` is set; each finishes what it has begun."""
+    """Several clients at work on at most `cases` until `stop` is set; each finishes what it has begun.
 
-    def __init__(self, suite: Stack, seed: str) -> None:
+    `patience` is for how many seconds one of them goes on with a request, and waits for what is done in between.
+    """
+
+    def __init__(self, suite: Stack, seed: str, cases: int = 0, patience: float = PATIENCE) -> None:
         self.suite = suite
+        self.patience = patience
         self.days = plan(clock.today())
         make = Maker(seed, self.days)
-        self._waiting = [
-            Case([*(make.man(TAIPEI) for _ in range(3)), make.man(NEW_TAIPEI)]) for _ in range(_MOST_CASES)
-        ]
+        self._waiting = [Case([*(make.man(TAIPEI) for _ in range(3)), make.man(NEW_TAIPEI)]) for _ in range(cases)]
         self.cases: list[Case] = []
         self.sent: list[Sent] = []
         self.people: dict[str, Caller] = {}
@@ -68,7 +69,7 @@ class Load:
         # Notify learns by events whom it is to tell of a batch.
         await settled(self.suite)
         for name in ("admin", "sis_ntu", "county_taipei_officer", "county_taipei_approver"):
-            self.people[name] = await Caller(self.suite).log_in(name)
+            self.people[name] = await Caller(self.suite, patience=self.patience).log_in(name)
         admin = self.people["admin"]
         taken = await admin.persist("POST", "/roster/v1/schools/imports", content=SCHOOLS.encode(), headers=CSV)
         assert taken.status_code == 200, taken.text
@@ -76,7 +77,13 @@ class Load:
         kept = await admin.persist("PUT", f"/roster/v1/terms/{self.days.term.path}", json=deadline)
         assert kept.status_code == 200, kept.text
         men = [man.draftee() for case in self._waiting for man in case.men]
-        await put(f"{self.suite.registry_url}/v1/draftees", men)
+        if men:
+            await put(f"{self.suite.registry_url}/v1/draftees", men)
+
+    @property
+    def waiting(self) -> int:
+        """Cases that nobody has begun."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Everybody goes home."""
@@ -134,7 +141,7 @@ class Load:
             items: list[dict[str, Any]] = page["items"]
             return items if all(item["registry"] is not None for item in items) else None
 
-        return await until(f"the registry's answer for {roster}", answered, 90)
+        return await until(f"the registry's answer for {roster}", answered, self.patience)
 
     async def _at_revision(self, roster: str, act: str, body: dict[str, Any]) -> Any:
         """A POST that states the roster's revision; read again whenever somebody else was faster."""

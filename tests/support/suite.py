@@ -5,10 +5,12 @@ them all. Start it from a fixture that is no coroutine: the suite ends with the 
 """
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,11 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "",
 }
 GONE = (httpx.TransportError,)
+PATIENCE = 90.0  # seconds that a caller goes on asking
+_HURRIED = (
+    "WITH hurried AS (UPDATE job SET run_at = now() WHERE state = 'ready' AND run_at > now() + interval '1 second')"
+    " SELECT 1 FROM job WHERE state = 'ready' LIMIT 1"
+)
 
 
 def start(folder: Path, **environment: str) -> Stack:
@@ -55,11 +62,28 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 Watch = Callable[[httpx.Response], Awaitable[None]]
 
 
-class Caller:
-    """Somebody who speaks to the gateway; every POST carries an `Idempotency-Key`."""
+@dataclass(frozen=True)
+class Told:
+    """One request and how it ended (`time.monotonic`); status 0 when nothing came."""
 
-    def __init__(self, suite: Stack, watch: Watch | None = None, token: str | None = None) -> None:
+    what: str
+    began: float
+    ended: float
+    status: int
+
+
+class Caller:
+    """Somebody who speaks to the gateway; every POST carries an `Idempotency-Key`.
+
+    `patience` is for how many seconds a request is sent again; `told` is all that was answered.
+    """
+
+    def __init__(
+        self, suite: Stack, watch: Watch | None = None, token: str | None = None, patience: float = PATIENCE
+    ) -> None:
         self.suite = suite
+        self.patience = patience
+        self.told: list[Told] = []
         hooks: dict[str, list[Any]] = {"response": [] if watch is None else [watch]}
         self.http = httpx.AsyncClient(base_url=suite.url, timeout=20, trust_env=False, verify=tls(), event_hooks=hooks)
         if token is not None:
@@ -85,13 +109,19 @@ class Caller:
             headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
         if seen is not None:
             headers["If-Match"] = f'"{seen}"'
-        return await self.http.request(method, path, headers=headers, **how)
+        began, status = time.monotonic(), 0
+        try:
+            answer = await self.http.request(method, path, headers=headers, **how)
+            status = answer.status_code
+            return answer
+        finally:
+            self.told.append(Told(f"{method} {path.partition('?')[0]}", began, time.monotonic(), status))
 
-    async def persist(self, method: str, path: str, *, patience: float = 90, **how: Any) -> httpx.Response:
+    async def persist(self, method: str, path: str, **how: Any) -> httpx.Response:
         """The same request with the same key until there is an answer that is neither 5xx nor "busy"."""
         if method == "POST":
             how["headers"] = {"Idempotency-Key": uuid.uuid4().hex} | how.get("headers", {})
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 answer = await self.send(method, path, **how)
@@ -124,21 +154,35 @@ async def ask(url: str, query: str, *arguments: object) -> list[dict[str, Any]]:
         await connection.close()
 
 
+async def hurry(suite: Stack) -> bool:
+    """Have what waits for the end of its back-off tried now; whether any service has a job left."""
+    left = [await ask(suite.database_url(service), _HURRIED) for service in SERVICES]
+    return any(left)
+
+
+@contextlib.asynccontextmanager
+async def hurrying(suite: Stack) -> AsyncIterator[None]:
+    """Meanwhile nothing waits out a back-off: what has failed often while something was away would for minutes."""
+
+    async def again() -> None:
+        while True:
+            await hurry(suite)
+            await asyncio.sleep(0.5)
+
+    task = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 async def settled(suite: Stack, patience: float = 60) -> None:
-    """Wait until no service has a job that waits or is being done."""
+    """Wait until no service has a job that waits or is being done; no back-off is waited for."""
 
     async def idle() -> bool | None:
-        for service in SERVICES:
-            # What failed while something was away need not wait for the end of its back-off.
-            waiting = await ask(
-                suite.database_url(service),
-                "WITH hurried AS (UPDATE job SET run_at = now()"
-                " WHERE state = 'ready' AND run_at > now() + interval '1 second')"
-                " SELECT 1 FROM job WHERE state = 'ready' LIMIT 1",
-            )
-            if waiting:
-                return None
-        return True
+        return None if await hurry(suite) else True
 
     await until("all jobs done", idle, patience)
 
