@@ -3,8 +3,7 @@
 Where nothing is wrong, the same blows on the same small arrangement lose nothing.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.support.faults_small import Small
 
 pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(300)]
 
-BETWEEN = 30  # accounts created from one blow to the next
+BETWEEN = 20  # accounts created from one blow to the next
 MOST_BLOWS = 30
 # Commits are answered before they are on disk, and nothing hurries to bring them there.
 ASYNCHRONOUS = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
@@ -29,21 +28,28 @@ def _until_lost(small: Small, blow: Callable[[], None], what: str) -> int:
     raise AssertionError(f"no {what} lost in {MOST_BLOWS} blows: the kill test would not notice either")
 
 
-def test_where_nothing_is_wrong_nothing_is_lost(tmp_path: Path) -> None:
-    with Small(tmp_path, "together").at_work() as small:
-        for blow in (small.kill_service, small.kill_postmaster) * 2:
-            small.wait_for_work(BETWEEN)
-            blow()
-            assert small.losses() == []
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    """Started once; each test arranges it anew."""
+    with Small(tmp_path_factory.mktemp("small")).at_work() as running:
+        yield running
 
 
-def test_commits_that_are_not_on_disk_are_lost_with_the_postmaster(tmp_path: Path) -> None:
-    with Small(tmp_path, "together", **ASYNCHRONOUS).at_work() as small:
-        _until_lost(small, small.kill_postmaster, "account")
+def test_where_nothing_is_wrong_nothing_is_lost(small: Small) -> None:
+    small.arrange("together")
+    for blow in (small.kill_service, small.kill_postmaster) * 2:
+        small.wait_for_work(BETWEEN)
+        blow()
+        assert small.losses() == []
 
 
-def test_an_event_in_a_transaction_of_its_own_is_lost_with_the_service(tmp_path: Path) -> None:
+def test_commits_that_are_not_on_disk_are_lost_with_the_postmaster(small: Small) -> None:
+    small.arrange("together", **ASYNCHRONOUS)
+    _until_lost(small, small.kill_postmaster, "account")
+
+
+def test_an_event_in_a_transaction_of_its_own_is_lost_with_the_service(small: Small) -> None:
     """Whoever sends the request again is given the first answer: nobody will ever write the event."""
-    with Small(tmp_path, "apart").at_work() as small:
-        _until_lost(small, small.kill_service, "event")
-        assert [loss for loss in small.losses() if not loss.startswith("event")] == [], "the rows themselves are there"
+    small.arrange("apart")
+    _until_lost(small, small.kill_service, "event")
+    assert [loss for loss in small.losses() if not loss.startswith("event")] == [], "the rows themselves are there"

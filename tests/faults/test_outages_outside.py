@@ -100,7 +100,7 @@ class Run:
 
     seconds: float
     told: list[Told]
-    lost: float
+    late: list[Told]
     waiting: list[dict[str, Any]]
     refused: int
     seconds_to_recover: float
@@ -125,9 +125,7 @@ async def _run(suite: Stack, away: Away, least: float) -> Run:
         if away is refusing:
             refused = _refused(suite)
     back = time.monotonic()
-    told = [
-        told for caller in load.people.values() for told in caller.told if began <= told.began and told.ended <= back
-    ]
+    told = [t for caller in load.people.values() for t in caller.told if began <= t.began and t.ended <= back]
     most = most_tries(back - began)
 
     async def done() -> bool | None:
@@ -139,8 +137,9 @@ async def _run(suite: Stack, away: Away, least: float) -> Run:
     await settled(suite)
     found = (await look(suite)).since(before)
     await load.close()
-    lost = starvation.between("roster", began, back)
-    return Run(back - began, told, lost, waiting, refused, seconds, faults(load.cases, found))
+    # So much longer it may take as there was no processor for those concerned.
+    late = [t for t in told if t.took > AT_MOST + starvation.between("roster", t.began, t.ended)]
+    return Run(back - began, told, late, waiting, refused, seconds, faults(load.cases, found))
 
 
 @pytest.mark.parametrize(("away", "least"), [(down, 10.0), (hanging, 8.5), (refusing, 7.0)])
@@ -148,16 +147,16 @@ def test_nothing_is_lost_and_nothing_runs_hot(world: World, away: Away, least: f
     """Two rosters are decided and a third is posted meanwhile: nobody is refused, it only takes longer."""
     run = apart(_run(world.suite, away, least))
     tries, pauses = sorted(job["attempts"] for job in run.waiting), [job["pause"] for job in run.waiting]
-    slowest = max(told.ended - told.began for told in run.told)
+    slowest = max(told.took for told in run.told)
     print(
         away.__name__,
-        f"{run.seconds:.1f} s: {len(run.told)} answers, the slowest after {slowest:.2f} s ({run.lost:.2f} s without a"
-        f" processor); {len(tries)} jobs wait, tried {tries} times, {run.refused} in all, the longest for"
-        f" {max(pauses):.1f} s; done after {run.seconds_to_recover:.1f} s",
+        f"{run.seconds:.1f} s: {len(run.told)} answers, the slowest after {slowest:.2f} s; {len(tries)} jobs wait,"
+        f" tried {tries} times, {run.refused} in all, the longest for {max(pauses):.1f} s;"
+        f" done after {run.seconds_to_recover:.1f} s",
     )
     assert [told for told in run.told if told.status >= 500 or not told.status] == []
     assert len(run.told) >= 20
-    assert slowest <= AT_MOST + run.lost
+    assert run.late == []
     assert {job["kind"] for job in run.waiting} >= KINDS
     assert all(job["state"] == "ready" for job in run.waiting)
     most = most_tries(run.seconds)

@@ -22,7 +22,7 @@ from tests.support.suite import Caller
 AT_MOST = 2.0  # seconds until anybody is told to come back
 AFTER_ITS_RETURN = 5.0  # seconds until the first success of each kind
 VISITORS = 5
-_PAUSE = 0.05
+_PAUSE = 0.12
 # Whoever is kept from running for half of a pulse's patience looks like one that hangs (ADR 0025); so long before.
 WEAK, LATELY = 0.65, 3.0
 

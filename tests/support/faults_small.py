@@ -56,9 +56,10 @@ _SEED: dict[str, Any] = {
 class Small:
     """The server, the service and its callers. Start it from a thread that lives as long as it should."""
 
-    def __init__(self, folder: Path, manner: Manner, **settings: str) -> None:
-        self.server = Postgres(folder / "data", free_port(), settings=settings)
-        self.manner = manner
+    def __init__(self, folder: Path) -> None:
+        self.server = Postgres(folder / "data", free_port())
+        self._settings = self.server.settings
+        self.manner: Manner = "together"
         self.port = free_port()
         self.acknowledged: set[str] = set()
         self._log = folder / "service.log"
@@ -81,8 +82,6 @@ class Small:
             self.start_service()
             answer = httpx.post(self._url("/sessions"), json=_ADMIN, timeout=20, trust_env=False)
             self._token = answer.json()["access_token"]
-            # The log-in is no part of the test: it shall not be lost.
-            apart(ask(self.server.admin_url, "CHECKPOINT"))
             callers = threading.Thread(target=lambda: asyncio.run(self._call()))
             callers.start()
             try:
@@ -95,6 +94,19 @@ class Small:
                 self._process.kill()
                 self._process.wait()
             self.server.stop()
+
+    def arrange(self, manner: Manner, **settings: str) -> None:
+        """From now on so: the service started in that manner, the server under these settings; what was before is on
+        disk and asked for no more."""
+        self.manner = manner
+        self.server.stop()
+        self.server.settings = self._settings | settings
+        self.server.start()
+        self.kill_service()
+        # By then nobody waits for an answer to what he began before.
+        self.wait_for_work(4 * CALLERS)
+        apart(ask(self.server.admin_url, "CHECKPOINT"))
+        self.acknowledged.clear()
 
     def wait_for_work(self, count: int, patience: float = 60) -> None:
         """Until so many more accounts were acknowledged."""

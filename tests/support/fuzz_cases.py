@@ -7,8 +7,9 @@ one whatever is not its fault.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, cycle
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -50,6 +51,7 @@ class Fuzzed:
         # None: without a token.
         self.roles: list[str] | None = None if raw["x-roles"] is None else raw["x-roles"] or sorted(ROLES)
         self.codes: dict[str, frozenset[str]] = {}
+        self.turns = _turns(self.holder, self.roles or [self.holder])
 
     def token(self, role: str) -> dict[str, str]:
         """The headers of the world's holder of `role`; without a token where none is asked for."""
@@ -83,17 +85,15 @@ class Fuzzed:
             found["If-Match"] = f'"{self.world.filled(self.row.seen)}"'
         return found
 
-    def cases(self, known: Mapping[str, list[str]], mode: GenerationMode) -> st.SearchStrategy[Sent]:
-        """Cases of a mode; `known` are values of the paths' parameters that lead to something."""
-        # As often him whose things are there as all the others together.
-        role = st.just(self.holder) | st.sampled_from(self.roles or [self.holder])
+    def cases(self, known: Mapping[str, list[str]], mode: GenerationMode) -> st.SearchStrategy[tuple[Case[Any], bool]]:
+        """Cases of a mode and whether to insist; `known` are values of the paths' parameters that lead to something."""
         generated = self.operation.as_strategy(generation_mode=mode)
 
         @st.composite
-        def made(draw: st.DrawFn) -> Sent:
+        def made(draw: st.DrawFn) -> tuple[Case[Any], bool]:
             case = draw(generated)
             self._place(draw, case, known)
-            return Sent(case, draw(role), draw(st.booleans()))
+            return case, draw(st.booleans())
 
         return made()
 
@@ -133,6 +133,19 @@ class Fuzzed:
         if media == sound.media_type:
             return sound.body
         return _ROWS_AS_JSON.get(self.name) if media == "application/json" else None
+
+
+def _turns(holder: str, roles: Sequence[str]) -> Iterator[str]:
+    """Who sends the next example: he whose things are there, and between two of his one of the others in turn.
+
+    Two of the others where many may ask, or fifty examples would not do for all.
+    """
+    others = cycle([role for role in roles if role != holder] or [holder])
+    for _ in count():
+        yield holder
+        yield next(others)
+        if len(roles) > 20:
+            yield next(others)
 
 
 def _read(content: str | bytes, media: str) -> Any:

@@ -4,7 +4,6 @@ import time
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -19,6 +18,7 @@ from schemathesis.core.result import Ok
 
 from tests.contracts.walls.houses import ROWS
 from tests.support.fuzz_cases import Fuzzed, Sent
+from tests.support.fuzz_counts import FEW
 from tests.support.fuzz_house import House
 from tests.support.fuzz_judge import codes_of, faults, untabled
 from tests.support.fuzz_refusals import ENDS_SESSIONS
@@ -36,8 +36,15 @@ class Report:
     """What became of an operation's examples."""
 
     name: str
-    sound: int = 0
+    # Who may ask, by the document; empty: anybody, without a token.
+    roles: tuple[str, ...] = ()
     reached: bool = False
+    sound: int = 0
+    # Examples sent, by what the document calls them: "positive", "negative".
+    sent: Counter[str] = field(default_factory=Counter)
+    # Requests by role, and how many of all were told "come back" and came.
+    asked: Counter[str] = field(default_factory=Counter)
+    busy: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     faults: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +57,7 @@ class Report:
     def summary(self) -> str:
         """Statuses and how often; `+` for what the document calls sound, `-` for what it does not."""
         told = ", ".join(f"{status} ×{count}" for status, count in sorted(self.answers.items()))
-        return f"{self.name}: {told}"
+        return f"{self.name}: {self.sent.total()} examples: {told}; 503 and again ×{self.busy}"
 
     def __str__(self) -> str:
         return "\n\n".join(self.faults.values())
@@ -91,8 +98,8 @@ class Fuzz:
     def run(self, name: str, count: int, seed: int) -> Report:
         """`count` examples of an operation in a fresh world, the first of which must succeed."""
         self.house.restore()
-        report = Report(name)
         fuzzed = Fuzzed(self.operations[name], self.rows[name], self.house.world)
+        report = Report(name, tuple(fuzzed.roles or ()))
         fuzzed.codes = self.codes(name)
         if told := untabled(fuzzed.codes, name):
             report.faults["table"] = f"table: {told}"
@@ -103,16 +110,20 @@ class Fuzz:
         half = count // 2
         for mode, examples in ((GenerationMode.POSITIVE, count - half), (GenerationMode.NEGATIVE, half)):
             self._try(fuzzed, mode, examples, zlib.crc32(f"{seed} {name} {mode.value}".encode()), report)
+        if name in FEW:
+            self._by_all(fuzzed, report)
         return report
 
-    def send(self, fuzzed: Fuzzed, case: Case[Any], role: str | None) -> Response:
+    def send(self, fuzzed: Fuzzed, case: Case[Any], role: str | None, report: Report) -> Response:
         """One request by the holder of `role`; without a token when None."""
         token = fuzzed.token(role) if role is not None else {}
+        report.asked[role or "nobody"] += 1
         for pause in (0.5, 2.0, 0.0):
             answer = case.call(base_url=self.house.url, session=self.http, headers=token, timeout=LONGEST)
             # A machine that is busy with other things: who is told to come back comes back.
             if answer.status_code != 503 or "retry-after" not in answer.headers:
                 break
+            report.busy += 1
             time.sleep(pause)
         return answer
 
@@ -131,15 +142,24 @@ class Fuzz:
     def _reach(self, fuzzed: Fuzzed, report: Report) -> None:
         sent = Sent(fuzzed.sound(), fuzzed.holder, False)
         if fuzzed.roles is not None:
-            answer = self.send(fuzzed, sent.case, None)
+            answer = self.send(fuzzed, sent.case, None, report)
             if answer.status_code != 401:
                 report.note(f"token: {answer.status_code} without one", sent.case)
-        answer = self.send(fuzzed, sent.case, sent.role)
+        answer = self.send(fuzzed, sent.case, sent.role, report)
         report.reached = answer.status_code == fuzzed.row.status
         if not report.reached:
             report.note(f"success: {answer.status_code} {answer.text[:300]}", sent.case)
         for told in faults(fuzzed, sent, answer):
             report.note(told, sent.case)
+
+    def _by_all(self, fuzzed: Fuzzed, report: Report) -> None:
+        """The sound request by every role: with no input to vary, nobody else has a turn."""
+        for role in fuzzed.roles or ():
+            sent = Sent(fuzzed.sound(), role, False)
+            answer = self._judge(fuzzed, sent, report)
+            refused = fuzzed.row.people and role in fuzzed.world.machines
+            if answer.status_code != (403 if refused else fuzzed.row.status):
+                report.note(f"success: {answer.status_code} for {role}: {answer.text[:300]}", sent.case)
 
     def _try(self, fuzzed: Fuzzed, mode: GenerationMode, count: int, seed: int, report: Report) -> None:
         @hypothesis.seed(seed)
@@ -151,7 +171,11 @@ class Fuzz:
             suppress_health_check=list(HealthCheck),
         )
         @hypothesis.given(fuzzed.cases(self.known, mode))
-        def each(sent: Sent) -> None:
+        def each(made: tuple[Case[Any], bool]) -> None:
+            # Not drawn: an example that Hypothesis gives up would take somebody's turn with it.
+            sent = Sent(made[0], next(fuzzed.turns), made[1])
+            meta: Any = sent.case.meta
+            report.sent[meta.generation.mode.value] += 1
             answer = self._judge(fuzzed, sent, report)
             if fuzzed.name in ENDS_SESSIONS and answer.status_code < 300:
                 self.house.restore()
@@ -166,10 +190,11 @@ class Fuzz:
         try:
             each()
         except hypothesis.errors.Unsatisfiable:
-            report.answers[f"{mode.value}: nothing to vary"] += 1
+            # That too few were sent is judged by their number (fuzz_counts.py).
+            return
 
     def _judge(self, fuzzed: Fuzzed, sent: Sent, report: Report) -> Response:
-        answer = self.send(fuzzed, sent.case, sent.role)
+        answer = self.send(fuzzed, sent.case, sent.role, report)
         meta: Any = sent.case.meta
         positive = meta is None or meta.generation.mode.is_positive
         report.answers[f"{'+' if positive else '-'}{answer.status_code}"] += 1
@@ -185,8 +210,3 @@ def _own(name: str) -> str:
         if name.startswith(f"{service}_"):
             return name.removeprefix(f"{service}_")
     return name
-
-
-def unreached(reports: Mapping[str, Report]) -> list[str]:
-    """The operations that never answered their success."""
-    return sorted(name for name, report in reports.items() if not report.reached)

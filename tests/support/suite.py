@@ -71,6 +71,10 @@ class Told:
     ended: float
     status: int
 
+    @property
+    def took(self) -> float:
+        return self.ended - self.began
+
 
 class Caller:
     """Somebody who speaks to the gateway; every POST carries an `Idempotency-Key`.
