@@ -141,7 +141,7 @@ async def test_looking_waits_for_nobody_and_holds_nobody_up(county):
         await other.exec_driver_sql("SET app.org_code = '63000'")
         await other.exec_driver_sql(f"SELECT 1 FROM roster WHERE id = '{roster_id}' FOR UPDATE")
         await other.exec_driver_sql(f"SELECT 1 FROM entry WHERE roster_id = '{roster_id}' FOR UPDATE")
-        await asyncio.wait_for(previewed(county, batch["id"]), 5)
+        await asyncio.wait_for(previewed(county, batch["id"]), 20)
 
 
 @pytest.mark.rule("RO-53", "RO-26")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import time
 from itertools import chain, pairwise
 
 import asyncpg
@@ -260,9 +259,8 @@ async def test_writers_do_not_wait_and_hold_nobody_up(house: House):
     async with writer(house) as sealing, writer(house) as writing:
         await sealing.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('muster.audit.seal'))")
         await sealing.fetch("SELECT * FROM audit_entry")
-        began = time.monotonic()
-        await house.write(5)
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(10):
+            await house.write(5)
         # The other one finds that somebody is at it.
         assert await house.sealer.seal() == 0
         await sealing.execute("ROLLBACK")

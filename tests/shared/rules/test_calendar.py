@@ -239,10 +239,10 @@ def test_a_warm_answer_takes_about_a_microsecond():
 
 
 def _timed(days: list[date]) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     for day in days:
         CALENDAR.is_working_day(day)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 def test_threads_agree():

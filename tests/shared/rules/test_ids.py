@@ -195,9 +195,9 @@ def test_text_without_digits_is_returned_unchanged(text: str):
 def test_masking_is_linear():
     """A log line of a megabyte that nearly matches everywhere is done in well under a second."""
     text = "A12345678" * 120_000
-    began = time.perf_counter()
+    began = time.thread_time()
     mask_ids_in(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_negative_control_a_masked_id_cannot_be_read_back():
