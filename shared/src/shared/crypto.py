@@ -6,6 +6,7 @@ HMAC-SHA-256 over the value under a key of its own, cut to 16 bytes.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -39,6 +40,10 @@ class KeyRing:
     keys: dict[str, bytes] = field(repr=False)
     index: bytes = field(repr=False)
     _ciphers: dict[str, AESGCMSIV] = field(default_factory=dict, repr=False, compare=False)
+
+    @functools.cached_property
+    def _keyed(self) -> hmac.HMAC:
+        return hmac.new(self.index, digestmod=hashlib.sha256)
 
     def __post_init__(self) -> None:
         if self.active not in self.keys:
@@ -85,8 +90,10 @@ class KeyRing:
 
     def blind_index(self, value: str, domain: str = "national_id") -> bytes:
         """16 bytes by which `value` is found; equal values of one domain give equal bytes."""
-        digest = hmac.digest(self.index, f"{domain}\x00{value}".encode(), hashlib.sha256)
-        return digest[:INDEX_BYTES]
+        # A copy of what has taken in the key already costs half of what beginning anew does.
+        keyed = self._keyed.copy()
+        keyed.update(f"{domain}\x00{value}".encode())
+        return keyed.digest()[:INDEX_BYTES]
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for another purpose, bound to this ring's index key (one HMAC step, as in HKDF-Expand)."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from roster.intake.faults import IntakeRejected
 from roster.intake.reading import CSV, JSON, NDJSON, Submission, read_submission
+from roster.intake.rows import Row, canonical_digest, canonical_line
 from roster.intake.rules import Reporter, RosterKind
 from shared.problems import Fault
 
@@ -76,6 +77,11 @@ def to_json(rows: Iterable[Mapping[str, Any]]) -> bytes:
 def to_ndjson(rows: Iterable[Mapping[str, Any]], *, end: str = "\n") -> bytes:
     """The rows, one object a line."""
     return "".join(json.dumps(row, ensure_ascii=False) + end for row in rows).encode()
+
+
+def digest(rows: Iterable[Row]) -> bytes:
+    """What tells the content of rows from other content (RO-08)."""
+    return canonical_digest(canonical_line(row) for row in rows)
 
 
 def take(

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
+
 from roster.hints.hint import Hint
 from roster.hints.model import (
     NO_HISTORY,
@@ -50,7 +52,7 @@ GRANTING = [RosterKind.APPLICATION, RosterKind.EXTENSION, RosterKind.REAPPLICATI
 
 def student(**changed: Any) -> Student:
     """The blameless student with some fields changed."""
-    return replace(STUDENT, **changed)
+    return msgspec.structs.replace(STUDENT, **changed)
 
 
 def facts(**changed: Any) -> RegistryFacts:

@@ -6,47 +6,61 @@ each column's values would spare the database a little and cost this process mor
 once.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, LargeBinary, Table, Text, column, func, insert, literal, select
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import Column, ColumnElement, LargeBinary, Table, Text, column, func, literal, select
+from sqlalchemy.dialects.postgresql import JSON, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.crypto import Encrypted, ring
 
 
-async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert `rows`, which all name the same columns; columns left out, or None in all, take the database's defaults.
+async def insert_columns(
+    session: AsyncSession,
+    table: Table,
+    same: Mapping[str, Any],
+    series: Mapping[str, Sequence[Any]],
+    *,
+    keep: bool = False,
+) -> None:
+    """Insert rows: the values of each column of `series`, and beside them `same`, which all rows have alike: values or
+    SQL expressions. With `keep`, rows that are there already stay as they are.
 
-    Values are those of the columns' Python types; encrypted columns are sealed here.
+    Columns that are named nowhere, or None in all rows, take the database's defaults. Values are those of the columns'
+    Python types; encrypted columns are sealed here.
     """
-    if not rows:
-        return
-    same: dict[Column[Any], Any] = {}
+    alike = dict(same)
     columns: list[Column[Any]] = []
-    series: list[Sequence[Any]] = []
-    for name, first in rows[0].items():
-        values = [row[name] for row in rows]
-        if values.count(first) < len(values):
+    cells: list[Sequence[Any]] = []
+    for name, values in series.items():
+        # The first column goes row by row in any case: it says how many rows there are.
+        if columns and values.count(values[0]) == len(values):
+            alike[name] = values[0]
+        else:
             columns.append(table.c[name])
-            series.append(_json(table.c[name], values))
-        elif first is not None:
-            same[table.c[name]] = first
-    if not columns:
-        await session.execute(insert(table), [{into.name: value for into, value in same.items()}] * len(rows))
-        return
-    names = [c.name for c in columns]
-    document = msgspec.json.encode([dict(zip(names, cells, strict=True)) for cells in zip(*series, strict=True)])
+            cells.append(_json(table.c[name], values))
+    fill = {table.c[name]: value for name, value in alike.items() if value is not None}
+    row = _row_type(tuple(c.name for c in columns))
+    document = msgspec.json.encode([row(*values) for values in zip(*cells, strict=True)])
     # Of JSON text PostgreSQL takes each object's cells as they come; JSONB would sort all of them first.
     given = (
         func.json_to_recordset(literal(document.decode(), Text).cast(JSON))
         .table_valued(*(column(c.name, c.type) for c in columns), name="given")
         .render_derived(with_types=True)
     )
-    chosen = (*given.c, *(literal(value, into.type) for into, value in same.items()))
-    await session.execute(insert(table).from_select([*columns, *same], select(*chosen)))
+    once = (value if isinstance(value, ColumnElement) else literal(value, into.type) for into, value in fill.items())
+    chosen = (*given.c, *once)
+    rows = insert(table).from_select([*columns, *fill], select(*chosen))
+    await session.execute(rows.on_conflict_do_nothing() if keep else rows)
+
+
+@functools.lru_cache(maxsize=64)
+def _row_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Objects with these members, quicker made and written than dictionaries; one that is None is left out."""
+    return msgspec.defstruct("Row", [(name, Any, None) for name in names], omit_defaults=True, gc=False)
 
 
 def _json(into: Column[Any], values: Sequence[Any]) -> Sequence[Any]:

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from shared.periods import Deadline
 
@@ -43,8 +45,7 @@ class AgeRule(StrEnum):
     BIRTHDAY = "birthday"
 
 
-@dataclass(frozen=True, slots=True)
-class Student:
+class Student(msgspec.Struct, frozen=True, gc=False):
     """The entry's fields that the law looks at. None means the roster did not say.
 
     `status_recognised` False is the statement, by school or officer, that the enrolment does not meet the rules of the

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.bulk import insert_columns
 from roster.hints.hint import Hint
 from roster.hints.models import StoredHint
+from roster.hints.subjects import Subject
 from shared.law import rule
 
 
@@ -34,27 +35,27 @@ class Sets:
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], HintSet] = {}
 
-    def of(self, row: Any, hints: tuple[Hint, ...]) -> HintSet:
-        """The set of `hints` for an entry (its `roster_id`, `school_code`, `county_code`)."""
-        alike = (row.roster_id, *[hint.likeness for hint in hints])
+    def of(self, entry: Subject, hints: tuple[Hint, ...]) -> HintSet:
+        """The set of `hints` for an entry."""
+        alike = (entry.roster_id, *[hint.likeness for hint in hints])
         if alike not in self._known:
-            self._known[alike] = _made(row, hints)
+            self._known[alike] = _made(entry, hints)
         return self._known[alike]
 
 
-def _made(row: Any, hints: tuple[Hint, ...]) -> HintSet:
+def _made(entry: Subject, hints: tuple[Hint, ...]) -> HintSet:
     bodies = [hint.as_dict() for hint in hints]
     if not bodies:
         return HintSet(None, [], [])
     # The name follows from the content (RFC 9562, 5.5): whoever finds the same again names the same set.
-    name = uuid.uuid5(row.roster_id, msgspec.json.encode(bodies).decode())
+    name = uuid.uuid5(entry.roster_id, msgspec.json.encode(bodies).decode())
     rows = [
         {
             "set_id": name,
             "position": position,
-            "roster_id": row.roster_id,
-            "school_code": row.school_code,
-            "county_code": row.county_code,
+            "roster_id": entry.roster_id,
+            "school_code": entry.school_code,
+            "county_code": entry.stated.county_code,
             "rule": hint.rule,
             "code": hint.code,
             "severity": hint.severity,
@@ -77,4 +78,4 @@ async def store(session: AsyncSession, found: Iterable[HintSet]) -> None:
     if rows:
         table = StoredHint.__table__
         assert isinstance(table, Table)
-        await session.execute(insert(table).on_conflict_do_nothing(), rows)
+        await insert_columns(session, table, {}, {name: [row[name] for row in rows] for name in rows[0]}, keep=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,8 +15,7 @@ from shared.places import COUNTIES, TOWNSHIPS
 from shared.roc import roc
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One student as the school stated him. None: not stated. `number` is the row in the sender's file."""
 
     number: int
@@ -25,29 +24,29 @@ class Row:
     birth_date: date
     county_code: str
     township_code: str
-    village: str | None
-    division: Division | None
-    level: Level | None
-    nominal_years: int | None
-    department: str | None
-    class_year: int | None
-    student_no: str | None
-    enrolled_on: date | None
-    expected_graduation_on: date | None
-    extended_until: date | None
-    extension_reason: str | None
-    cessation_reason: CessationReason | None
-    left_on: date | None
-    overseas_compatriot: bool | None
-    experimental_education: bool | None
-    status_recognised: bool | None
-    prior_graduated_level: Level | None
-    prior_graduated_on: date | None
-    moi_approval_no: str | None
-    remarks: str | None
+    village: str | None = None
+    division: Division | None = None
+    level: Level | None = None
+    nominal_years: int | None = None
+    department: str | None = None
+    class_year: int | None = None
+    student_no: str | None = None
+    enrolled_on: date | None = None
+    expected_graduation_on: date | None = None
+    extended_until: date | None = None
+    extension_reason: str | None = None
+    cessation_reason: CessationReason | None = None
+    left_on: date | None = None
+    overseas_compatriot: bool | None = None
+    experimental_education: bool | None = None
+    status_recognised: bool | None = None
+    prior_graduated_level: Level | None = None
+    prior_graduated_on: date | None = None
+    moi_approval_no: str | None = None
+    remarks: str | None = None
 
 
-FIELDS = tuple(field.name for field in fields(Row) if field.name != "number")
+FIELDS = tuple(name for name in Row.__struct_fields__ if name != "number")
 Values = dict[str, Any]
 
 
@@ -168,19 +167,17 @@ def findings(values: Values, reporter: Reporter, today: date, named: Names) -> I
 
 
 @rule("RO-08")
-def canonical_digest(rows: Iterable[Row]) -> str:
-    """SHA-256 (hex) of what the rows say, for "the same content" of RO-08.
+def canonical_line(row: Row) -> bytes:
+    """What a row says, for "the same content" of RO-08: the JSON of what is stated, in the order of `FIELDS`.
 
-    Row numbers, the order of rows and columns, charset, format and the way a date was written do not count: the same
-    students in another order are the same content. A field that is not stated is left out, so that a column added to
-    the table later leaves older digests as they are. Kind, year and term are the caller's to add.
+    Its number does not count, and the charset, format and way in which a date was written are gone by now. A field that
+    is not stated is left out, so that a column added to the table later leaves older digests as they are.
     """
-    encode = msgspec.json.encode
-    lines = sorted(
-        encode({name: value for name in FIELDS if (value := getattr(row, name)) is not None}) for row in rows
-    )
-    digest = hashlib.sha256(b"muster roster rows 1\n")
-    for line in lines:
-        digest.update(line)
-        digest.update(b"\n")
-    return digest.hexdigest()
+    # The number stands first, and no other value does before the first comma.
+    return b"{" + msgspec.json.encode(row).partition(b",")[2]
+
+
+@rule("RO-08")
+def canonical_digest(lines: Iterable[bytes]) -> bytes:
+    """SHA-256 of what rows say (their `canonical_line`), in whatever order. Kind, year and term are the caller's."""
+    return hashlib.sha256(b"".join((b"muster roster rows 1\n", *[line + b"\n" for line in sorted(lines)]))).digest()

@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints import service as hints
 from roster.hints.queries import Record
+from roster.hints.subjects import Terms
 from roster.intake import queries, store
 from roster.intake.faults import IntakeRejected, RejectionKind
 from roster.intake.models import Roster, Submission
 from roster.intake.reading import Submission as FileRead
 from roster.intake.reading import read_submission
-from roster.intake.rows import canonical_digest
+from roster.intake.rows import canonical_digest, canonical_line
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
 from roster.reference import service as reference
@@ -222,7 +223,8 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     counties = sorted({row.county_code for row in read.rows})
     stated = (posted.kind, posted.academic_year, posted.term)
     deadlines = await store.deadlines(session, sender.org.code, stated, read.rows, counties)
-    digest = bytes.fromhex(canonical_digest(read.rows))
+    lines = [canonical_line(row) for row in read.rows]
+    digest = canonical_digest(lines)
     submission_id = uuid.uuid4()
     stating = upsert(Submission).values(
         id=submission_id,
@@ -260,22 +262,22 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         for county in counties
     }
     await session.execute(insert(table_of(Roster)), [*rosters.values()])
-    entries = [
-        store.new_entry(sender.org.code, rosters[row.county_code]["id"], row, filed_on=received_on, version=1)
-        for row in read.rows
-    ]
-    received = await store.insert_entries(session, entries, {r["id"]: r for r in rosters.values()}, today=received_on)
-    of_county = {county: [row for row in read.rows if row.county_code == county] for county in counties}
+    arrivals = [store.Arrival.on(rosters[row.county_code]["id"], row, received_on) for row in read.rows]
+    terms = {
+        roster["id"]: Terms(posted.kind, posted.academic_year, posted.term, roster["deadline"])
+        for roster in rosters.values()
+    }
+    received = await store.insert_entries(session, sender.org.code, arrivals, terms, version=1, today=received_on)
+    by_county: dict[str, list[UUID]] = {county: [] for county in counties}
+    lines_of: dict[str, list[bytes]] = {county: [] for county in counties}
+    for one, line in zip(arrivals, lines, strict=True):
+        by_county[one.row.county_code].append(one.id)
+        lines_of[one.row.county_code].append(line)
     versions = [
-        store.new_version(
-            rosters[county], 1, sender.sub, read, rows, {"added": len(rows)}, digest if len(counties) == 1 else None
-        )
-        for county, rows in of_county.items()
+        store.new_version(rosters[county], 1, sender.sub, read, stated, {"added": len(stated)})
+        for county, stated in lines_of.items()
     ]
     await session.execute(insert(table_of(RosterVersion)), versions)
-    by_county: dict[str, list[UUID]] = {county: [] for county in counties}
-    for entry in entries:
-        by_county[entry["county_code"]].append(entry["id"])
     facts = {"kind": posted.kind, "academic_year": posted.academic_year, "term": posted.term}
     await audit.record_many(
         session,

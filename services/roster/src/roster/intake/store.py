@@ -6,10 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insert_rows
+from roster.bulk import insert_columns
 from roster.hints import service as hints
+from roster.hints.subjects import Subject, Terms
 from roster.intake.deadlines import cessation_deadline, roster_deadline
 from roster.intake.models import Entry
 from roster.intake.reading import Submission as FileRead
@@ -19,41 +22,72 @@ from roster.intake.schemas import Note
 from roster.reference import service as reference
 from roster.review.states import EntryState
 from roster.versions.past import table_of
-from shared import crypto
+from shared import clock, crypto
 from shared.calendar import WorkingCalendar
 
 
-def new_entry(school_code: str, roster_id: UUID, row: Row, *, filed_on: date, version: int) -> dict[str, Any]:
-    """The values of an entry that begins with `version` of its roster."""
-    return {
-        "id": uuid.uuid4(),
-        "roster_id": roster_id,
-        "school_code": school_code,
-        "row_no": row.number,
-        "national_id_index": crypto.ring().blind_index(row.national_id),
-        "state": EntryState.RECEIVED,
-        "version": 1,
-        "officer_draft": {},
-        "from_version": version,
-        "filed_on": filed_on,
-        **{name: getattr(row, name) for name in FIELDS},
-    }
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A man who comes onto a roster: the entry that will be his, what is stated of him, the day on which he arrived."""
+
+    id: UUID
+    man: bytes
+    roster_id: UUID
+    filed_on: date
+    row: Row
+
+    @classmethod
+    def on(cls, roster_id: UUID, row: Row, filed_on: date) -> "Arrival":
+        """One that has no entry yet."""
+        return cls(uuid.uuid4(), crypto.ring().blind_index(row.national_id), roster_id, filed_on, row)
 
 
 async def insert_entries(
     session: AsyncSession,
-    entries: Sequence[dict[str, Any]],
-    rosters: Mapping[UUID, Mapping[str, Any]],
+    school_code: str,
+    arrivals: Sequence[Arrival],
+    terms: Mapping[UUID, Terms],
     *,
+    version: int,
     today: date,
 ) -> frozenset[UUID]:
-    """Judge and insert the values of new entries; those of men who stand undecided on other rosters too.
+    """Judge and insert the entries of a school's men, which begin with `version` of their rosters.
 
-    `rosters`: of each entry's roster, by id, what judging reads of it.
+    `terms`: those of each roster, by its id. Gives the entries of men who stand undecided on other rosters too.
     """
-    elsewhere = await hints.judge_new(session, entries, rosters, today=today)
-    await insert_rows(session, table_of(Entry), entries)
-    return elsewhere
+    if not arrivals:
+        return frozenset()
+    subjects = [
+        Subject(one.id, one.roster_id, school_code, one.man, one.filed_on, one.row, terms[one.roster_id])
+        for one in arrivals
+    ]
+    judged_at = clock.now()
+    found = await hints.judge_new(session, subjects, today=today)
+    rows = [one.row for one in arrivals]
+    await insert_columns(
+        session,
+        table_of(Entry),
+        {
+            "school_code": school_code,
+            "state": EntryState.RECEIVED,
+            "version": 1,
+            "officer_draft": {},
+            "from_version": version,
+            "judged_at": judged_at,
+            # As its default would say, which would be worked out for each row.
+            "changed_at": select(func.moment()).scalar_subquery(),
+        },
+        {
+            "id": [one.id for one in arrivals],
+            "roster_id": [one.roster_id for one in arrivals],
+            "row_no": [row.number for row in rows],
+            "national_id_index": [one.man for one in arrivals],
+            "filed_on": [one.filed_on for one in arrivals],
+            "last_day": [one.last_day for one in found],
+            "hint_set": [one.hints.id for one in found],
+            **{name: [getattr(row, name) for row in rows] for name in FIELDS},
+        },
+    )
+    return frozenset(one.subject.id for one in found if one.elsewhere)
 
 
 def new_version(
@@ -61,13 +95,12 @@ def new_version(
     version: int,
     sent_by: str,
     read: FileRead,
-    rows: Sequence[Row],
+    lines: Sequence[bytes],
     counts: Mapping[str, int],
-    digest: bytes | None = None,
 ) -> dict[str, Any]:
-    """The values of a version of `roster` (its id and codes) that `rows` of a file make; `counts` as in the table.
+    """The values of a version of `roster` (its id and codes) that some rows of a file make: their `canonical_line`s.
 
-    `digest`: the rows' `canonical_digest` where it is known already.
+    `counts` as in the table.
     """
     return {
         "roster_id": roster["id"],
@@ -75,10 +108,10 @@ def new_version(
         "school_code": roster["school_code"],
         "county_code": roster["county_code"],
         "received_by": sent_by,
-        "row_count": len(rows),
+        "row_count": len(lines),
         "charset": read.charset,
         "notes": stored_notes(read),
-        "content_digest": digest or bytes.fromhex(canonical_digest(rows)),
+        "content_digest": canonical_digest(lines),
         **dict.fromkeys(("kept", "changed", "added", "dropped"), 0),
         **counts,
     }

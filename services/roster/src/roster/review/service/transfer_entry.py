@@ -52,7 +52,7 @@ async def transfer_entry(
     await purposes.assume(session, "transfer", "entry", entry_id)
     there = await _roster_there(session, roster, body.county_code, known)
     new_id = uuid4()
-    kept = {name: value for name, value in row.items() if name not in ("judged_at", "changed_at")}
+    kept = {name: value for name, value in row.items() if name not in ("judged_at", "hint_set", "changed_at")}
     await session.execute(
         insert(Entry.__table__).values(  # type: ignore[arg-type]
             kept

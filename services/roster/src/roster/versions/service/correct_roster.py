@@ -1,6 +1,5 @@
 """A school's corrected roster: a new version, in which what did not change goes on (RO-09)."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, update
@@ -8,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
 from roster.hints.service import announce
+from roster.hints.subjects import Terms
 from roster.intake import store
 from roster.intake.faults import FaultList
 from roster.intake.models import Entry, Roster
 from roster.intake.reading import Submission as FileRead
+from roster.intake.rows import canonical_line
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import Note
 from roster.reference.service import working_calendar
@@ -149,14 +150,16 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await common.close_entries(session, EntryAction.SUPERSEDE, changed, roster.version)
     await common.close_entries(session, EntryAction.WITHDRAW, dropped, roster.version)
     await _renumber(session, found)
-    new = _new_entries(roster, found)
-    of_roster = {name: getattr(roster, name) for name in ("kind", "academic_year", "term", "deadline")}
-    elsewhere = await store.insert_entries(session, new, {roster.id: of_roster}, today=clock.today())
+    new = _arrivals(roster, found)
+    elsewhere = await store.insert_entries(
+        session, roster.school_code, new, {roster.id: Terms.of(roster)}, version=roster.version, today=clock.today()
+    )
+    lines = [canonical_line(row) for row in read.rows]
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
-    version = store.new_version(facts, roster.version, school.sub, read, read.rows, _counts(found))
+    version = store.new_version(facts, roster.version, school.sub, read, lines, _counts(found))
     await session.execute(insert(table_of(RosterVersion)), [version])
     await audit.record(session, "roster.corrected", "roster", roster.id, {"version": roster.version, **_counts(found)})
-    new_ids = [entry["id"] for entry in new]
+    new_ids = [entry.id for entry in new]
     # A man who is no longer here may stand undecided on another roster, whose officer was told of this one (RO-27).
     await announce(session, {*elsewhere, *(entry_id for entry_id, _ in dropped)})
     await queue_lookups(session, {roster.county_code: new_ids} if new_ids else {})
@@ -166,13 +169,10 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await events.publish(session, event_types.ROSTER_CORRECTED, roster.id, data)
 
 
-def _new_entries(roster: Roster, found: Plan) -> list[dict[str, Any]]:
+def _arrivals(roster: Roster, found: Plan) -> list[store.Arrival]:
     """Whoever is changed arrived when he first did; whoever is added arrives today (RO-28)."""
     filed = [(row, entry.filed_on) for entry, row in found.changed] + [(row, clock.today()) for row in found.added]
-    return [
-        store.new_entry(roster.school_code, roster.id, row, filed_on=day, version=roster.version)
-        for row, day in sorted(filed, key=lambda pair: pair[0].number)
-    ]
+    return [store.Arrival.on(roster.id, row, day) for row, day in sorted(filed, key=lambda pair: pair[0].number)]
 
 
 async def _renumber(session: AsyncSession, found: Plan) -> None:
