@@ -7,11 +7,12 @@ a report cannot hold other rows than the search it was asked from.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +34,10 @@ LARGEST = 10_000
 _AT_A_TIME = 500
 # Each holds a connection until its reader has it all: the others wait here, so that pages go on being answered.
 _AT_ONCE = asyncio.Semaphore(4)
+# As many of these places one organisation may hold. Not one: a reader who stalls would keep all his colleagues waiting.
+_OF_ONE = 2
+# An organisation's own places (type, code), for as long as somebody of it holds one or waits.
+_OWN: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 # Seconds to wait for one's turn; whoever would wait longer is told to come back, before he gives up himself.
 _TURN = 5
 # Of a report as text, for the document: 10,000 rows of 100,000 characters.
@@ -151,16 +156,17 @@ class Fetch(Protocol[T]):
 
 
 @asynccontextmanager
-async def _turn() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_TURN):
-            await _AT_ONCE.acquire()
-    except TimeoutError:
-        raise UNAVAILABLE(headers={"Retry-After": str(_TURN)}) from None
-    try:
+async def _turn(context: Context) -> AsyncIterator[None]:
+    own = _OWN.setdefault((context.org_type, context.org_code), asyncio.Semaphore(_OF_ONE))
+    async with AsyncExitStack() as places:
+        try:
+            async with asyncio.timeout(_TURN):
+                # First its own: so in the line for those of all there are never more than two of one organisation.
+                for place in (own, _AT_ONCE):
+                    await places.enter_async_context(place)
+        except TimeoutError:
+            raise UNAVAILABLE(headers={"Retry-After": str(_TURN)}) from None
         yield
-    finally:
-        _AT_ONCE.release()
 
 
 @rule("RO-61")
@@ -195,7 +201,7 @@ class Export(Response, Generic[T]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        async with asyncio.timeout(_WHOLE), _turn(), self._database.reading(self._context) as session:
+        async with asyncio.timeout(_WHOLE), _turn(self._context), self._database.reading(self._context) as session:
             pages = self._pages(session)
             first = await anext(pages)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
