@@ -120,7 +120,7 @@ def _done_elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> bool:
             raise
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {INSIDE: "1"}
     unshare = ["unshare", "--user", "--map-root-user", "--mount"]
-    again = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", request.node.nodeid]
+    again = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", f"{__file__}::{request.node.name}"]
     try:
         subprocess.run([*unshare, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
@@ -159,7 +159,7 @@ def _fill_under_load(disk: Path) -> None:
             _fill(disk)
             began = time.monotonic()
             notify = suite.kill("notify")
-            while time.monotonic() < began + 6:
+            while time.monotonic() < began + 4:
                 _fill(disk)
                 time.sleep(0.3)
             ended = time.monotonic()
