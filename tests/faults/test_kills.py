@@ -37,6 +37,7 @@ class Massacre:
     kills: Counter[str]
     besides: Counter[str]
     seconds: float
+    seconds_until_settled: float
     cases: list[Case]
     replays: list[str]
     found: Aftermath
@@ -79,10 +80,13 @@ def massacre(tmp_path_factory: pytest.TempPathFactory) -> Massacre:
             async with hurrying(suite):
                 await work
             await settled(suite, AFTERWARDS)
+            settling = time.monotonic() - began - seconds
             replays = await load.differing_replays()
             found = await look(suite)
             await load.close()
-            return Massacre(murderer.kills, murderer.besides, seconds, load.cases, replays, found, under_fire, left)
+            return Massacre(
+                murderer.kills, murderer.besides, seconds, settling, load.cases, replays, found, under_fire, left
+            )
 
         return asyncio.run(run())
     finally:
@@ -94,7 +98,7 @@ def test_there_were_murders_and_there_was_work(massacre: Massacre) -> None:
     again = sum(step["deliveries"] > 1 for item in massacre.found.annotations for step in item["history"])
     print(
         f"{kills.total()} killed in {massacre.seconds:.0f} s: {dict(kills.most_common())}, besides"
-        f" {dict(massacre.besides)}; {len(massacre.cases)} cases,"
+        f" {dict(massacre.besides)}, settled after {massacre.seconds_until_settled:.0f} s; {len(massacre.cases)} cases,"
         f" {massacre.decided_under_fire} decided under fire, {again} annotations delivered again"
     )
     assert kills.total() >= KILLS
