@@ -1,7 +1,8 @@
 """The controls of test_schemathesis.py: faults planted before a real service, and the same harness finds each."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from shared.problems import CONFLICT, INVALID_CONTENT, MEDIA_TYPE, Fault, ProblemError
 from tests.contracts.walls.hostile import PLANTED
+from tests.support.fuzz_counts import busy, lacking, unreached
 
 pytestmark = [pytest.mark.xdist_group("fuzz-notify-0"), pytest.mark.timeout(300)]
 
@@ -113,8 +115,6 @@ def test_a_planted_fault_is_found(planted, label: str) -> None:
 
 
 def test_an_operation_that_never_succeeds_is_named(planted) -> None:
-    from tests.support.fuzz_run import unreached
-
     fuzz, planter = planted
     planter.plant = Plant(400, json.dumps({}).encode(), "", always=True)
     try:
@@ -141,3 +141,52 @@ def test_without_a_plant_there_is_no_fault(planted) -> None:
     report = fuzz.run("list_messages", EXAMPLES, SEED)
     assert not report.faults, str(report)
     assert report.sound
+
+
+def _enough() -> Any:
+    """What a run of ten examples by two roles tells that did all it should."""
+    from tests.support.fuzz_run import Report
+
+    sent, asked = Counter(positive=5, negative=5), Counter(school=6, approver=4)
+    return Report("list_messages", ("school", "approver"), reached=True, sent=sent, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (lambda report: report.sent.subtract(negative=1), "examples: 9 of 10"),
+        (lambda report: report.sent.update(positive=5, negative=-5), "examples: none that is negative"),
+        # What Hypothesis calls unsatisfiable: not one sound request could be made.
+        (lambda report: report.sent.update(positive=-5, negative=5), "examples: none that is positive"),
+        (lambda report: report.asked.pop("approver"), "roles: nobody asked as approver"),
+    ],
+)
+def test_a_run_that_did_too_little_is_named(fault: Callable[[Any], None], told: str) -> None:
+    report = _enough()
+    assert lacking(report, 10) == []
+    fault(report)
+    (found,) = lacking(report, 10)
+    assert found.startswith(told)
+
+
+def test_an_operation_of_few_inputs_is_held_to_those_and_must_have_them() -> None:
+    report = _enough()
+    few = {"list_messages": (6, "planted")}
+    assert "the table is wrong" in lacking(report, 10, few)[0]
+    report.sent = Counter(positive=6)
+    assert lacking(report, 10, few) == []
+    report.sent = Counter(positive=5)
+    assert lacking(report, 10, few)[0].startswith("examples: 5 of 6")
+
+
+def test_more_than_a_few_that_were_told_to_come_back_are_too_many() -> None:
+    report = _enough()
+    report.busy = 5
+    told, most = busy([report])
+    assert told <= most
+    report.busy = 6
+    told, most = busy([report])
+    assert told > most
+    # One in a hundred, of a house that was asked a thousand things.
+    report.asked["school"] = 1_000
+    assert busy([report])[1] == 10
