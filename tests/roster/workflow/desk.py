@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.roster.intake_corpus.files import Student, cessation, extension, student
 from tests.roster.workflow.model import Batch, Man, Roster
@@ -22,14 +23,42 @@ def preferred(things: Sequence[T], at: int, test: Callable[[T], bool]) -> T:
     return ordered[at % len(ordered)]
 
 
+# The names of all that `step` marked.
+ACTS: set[str] = set()
+
+
+def step(marker: Callable[..., Any] = rule, /, **drawn: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A rule whose runs are counted, those by Hypothesis and not those by other rules."""
+
+    def mark(act: Callable[..., None]) -> Callable[..., None]:
+        ACTS.add(act.__name__)
+
+        @wraps(act)
+        def taken(self: "Desk", *given: Any, **named: Any) -> None:
+            self.ran[act.__name__] += not self.acting
+            outer, self.acting = self.acting, True
+            try:
+                act(self, *given, **named)
+            finally:
+                self.acting = outer
+
+        marked: Callable[..., None] = marker(**drawn)(taken)
+        return marked
+
+    return mark
+
+
 class Desk(RuleBasedStateMachine):
     """The model's rosters and batches of one example; no rules."""
 
     world: ClassVar[World]
+    # Over all examples: what came of the acts, and how often each rule ran.
     reached: ClassVar[Counter[str]] = Counter()
+    ran: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
+        self.acting = False
         self.first = next(FIRST_MEN)
         self.rosters: list[Roster] = []
         self.batches: list[Batch] = []
@@ -43,7 +72,7 @@ class Desk(RuleBasedStateMachine):
 
     def _arrived(self, told: Any, kind: str, content: int, remarks: dict[int, str], rows: list[Student]) -> None:
         men = {number: Man(text) for number, text in remarks.items()}
-        roster = Roster(told["rosters"][0]["id"], kind, content, rows[0].get("left_on", ""), men)
+        roster = Roster(told["rosters"][0]["id"], kind, content, rows[0].get("left_on", ""), men, self.reached)
         self.rosters.append(roster)
         self.contents[content] = (rows, roster)
 
@@ -100,7 +129,7 @@ class Desk(RuleBasedStateMachine):
         return self.world.call("PATCH", f"/entries/{entry['id']}", PEOPLE[who], body, entry["version"])
 
     def _act(self, batch: Batch, act: str, who: dict[str, str], body: Any = None) -> Any:
-        seen = self.world.call("GET", f"/batches/{batch.id}", who).json()["version"]
+        seen = self.world.version(batch.id)
         return self.world.call("POST", f"/batches/{batch.id}/{act}", who, body, seen)
 
     @staticmethod

@@ -4,6 +4,7 @@ It shares no code with the service: states are plain words, and the few sentence
 the specification has them.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 PENDING = ("received", "in_review", "on_hold", "for_approval")
@@ -35,6 +36,8 @@ class Roster:
     content: int
     left_on: str
     men: dict[int, Man]
+    # How often a state was left by an act: "received: open".
+    moves: Counter[str]
     opened: bool = False
     version: int = 1
     gone: list[str] = field(default_factory=list)
@@ -46,6 +49,11 @@ class Roster:
         if any(state in PENDING for state in states):
             return "pending"
         return "decided" if "decided" in states else "withdrawn"
+
+    def move(self, man: Man, act: str, to: str) -> None:
+        """An act leads a man's entry to another state."""
+        self.moves[f"{man.state}: {act}"] += 1
+        man.state = to
 
     def correct(self, remarks: dict[int, str]) -> bool:
         """RO-09: take the school's new file, man → his row; False where what is up or decided would change."""
@@ -59,8 +67,10 @@ class Roster:
             return True
         self.version += 1
         for number in dropped:
-            self.men[number].state = "withdrawn"
-        self.gone += ["superseded"] * len(changed)
+            self.move(self.men[number], "withdraw", "withdrawn")
+        for number in changed:
+            self.move(self.men[number], "supersede", "superseded")
+            self.gone.append("superseded")
         for number in changed | added:
             if number in self.men and number in added:
                 self.gone.append("withdrawn")
@@ -72,7 +82,8 @@ class Roster:
         if self.opened or self.state == "withdrawn":
             return False
         for man in self.men.values():
-            man.state = "withdrawn"
+            if man.state != "withdrawn":
+                self.move(man, "withdraw", "withdrawn")
         return True
 
 
@@ -86,9 +97,10 @@ class Batch:
     men: set[int]
     state: str = "for_approval"
 
-    def leave(self, numbers: set[int]) -> None:
+    def leave(self, numbers: set[int], act: str) -> None:
         """Entries come back into review: the officer's own draft counts again (RO-45)."""
         for number in numbers:
             man = self.roster.men[number]
-            man.state, man.batch, man.approver = "in_review", None, None
+            self.roster.move(man, act, "in_review")
+            man.batch, man.approver = None, None
         self.men -= numbers

@@ -13,7 +13,9 @@ import asyncpg
 import httpx
 
 from local.databases import Urls, plain
-from shared import clock
+from roster.registry import delivery
+from shared import clock, purposes
+from shared.db import Context
 from tests.roster.intake_corpus.files import Student, to_csv
 from tests.support import rosters
 from tests.support.services import running
@@ -45,8 +47,14 @@ SELECT DISTINCT f.id::text, f.decision_number, f.issued_on, f.deferred_from, f.d
     f.ended_reason, f.filed_on, f.version, f.kind, e.student_no
 FROM deferment f JOIN entry e ON e.national_id_index = f.national_id_index WHERE e.roster_id = ANY($1::uuid[])
 """
-TOLD = "SELECT payload ->> 'decision_id' AS id FROM job WHERE kind = $1"
-AUDITED = "SELECT entity_id AS id, count(*) AS n FROM audit_entry WHERE action = 'entry.decided' GROUP BY 1"
+TOLD = "SELECT payload ->> 'decision_id' AS id FROM job WHERE kind = 'registry.annotate' AND key = ANY($1::text[])"
+AUDITED = """
+SELECT entity_id AS id, count(*) AS n FROM audit_entry WHERE action = 'entry.decided' AND entity_id = ANY($1::text[])
+GROUP BY 1
+"""
+TO_TELL = """
+SELECT id, key::uuid AS decision_id FROM job WHERE kind = 'registry.annotate' AND state = 'ready' ORDER BY id
+"""
 
 
 class World:
@@ -97,6 +105,29 @@ class World:
         headers = {**SCHOOL, **headers, "Content-Type": "text/csv"}
         sent = self.county.service.http.request(method, path, content=to_csv(rows).encode(), headers=headers)
         return self._runner.run(sent)
+
+    def revision(self, roster_id: str) -> int:
+        """Of a roster, as of now."""
+        return int(self.ask("SELECT revision FROM roster WHERE id = $1", uuid.UUID(roster_id))[0]["revision"])
+
+    def version(self, batch_id: str) -> int:
+        """Of a batch, as of now."""
+        return int(self.ask("SELECT version FROM batch WHERE id = $1", uuid.UUID(batch_id))[0]["version"])
+
+    def annotated(self) -> dict[str, dict[str, Any]]:
+        """What the registry is told of the decisions that wait for it, in their order, by decision; then it was."""
+        return self._runner.run(self._annotated())
+
+    async def _annotated(self) -> dict[str, dict[str, Any]]:
+        told = {}
+        async with self.county.service.database.transaction(Context.system("roster")) as session:
+            for job in await self.books.fetch(TO_TELL):
+                await purposes.assume(session, "deliver", "decision", job["decision_id"])
+                event = await delivery.annotation_event(session, job["decision_id"])
+                told[event["subject"]] = event["data"]
+                # The next of the same man waits for this one.
+                await self.books.execute("UPDATE job SET state = 'done' WHERE id = $1", job["id"])
+        return told
 
     def ask(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Rows of the service's books, read by their owner."""
