@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cache
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -188,14 +189,14 @@ def create_service(
     return app
 
 
+@cache
 def _keep_for_good() -> None:
-    """Take what is loaded by now out of the collector's rounds: it stays as long as the process.
+    """Take what is loaded by now out of the collector's rounds, once: it stays as long as the process.
 
     A round over modules, routes and models takes 100 ms, and a request that makes objects for 2,000 rows pays for one.
     """
-    if gc.get_freeze_count() == 0:
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _operations(service: str, database: Database, keys: KeySource) -> APIRouter:
