@@ -15,7 +15,7 @@ from local.processes import answers as pages_answer
 from local.stack import Stack
 from tests.faults.conftest import World
 from tests.local.checkout import apart
-from tests.support.faults_outage import Answer, Outage, Visitors, breaches, told
+from tests.support.faults_outage import Answer, Lost, Outage, Visitors, breaches, told
 from tests.support.faults_processes import family, frozen, held_down
 from tests.support.starvation import Stopwatch, waited
 from tests.support.suite import SERVICES, ask, settled
@@ -102,8 +102,31 @@ SCENES = {
 def test_who_comes_meanwhile_is_told_soon_to_come_back(world: World, name: str) -> None:
     """Only 503 with `Retry-After`, each within 2 s; success within 5 s of its return; nothing acknowledged is lost."""
     scene = SCENES[name]
-    visitors, outage = Visitors(world.suite, str(time.time_ns())), Outage(scene.services)
     complaints = _complaints(world.suite)
+    for times in (1, 2, 3):  # noqa: B007 - how often it went away is asked below
+        visitors, outage = _come_meanwhile(world, scene)
+        lost = visitors.starvation.between
+        print(name, told(visitors.answers, outage, lost))
+        found = list(breaches(visitors.answers, outage, lost))
+        # Who hardly ever has a processor is no witness: it is done again, and a fault of ours would be seen again.
+        if not found or not _is_starved(outage, lost):
+            break
+    assert found == []
+    kept = {str(row["id"]) for row in apart(ask(world.suite.database_url("roster"), "SELECT id FROM submission"))}
+    assert set(visitors.acknowledged) <= kept, "acknowledged and lost"
+    assert len(visitors.acknowledged) == len(set(visitors.acknowledged))
+    doubled = "SELECT 1 FROM entry GROUP BY national_id_index HAVING count(*) > 1"
+    assert apart(ask(world.suite.database_url("roster"), doubled)) == [], "posted once and there twice"
+    # A worker whose database is away looks again ever less often, every two seconds in the end; but it does.
+    tries = {worker: count - complaints[worker] for worker, count in _complaints(world.suite).items()}
+    assert all(count <= scene.seconds * times for count in tries.values()), tries
+    assert all(count >= 2 for count in tries.values()) or not scene.is_of_the_database, tries
+    apart(settled(world.suite))
+
+
+def _come_meanwhile(world: World, scene: Scene) -> tuple[Visitors, Outage]:
+    """Visitors before, in and after an outage."""
+    visitors, outage = Visitors(world.suite, str(time.time_ns())), Outage(scene.services)
     with visitors.at_work():
         visitors.wait_for_success()
         outage.going = time.monotonic()
@@ -115,19 +138,12 @@ def test_who_comes_meanwhile_is_told_soon_to_come_back(world: World, name: str) 
             # What was only standing still is there at once.
             outage.ended = time.monotonic()
         visitors.wait_for_success()
-    lost = visitors.starvation.between
-    print(name, told(visitors.answers, outage, lost))
-    assert list(breaches(visitors.answers, outage, lost)) == []
-    kept = {str(row["id"]) for row in apart(ask(world.suite.database_url("roster"), "SELECT id FROM submission"))}
-    assert set(visitors.acknowledged) <= kept, "acknowledged and lost"
-    assert len(visitors.acknowledged) == len(set(visitors.acknowledged))
-    doubled = "SELECT 1 FROM entry GROUP BY national_id_index HAVING count(*) > 1"
-    assert apart(ask(world.suite.database_url("roster"), doubled)) == [], "posted once and there twice"
-    # A worker whose database is away looks again ever less often, every two seconds in the end; but it does.
-    tries = {worker: count - complaints[worker] for worker, count in _complaints(world.suite).items()}
-    assert all(count <= scene.seconds for count in tries.values()), tries
-    assert all(count >= 2 for count in tries.values()) or not scene.is_of_the_database, tries
-    apart(settled(world.suite))
+    return visitors, outage
+
+
+def _is_starved(outage: Outage, lost: Lost) -> bool:
+    """Whether those concerned had no processor for half of the time."""
+    return max(lost(service, outage.began, outage.ended) for service in SERVICES) > (outage.ended - outage.began) / 2
 
 
 def _complaints(suite: Stack) -> dict[str, int]:

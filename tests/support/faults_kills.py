@@ -45,19 +45,19 @@ class Murderer:
     async def rage(
         self, seconds: float, kills: int, postmasters: int, enough: Callable[[], bool], at_most: float
     ) -> None:
-        """`kills` blows, spread over `seconds`, `postmasters` of them at the postmaster; and on, half as quickly, until
-        it is enough or `at_most` seconds are over.
+        """`kills` blows, spread over `seconds`, `postmasters` of them at the postmaster; and on, ever less quickly,
+        until it is enough or `at_most` seconds are over.
         """
         began = time.monotonic()
         while (so_far := time.monotonic() - began) < seconds or (so_far < at_most and not enough()):
             # A slow machine gets time to do some work between the blows.
-            pause = seconds / kills * (1 if so_far < seconds else 2)
-            await asyncio.sleep(pause * self._rng.uniform(0.6, 1.4))
-            if so_far > (self.kills[POSTMASTER] + 0.5) * seconds / postmasters:
+            longer = max(0.0, so_far - seconds)
+            await asyncio.sleep(seconds / kills * 2 ** min(longer / 10, 3) * self._rng.uniform(0.6, 1.4))
+            if self.kills[POSTMASTER] < postmasters and so_far > (self.kills[POSTMASTER] + 0.5) * seconds / postmasters:
                 self._kill_postmaster()
             elif await self.are_back():
                 self._kill_process()
-            else:
+            elif not longer or self._rng.random() < 0.5:
                 self._kill_backend()
             if self._rng.random() < 0.3:
                 await self._lose_answers()
