@@ -7,9 +7,11 @@ issued, never where the household is.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from operator import mul
 from typing import Final, Literal
+
+import msgspec
 
 from shared.law import rule
 
@@ -43,8 +45,7 @@ class IdKind(StrEnum):
     resident_old = "resident_old"
 
 
-@dataclass(frozen=True, slots=True)
-class IdReading:
+class IdReading(msgspec.Struct, frozen=True, gc=False):
     """What was read: the folded text, its kind by shape (None: no ID), its checksum, the sex it encodes."""
 
     value: str
@@ -126,7 +127,7 @@ def _mask_found(found: re.Match[str]) -> str:
 
 def _adds_up(value: str) -> bool:
     tens, units = divmod(_LETTERS[value[0]], 10)
-    second = value[1]
-    digits = (_LETTERS[second] % 10 if second.isalpha() else int(second), *map(int, value[2:]))
-    total = tens + units * 9 + sum(digit * weight for digit, weight in zip(digits, _WEIGHTS, strict=True))
+    digits = value[1:] if value[1].isdecimal() else f"{_LETTERS[value[1]] % 10}{value[2:]}"
+    # The bytes of digits are the digits and 48 more.
+    total: int = tens + units * 9 + sum(map(mul, digits.encode(), _WEIGHTS)) - 48 * sum(_WEIGHTS)
     return total % 10 == 0

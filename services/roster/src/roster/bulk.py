@@ -11,26 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, LargeBinary, Table, Text, column, func, literal, select
+from sqlalchemy import Column, ColumnElement, Executable, LargeBinary, Table, Text, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSON, insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.crypto import Encrypted, ring
 
 
-async def insert_columns(
-    session: AsyncSession,
-    table: Table,
-    same: Mapping[str, Any],
-    series: Mapping[str, Sequence[Any]],
-    *,
-    keep: bool = False,
-) -> None:
-    """Insert rows: the values of each column of `series`, and beside them `same`, which all rows have alike: values or
-    SQL expressions. With `keep`, rows that are there already stay as they are.
+def insertion(
+    table: Table, same: Mapping[str, Any], series: Mapping[str, Sequence[Any]], *, keep: bool = False
+) -> Executable:
+    """The statement that inserts rows: the values of each column of `series`, and `same`, which all rows have alike.
 
-    Columns that are named nowhere, or None in all rows, take the database's defaults. Values are those of the columns'
-    Python types; encrypted columns are sealed here.
+    With `keep`, rows that are there already stay as they are. Columns that are named nowhere, or None in all rows, take
+    the database's defaults. Values are those of the columns' Python types, `same` may hold SQL expressions; encrypted
+    columns are sealed here. Asks no database, so that a thread may make it.
     """
     alike = dict(same)
     columns: list[Column[Any]] = []
@@ -52,9 +46,8 @@ async def insert_columns(
         .render_derived(with_types=True)
     )
     once = (value if isinstance(value, ColumnElement) else literal(value, into.type) for into, value in fill.items())
-    chosen = (*given.c, *once)
-    rows = insert(table).from_select([*columns, *fill], select(*chosen))
-    await session.execute(rows.on_conflict_do_nothing() if keep else rows)
+    rows = insert(table).from_select([*columns, *fill], select(*given.c, *once))
+    return rows.on_conflict_do_nothing() if keep else rows
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,7 +1,8 @@
 """One entry laid out for judging: the inputs and what several tests derive from them, computed once."""
 
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from roster.hints.hint import Finding, Hint, Severity, Values
 from roster.hints.limits import AgeLimit, age_limit, cite_on, experimental_age_limit, last_day_of
@@ -15,8 +16,7 @@ WARNING = Severity.WARNING
 INFO = Severity.INFO
 
 
-@dataclass(slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, gc=False):
     """What every test gets. `granting`: the entry asks for a deferment (all kinds but the cessation)."""
 
     student: Student

@@ -1,10 +1,12 @@
 """The hint: what a legal test found, why, and in which words. Messages carry no man's name and no national ID."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from roster.hints.labels import label, label_en
 from shared.law import Citation
@@ -41,8 +43,7 @@ class Finding:
     school_sees: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(msgspec.Struct, frozen=True, gc=False):
     """A finding about one entry. `last_day`: the last day a deferment of this man may run to, None for a cessation.
 
     The message is made when it is asked for: judging thousands of entries builds no text.
@@ -51,7 +52,7 @@ class Hint:
     finding: Finding
     severity: Severity
     citations: tuple[Citation, ...]
-    values: Mapping[str, Value] = field(hash=False)
+    values: Mapping[str, Value]
     last_day: date | None
     visible_to_school: bool
 
@@ -70,11 +71,9 @@ class Hint:
         """The version of the first cited text (RO-54)."""
         return self.citations[0].version
 
-    @property
-    def likeness(self) -> tuple[object, ...]:
-        """Equal for hints that say the same."""
-        values = tuple(self.values.items())
-        return self.finding.code, self.severity, self.citations, values, self.last_day, self.visible_to_school
+    def __hash__(self) -> int:
+        # The values have no hash; what they say, equality compares.
+        return hash((self.finding.code, self.last_day))
 
     @property
     def message(self) -> str:

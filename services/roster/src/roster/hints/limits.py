@@ -107,6 +107,7 @@ STUDY_PERIODS: Final = Dated[tuple[StudyPeriod, ...]](
 ConscriptionAge = Literal["before", "within", "past"]
 
 
+@lru_cache(maxsize=8192)
 @rule("RO-14")
 def conscription_age(birth_date: date, today: date) -> ConscriptionAge:
     """Where a man stands on `today` between 1 January of the year he turns 19 and 31 December of the year he turns 36.
@@ -137,6 +138,7 @@ def experimental_age_limit(day: date) -> AgeLimit:
     return EXPERIMENTAL_AGE_LIMIT.on(day).value
 
 
+@lru_cache(maxsize=8192)
 @rule("RO-26")
 def last_day_of(birth_date: date, years: int, age_rule: AgeRule = AgeRule.YEAR_END) -> date:
     """The last day on which a man is not yet older than `years`; a deferment never runs past it.
@@ -176,6 +178,7 @@ def longest_study(level: Level, nominal_years: int | None, day: date) -> int | N
     return general
 
 
+@lru_cache(maxsize=8192)
 @rule("RO-33")
 def end_of_study(enrolled_on: date, years: int) -> date:
     """The last day of a study period of `years` that began on `enrolled_on`: the day before the corresponding day."""

@@ -79,7 +79,7 @@ def judge_case(case: Case) -> tuple[Hint, ...]:
     found: list[Hint] = []
     for test in GRANTING_TESTS if case.granting else CESSATION_TESTS:
         outcome = test(case)
-        if outcome is None:
+        if not outcome:
             continue
         if isinstance(outcome, Hint):
             found.append(outcome)

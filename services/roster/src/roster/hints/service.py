@@ -6,9 +6,10 @@ whoever filed or decided them. What it finds is shown by row-level security to t
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import msgspec
@@ -81,20 +82,34 @@ async def judge_entries(session: AsyncSession, entry_ids: Sequence[UUID], *, tod
     return found
 
 
-async def judge_new(session: AsyncSession, subjects: Sequence[Subject], *, today: date) -> list[Finding]:
-    """What the legal tests say of entries that are not stored yet, in their order; their rosters are there already.
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """Judges entries that are not stored yet; their rosters are there already."""
 
-    Stores the hints, so that an entry is written once, with what was found, and need not be read back and changed.
-    Assumes the purpose `judge` and drops it again.
-    """
-    if not subjects:
-        return []
+    known: "_Known"
+    today: date
+
+    @classmethod
+    async def of(cls, session: AsyncSession, subjects: Sequence[Subject], *, today: date) -> Self:
+        """Look up what is known of the men. Assumes the purpose `judge` and drops it again."""
+        async with _judging(session, subjects):
+            return cls(await _known(session, subjects, today), today)
+
+    def judge(self, lot: Sequence[Subject]) -> list[Finding]:
+        """What the legal tests say of some of them, in their order; asks nobody, so that a thread may do it."""
+        return _judge_lot(lot, self.known, self.today)
+
+    async def store(self, session: AsyncSession, found: Sequence[Finding]) -> None:
+        """Store the hints. Assumes the purpose `judge` and drops it again."""
+        async with _judging(session, [one.subject for one in found]):
+            await sets.store(session, (one.hints for one in found))
+
+
+@asynccontextmanager
+async def _judging(session: AsyncSession, subjects: Sequence[Subject]) -> AsyncIterator[None]:
     await purposes.assume(session, "judge", "entry", _named([one.id for one in subjects]))
-    known = await _known(session, subjects, today)
-    lot = await asyncio.to_thread(_judge_lot, subjects, known, today)
-    await sets.store(session, (one.hints for one in lot))
+    yield
     await purposes.drop(session)
-    return lot
 
 
 async def announce(session: AsyncSession, entry_ids: Iterable[UUID]) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insert_columns
+from roster.bulk import insertion
 from roster.hints.hint import Hint
 from roster.hints.models import StoredHint
 from roster.hints.subjects import Subject
@@ -37,7 +37,7 @@ class Sets:
 
     def of(self, entry: Subject, hints: tuple[Hint, ...]) -> HintSet:
         """The set of `hints` for an entry."""
-        alike = (entry.roster_id, *[hint.likeness for hint in hints])
+        alike = (entry.roster_id, hints)
         if alike not in self._known:
             self._known[alike] = _made(entry, hints)
         return self._known[alike]
@@ -78,4 +78,5 @@ async def store(session: AsyncSession, found: Iterable[HintSet]) -> None:
     if rows:
         table = StoredHint.__table__
         assert isinstance(table, Table)
-        await insert_columns(session, table, {}, {name: [row[name] for row in rows] for name in rows[0]}, keep=True)
+        series = {name: [row[name] for row in rows] for name in rows[0]}
+        await session.execute(insertion(table, {}, series, keep=True))

@@ -1,7 +1,7 @@
 """Entries as judging reads them, stored or about to be, and what the legal tests are given of each."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
@@ -25,6 +25,10 @@ from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from shared.calendar import WorkingCalendar
 from shared.ids import mask_ids_in
 from shared.periods import Deadline
+
+# By what a row says, be it a member already or its value.
+_LEVELS: Mapping[str | None, Level | None] = {level.value: level for level in Level} | {None: None}
+_DIVISIONS: Mapping[str | None, Division] = {one.value: one for one in Division} | {None: Division.DAY}
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -88,8 +92,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
         return Student(
             birth_date=row.birth_date,
             county_code=row.county_code,
-            level=None if row.level is None else Level(row.level),
-            division=Division.DAY if row.division is None else Division(row.division),
+            level=_LEVELS[row.level],
+            division=_DIVISIONS[row.division],
             nominal_years=row.nominal_years,
             enrolled_on=row.enrolled_on,
             expected_graduation_on=row.expected_graduation_on,
@@ -99,7 +103,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
             overseas_compatriot=row.overseas_compatriot,
             experimental_education=bool(row.experimental_education),
             status_recognised=row.status_recognised if self.recognised is None else self.recognised,
-            prior_graduated_level=None if row.prior_graduated_level is None else Level(row.prior_graduated_level),
+            prior_graduated_level=_LEVELS[row.prior_graduated_level],
             prior_graduated_on=row.prior_graduated_on,
             moi_approval_no=row.moi_approval_no,
         )

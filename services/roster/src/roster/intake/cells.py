@@ -39,6 +39,8 @@ def refuse_formula(text: str, signs_too: bool) -> None:
 
     `signs_too` refuses every leading + or - as well (names); without it, only those that start a call or a link.
     """
+    if text[:1].isalnum():
+        return
     first = text.lstrip(" \u3000")[:1]
     if first in _FORMULA_STARTS or (first in _SIGNS and (signs_too or _CALL.search(text))):
         raise CellError(
@@ -96,7 +98,7 @@ def read_national_id(text: str) -> str:
 def read_name(text: str) -> str:
     """The name exactly as received, blanks, variants and private-use characters included."""
     _refuse_controls(text)
-    if all(unicodedata.category(char) in _INVISIBLE for char in text):
+    if not text[:1].isalnum() and all(unicodedata.category(char) in _INVISIBLE for char in text):
         raise CellError("required", "姓名不得空白，請填姓名。", "The name is empty: fill it in.")
     if not _LOST.isdisjoint(text):
         raise CellError(

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import Any
 
 from roster.intake.cells import refuse_formula
 from roster.intake.columns import BY_FIELD, MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
-from roster.intake.rows import FIELDS, Row, Values, findings
+from roster.intake.rows import FIELDS, Row, findings
 from roster.intake.rules import Reporter, RosterKind
 from shared.law import rule
 from shared.problems import Fault
@@ -16,7 +17,8 @@ from shared.problems import Fault
 # Departments, levels and dates repeat from row to row; a column in which nothing does must not fill the memory.
 _REMEMBERED = 1_000
 _UNSEEN = object()
-_EMPTY: Values = dict.fromkeys(FIELDS)
+_AT = {name: at for at, name in enumerate(FIELDS)}
+_EMPTY: list[Any] = [None] * len(FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ class Checker:
     rows: list[Row] = field(default_factory=list)
     _outcomes: dict[str, dict[str | CellError, object]] = field(default_factory=lambda: {name: {} for name in BY_FIELD})
     _seen: dict[str, tuple[int, Layout, bool]] = field(default_factory=dict)
+    # The layout of the row before, and of its places where in a row the value goes and what was read there before.
+    _layout: Layout | None = None
+    _places: list[tuple[int, Column, str, int, dict[str | CellError, object]]] = field(default_factory=list)
 
     def fault(
         self,
@@ -135,12 +140,15 @@ class Checker:
     @rule("RO-07")
     def row(self, number: int, layout: Layout, cells: Sequence[str | CellError]) -> None:
         """Check one row; a cell beyond the end of `cells` is blank."""
+        if layout is not self._layout:
+            self._layout = layout
+            self._places = [
+                (*place, _AT.get(place[1].field, -1), self._outcomes[place[1].field]) for place in layout.places
+            ]
         values = _EMPTY.copy()
         width = len(cells)
-        outcomes = self._outcomes
-        for index, column, heading in layout.places:
+        for index, column, heading, at, known in self._places:
             text = cells[index] if index < width else ""
-            known = outcomes[column.field]
             outcome = known.get(text, _UNSEEN)
             if outcome is _UNSEEN:
                 outcome = self._judge(column, text)
@@ -154,15 +162,18 @@ class Checker:
                     value = column.shown(text)
                 self.fault(number, (index, heading), outcome, value)
             elif type(outcome) is tuple:
-                values.update(zip(column.writes, outcome, strict=True))
+                for name, part in zip(column.writes, outcome, strict=True):
+                    values[_AT[name]] = part
             else:
-                values[column.field] = outcome
-        for found in findings(values, self.reporter, self.today, layout.named):
+                values[at] = outcome
+        # What could not be read is None, whatever a whole row may lack.
+        row = Row(number, *values)
+        for found in findings(row, self.reporter, self.today, layout.named):
             place = layout.headings[found.field]
             self.fault(number, place, CellError(found.code, found.message, found.message_en, found.suggestion))
-        self._once(number, layout, values["national_id"])
+        self._once(number, layout, row.national_id)
         if not self.faults.total:
-            self.rows.append(Row(number=number, **values))
+            self.rows.append(row)
 
     def _judge(self, column: Column, text: str | CellError) -> object:
         """The value of a cell (a tuple for a combined one), None for a blank one, or the `CellError` it earns."""

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import msgspec
 
@@ -47,7 +46,6 @@ class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 FIELDS = tuple(name for name in Row.__struct_fields__ if name != "number")
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,8 @@ Names = Callable[[str], str]
 
 
 @rule("RO-04")
-def _reporter_findings(values: Values, reporter: Reporter) -> Iterable[Finding]:
-    reason = values["cessation_reason"]
+def _reporter_findings(row: Row, reporter: Reporter) -> Iterable[Finding]:
+    reason = row.cessation_reason
     if reason is not None and not may_report(reason, reporter):
         yield Finding(
             "cessation_reason",
@@ -78,8 +76,8 @@ def _reporter_findings(values: Values, reporter: Reporter) -> Iterable[Finding]:
 
 
 @rule("RO-10")
-def _age_findings(values: Values, today: date) -> Iterable[Finding]:
-    birth = values["birth_date"]
+def _age_findings(row: Row, today: date) -> Iterable[Finding]:
+    birth: date | None = row.birth_date
     if birth is None:
         return
     if birth > today:
@@ -100,8 +98,8 @@ def _age_findings(values: Values, today: date) -> Iterable[Finding]:
 
 
 @rule("RO-06")
-def _household_findings(values: Values) -> Iterable[Finding]:
-    county, township = values["county_code"], values["township_code"]
+def _household_findings(row: Row) -> Iterable[Finding]:
+    county, township = row.county_code, row.township_code
     if county is None or township is None or TOWNSHIPS[township].county_code == county:
         return
     town = TOWNSHIPS[township]
@@ -128,9 +126,9 @@ _ORDER = (
 
 
 @rule("RO-33")
-def _order_findings(values: Values, named: Names) -> Iterable[Finding]:
+def _order_findings(row: Row, named: Names) -> Iterable[Finding]:
     for earlier, later, code in _ORDER:
-        first, second = values[earlier], values[later]
+        first, second = getattr(row, earlier), getattr(row, later)
         if first is None or second is None or first <= second:
             continue
         one, other = named(earlier), named(later)
@@ -145,9 +143,9 @@ def _order_findings(values: Values, named: Names) -> Iterable[Finding]:
 
 
 @rule("RO-04")
-def _leaving_findings(values: Values, today: date) -> Iterable[Finding]:
+def _leaving_findings(row: Row, today: date) -> Iterable[Finding]:
     # Art. 16(2): the notice comes after the student has left, 自學生離校之日起三十日內.
-    left_on = values["left_on"]
+    left_on = row.left_on
     if left_on is not None and left_on > today:
         yield Finding(
             "left_on",
@@ -157,13 +155,13 @@ def _leaving_findings(values: Values, today: date) -> Iterable[Finding]:
         )
 
 
-def findings(values: Values, reporter: Reporter, today: date, named: Names) -> Iterable[Finding]:
+def findings(row: Row, reporter: Reporter, today: date, named: Names) -> Iterable[Finding]:
     """What is wrong with a row whose single cells were read; a cell that could not be read is None here."""
-    yield from _age_findings(values, today)
-    yield from _household_findings(values)
-    yield from _order_findings(values, named)
-    yield from _leaving_findings(values, today)
-    yield from _reporter_findings(values, reporter)
+    yield from _age_findings(row, today)
+    yield from _household_findings(row)
+    yield from _order_findings(row, named)
+    yield from _leaving_findings(row, today)
+    yield from _reporter_findings(row, reporter)
 
 
 @rule("RO-08")

@@ -262,20 +262,20 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         for county in counties
     }
     await session.execute(insert(table_of(Roster)), [*rosters.values()])
-    arrivals = [store.Arrival.on(rosters[row.county_code]["id"], row, received_on) for row in read.rows]
-    terms = {
-        roster["id"]: Terms(posted.kind, posted.academic_year, posted.term, roster["deadline"])
-        for roster in rosters.values()
-    }
-    received = await store.insert_entries(session, sender.org.code, arrivals, terms, version=1, today=received_on)
+    terms = {county: Terms(*stated, rosters[county]["deadline"]) for county in counties}
+    arrivals = [
+        store.arrival(sender.org.code, rosters[row.county_code]["id"], terms[row.county_code], row, received_on)
+        for row in read.rows
+    ]
+    received = await store.insert_entries(session, arrivals, version=1, today=received_on)
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     lines_of: dict[str, list[bytes]] = {county: [] for county in counties}
     for one, line in zip(arrivals, lines, strict=True):
-        by_county[one.row.county_code].append(one.id)
-        lines_of[one.row.county_code].append(line)
+        by_county[one.stated.county_code].append(one.id)
+        lines_of[one.stated.county_code].append(line)
     versions = [
-        store.new_version(rosters[county], 1, sender.sub, read, stated, {"added": len(stated)})
-        for county, stated in lines_of.items()
+        store.new_version(rosters[county], 1, sender.sub, read, of_county, {"added": len(of_county)})
+        for county, of_county in lines_of.items()
     ]
     await session.execute(insert(table_of(RosterVersion)), versions)
     facts = {"kind": posted.kind, "academic_year": posted.academic_year, "term": posted.term}

@@ -2,15 +2,14 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insert_columns
+from roster.bulk import insertion
 from roster.hints import service as hints
 from roster.hints.subjects import Subject, Terms
 from roster.intake.deadlines import cessation_deadline, roster_deadline
@@ -23,51 +22,50 @@ from roster.reference import service as reference
 from roster.review.states import EntryState
 from roster.versions.past import table_of
 from shared import clock, crypto
+from shared.ahead import ahead
 from shared.calendar import WorkingCalendar
 
+_LOT = 1_000
 
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A man who comes onto a roster: the entry that will be his, what is stated of him, the day on which he arrived."""
 
-    id: UUID
-    man: bytes
-    roster_id: UUID
-    filed_on: date
-    row: Row
-
-    @classmethod
-    def on(cls, roster_id: UUID, row: Row, filed_on: date) -> "Arrival":
-        """One that has no entry yet."""
-        return cls(uuid.uuid4(), crypto.ring().blind_index(row.national_id), roster_id, filed_on, row)
+def arrival(school_code: str, roster_id: UUID, terms: Terms, row: Row, filed_on: date) -> Subject:
+    """A man who comes onto a roster on a day: the entry that will be his."""
+    index = crypto.ring().blind_index(row.national_id)
+    return Subject(uuid.uuid4(), roster_id, school_code, index, filed_on, row, terms)
 
 
 async def insert_entries(
-    session: AsyncSession,
-    school_code: str,
-    arrivals: Sequence[Arrival],
-    terms: Mapping[UUID, Terms],
-    *,
-    version: int,
-    today: date,
+    session: AsyncSession, arrivals: Sequence[Subject], *, version: int, today: date
 ) -> frozenset[UUID]:
-    """Judge and insert the entries of a school's men, which begin with `version` of their rosters.
+    """Judge and insert entries of men who arrive; they begin with `version` of their rosters, which are there already.
 
-    `terms`: those of each roster, by its id. Gives the entries of men who stand undecided on other rosters too.
+    Gives those of men who stand undecided on other rosters too.
     """
     if not arrivals:
         return frozenset()
-    subjects = [
-        Subject(one.id, one.roster_id, school_code, one.man, one.filed_on, one.row, terms[one.roster_id])
-        for one in arrivals
-    ]
     judged_at = clock.now()
-    found = await hints.judge_new(session, subjects, today=today)
-    rows = [one.row for one in arrivals]
-    await insert_columns(
-        session,
+    newcomers = await hints.Newcomers.of(session, arrivals, today=today)
+
+    def prepare(lot: Sequence[Subject]) -> tuple[list[hints.Finding], Executable]:
+        found = newcomers.judge(lot)
+        return found, _insertion(found, version, judged_at)
+
+    found: list[hints.Finding] = []
+    lots = [arrivals[start : start + _LOT] for start in range(0, len(arrivals), _LOT)]
+    # While the database takes one lot, the next is judged.
+    async for judged, statement in ahead(prepare, lots):
+        await session.execute(statement)
+        found += judged
+    await newcomers.store(session, found)
+    return frozenset(one.subject.id for one in found if one.elsewhere)
+
+
+def _insertion(found: Sequence[hints.Finding], version: int, judged_at: datetime) -> Executable:
+    subjects = [one.subject for one in found]
+    rows = [one.stated for one in subjects]
+    return insertion(
         table_of(Entry),
         {
-            "school_code": school_code,
             "state": EntryState.RECEIVED,
             "version": 1,
             "officer_draft": {},
@@ -77,17 +75,17 @@ async def insert_entries(
             "changed_at": select(func.moment()).scalar_subquery(),
         },
         {
-            "id": [one.id for one in arrivals],
-            "roster_id": [one.roster_id for one in arrivals],
+            "id": [one.id for one in subjects],
+            "roster_id": [one.roster_id for one in subjects],
+            "school_code": [one.school_code for one in subjects],
             "row_no": [row.number for row in rows],
-            "national_id_index": [one.man for one in arrivals],
-            "filed_on": [one.filed_on for one in arrivals],
+            "national_id_index": [one.man for one in subjects],
+            "filed_on": [one.filed_on for one in subjects],
             "last_day": [one.last_day for one in found],
             "hint_set": [one.hints.id for one in found],
             **{name: [getattr(row, name) for row in rows] for name in FIELDS},
         },
     )
-    return frozenset(one.subject.id for one in found if one.elsewhere)
 
 
 def new_version(

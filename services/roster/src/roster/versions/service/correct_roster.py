@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
 from roster.hints.service import announce
-from roster.hints.subjects import Terms
+from roster.hints.subjects import Subject, Terms
 from roster.intake import store
 from roster.intake.faults import FaultList
 from roster.intake.models import Entry, Roster
@@ -151,9 +151,7 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await common.close_entries(session, EntryAction.WITHDRAW, dropped, roster.version)
     await _renumber(session, found)
     new = _arrivals(roster, found)
-    elsewhere = await store.insert_entries(
-        session, roster.school_code, new, {roster.id: Terms.of(roster)}, version=roster.version, today=clock.today()
-    )
+    elsewhere = await store.insert_entries(session, new, version=roster.version, today=clock.today())
     lines = [canonical_line(row) for row in read.rows]
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
     version = store.new_version(facts, roster.version, school.sub, read, lines, _counts(found))
@@ -169,10 +167,12 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await events.publish(session, event_types.ROSTER_CORRECTED, roster.id, data)
 
 
-def _arrivals(roster: Roster, found: Plan) -> list[store.Arrival]:
+def _arrivals(roster: Roster, found: Plan) -> list[Subject]:
     """Whoever is changed arrived when he first did; whoever is added arrives today (RO-28)."""
     filed = [(row, entry.filed_on) for entry, row in found.changed] + [(row, clock.today()) for row in found.added]
-    return [store.Arrival.on(roster.id, row, day) for row, day in sorted(filed, key=lambda pair: pair[0].number)]
+    terms = Terms.of(roster)
+    in_order = sorted(filed, key=lambda pair: pair[0].number)
+    return [store.arrival(roster.school_code, roster.id, terms, row, day) for row, day in in_order]
 
 
 async def _renumber(session: AsyncSession, found: Plan) -> None:
