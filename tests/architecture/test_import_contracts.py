@@ -65,7 +65,7 @@ READERS = {
     "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
     "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
-    "roster.hints.models": {"roster.intake", "roster.review", "roster.versions"},
+    "roster.hints.models": {"roster.intake", "roster.review"},
     "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions"},
     "roster.reference.models": {"roster.hints", "roster.review"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},

@@ -3,6 +3,7 @@
 Nothing is built here, so no registry is asked.
 """
 
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -97,3 +98,17 @@ def test_versions_are_pinned_in_one_place_only(folder: str):
     for dependency in described(folder)["project"]["dependencies"]:
         assert not set(dependency) & set("<>=~! "), f"{dependency}: names only"
         assert name_of(dependency) == "muster-shared" or name_of(dependency) in pinned
+
+
+def test_services_load_no_library_for_terminals():
+    """It is installed here beside the tools of development; what would load it loads well without."""
+    program = (
+        "import sys, shared.http, shared.logs; print(*sorted({'httpx', 'rich', 'structlog'} & sys.modules.keys()))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["httpx", "structlog"]
+    # The control: by itself either loads it.
+    program = "import sys, httpx; print('rich' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "True\n"
+    )
