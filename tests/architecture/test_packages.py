@@ -102,13 +102,12 @@ def test_versions_are_pinned_in_one_place_only(folder: str):
 
 def test_services_load_no_library_for_terminals():
     """It is installed here beside the tools of development; what would load it loads well without."""
-    program = (
-        "import sys, shared.http, shared.logs; print(*sorted({'httpx', 'rich', 'structlog'} & sys.modules.keys()))"
-    )
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == ["httpx", "structlog"]
+    assert loaded_by("shared.http, shared.logs") == ["httpx", "structlog"]
     # The control: by itself either loads it.
-    program = "import sys, httpx; print('rich' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "True\n"
-    )
+    assert loaded_by("httpx") == ["httpx", "rich"]
+    assert loaded_by("structlog") == ["rich", "structlog"]
+
+
+def loaded_by(modules: str) -> list[str]:
+    program = f"import sys, {modules}; print(*sorted({{'httpx', 'rich', 'structlog'}} & sys.modules.keys()))"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

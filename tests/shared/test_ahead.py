@@ -18,7 +18,7 @@ async def test_results_come_in_order_and_one_is_begun_before_it_is_asked_for():
             second.set()
         return number * 10
 
-    taken = []
+    taken: list[int] = []
     async for result in ahead(work, [1, 2, 3, 4]):
         if not taken:
             # Nobody has asked for the second yet, and nobody begins the third before it is taken.

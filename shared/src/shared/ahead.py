@@ -1,17 +1,17 @@
 """Work in a thread, one step ahead of whoever takes its results."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def ahead(work: Callable[[T], R], items: Iterable[T]) -> AsyncIterator[R]:
+async def ahead(work: Callable[[T], R], items: Iterable[T]) -> AsyncGenerator[R, None]:
     """The results of `work` on each item, in order; the next is worked on in a thread while one is being used.
 
-    What `work` raises is raised here. Whoever stops early leaves one item worked on for nothing.
+    What `work` raises is raised here. Whoever stops early (`contextlib.aclosing`) leaves one item worked on for nothing.
     """
     left = iter(items)
 

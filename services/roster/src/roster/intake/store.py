@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -53,9 +54,10 @@ async def insert_entries(
     found: list[hints.Finding] = []
     lots = [arrivals[start : start + _LOT] for start in range(0, len(arrivals), _LOT)]
     # While the database takes one lot, the next is judged.
-    async for judged, statement in ahead(prepare, lots):
-        await session.execute(statement)
-        found += judged
+    async with aclosing(ahead(prepare, lots)) as prepared:
+        async for judged, statement in prepared:
+            await session.execute(statement)
+            found += judged
     await newcomers.store(session, found)
     return frozenset(one.subject.id for one in found if one.elsewhere)
 
