@@ -11,7 +11,7 @@ R = TypeVar("R")
 async def ahead(work: Callable[[T], R], items: Iterable[T]) -> AsyncGenerator[R, None]:
     """The results of `work` on each item, in order; the next is worked on in a thread while one is being used.
 
-    What `work` raises is raised here. Whoever stops early (`contextlib.aclosing`) leaves one item worked on for nothing.
+    What `work` raises is raised here. Who stops early (`contextlib.aclosing`) leaves one item worked on for nothing.
     """
     left = iter(items)
 
