@@ -21,6 +21,11 @@ FOR_TESTS = {"fsync": "off", "scram_iterations": "1", "max_prepared_transactions
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest and belongs to no group begins first; begun last, it would be waited for alone."""
+    items.sort(key=lambda item: "soak" not in item.keywords or "xdist_group" in item.keywords)
+
+
 def pytest_configure() -> None:
     """Put `tmp_path` and with it every test's PostgreSQL into memory, where there is room.
 

@@ -49,9 +49,11 @@ async def test_six_rosters_of_two_thousand_men_are_all_taken_in(suite: Stack) ->
         over = asyncio.Event()
         looking = asyncio.create_task(_ready_meanwhile(suite, over))
         path = f"/roster/v1/submissions?kind=application&{days.term.query}"
-        answers = await asyncio.gather(*(school.send("POST", path, content=file, headers=CSV) for file in files))
-        over.set()
-        took = await looking
+        try:
+            answers = await asyncio.gather(*(school.send("POST", path, content=file, headers=CSV) for file in files))
+        finally:
+            over.set()
+            took = await looking
     finally:
         await admin.close()
         await school.close()

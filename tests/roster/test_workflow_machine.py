@@ -55,8 +55,6 @@ CAMPAIGN = settings(
 )
 # What moves an entry; a transfer takes two counties and is another test's.
 MOVES = {f"{state}: {action}" for state, action in TRANSITIONS if action is not EntryAction.TRANSFER}
-# What a hundred examples need not meet: a campaign does, and one order that is written down.
-RARE = {move for move in MOVES if move.startswith("on_hold")}
 EVERYTHING = MOVES | {
     "application: create",
     "application: its own number told",
@@ -77,13 +75,33 @@ EVERYTHING = MOVES | {
     "withdrawn",
 }
 
+# What fifty examples meet twenty times and more. Of the rest they meet most; all of it a campaign does, and one order
+# that is written down.
+COMMON = {
+    "received: open",
+    "received: withdraw",
+    "in_review: submit",
+    "for_approval: decide",
+    "for_approval: return",
+    "application: create",
+    "rejected",
+    "corrected",
+    "correction refused",
+    "withdrawal refused",
+}
+MISSING = 0 if soak() else len(EVERYTHING) // 4
 
-def lacking(machine: type[Workflow], count: int, wanted: set[str]) -> list[str]:
-    """What is missing of a run of so many examples: what never happened was not proven."""
+
+def lacking(machine: type[Workflow], count: int, missing: int) -> list[str]:
+    """What is missing of a run of so many examples: what never happened was not proven.
+
+    `missing`: how many of the less common things need not have happened.
+    """
     steps = machine.ran.total()
     told = [f"{steps} steps of {count} x {STEPS}"] if steps < count * STEPS else []
     told += [f"rule: {name}" for name in sorted(ACTS - set(machine.ran))]
-    return told + [f"never: {name}" for name in sorted(wanted - set(machine.reached))]
+    never = EVERYTHING - set(machine.reached)
+    return told + [f"never: {name}" for name in sorted(never if len(never) > missing else never & COMMON)]
 
 
 @pytest.fixture
@@ -103,13 +121,13 @@ def world(roster_urls: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.rule("RO-09", "RO-40", "RO-42", "RO-44", "RO-45", "RO-46", "RO-47", "RO-48", "RO-49", "RO-50", "RO-57")
 def test_no_order_of_acts_breaks_the_workflow(world: World, part: int) -> None:
-    """And everything that can come of an act came of one, in as many steps as were asked for."""
+    """And most of what can come of an act came of one, in as many steps as were asked for."""
     for turn in range(EXAMPLES // ROUND):
         machine = type("Workflow", (Workflow,), {})
         # The same examples on every machine, others in each part and round, new ones in every campaign.
         run_state_machine_as_test(machine if soak() else seed(turn * PARTS + part)(machine), settings=CAMPAIGN)
     print(f"{Workflow.ran.total()} steps: {dict(Workflow.ran)}; {dict(Workflow.reached)}")
-    assert lacking(Workflow, EXAMPLES, EVERYTHING if soak() else EVERYTHING - RARE) == []
+    assert lacking(Workflow, EXAMPLES, MISSING) == []
 
 
 @pytest.mark.rule("RO-09", "RO-45", "RO-46", "RO-48", "RO-49")
@@ -152,7 +170,9 @@ def test_every_act_meets_every_answer_it_can_have(world: World) -> None:
     assert set(Workflow.reached) >= EVERYTHING
 
 
-@pytest.mark.parametrize("fault", ["a step too few", "a rule that never ran", "an answer that never came"])
+@pytest.mark.parametrize(
+    "fault", ["a step too few", "a rule that never ran", "a common answer that never came", "too few answers"]
+)
 def test_a_run_that_proves_too_little_is_found(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """The control of `lacking`."""
     ran, reached = Counter(dict.fromkeys(ACTS, 10)), Counter(EVERYTHING)
@@ -160,14 +180,20 @@ def test_a_run_that_proves_too_little_is_found(monkeypatch: pytest.MonkeyPatch, 
     count = ran.total() // STEPS
     monkeypatch.setattr(Workflow, "ran", ran)
     monkeypatch.setattr(Workflow, "reached", reached)
-    assert lacking(Workflow, count, EVERYTHING) == []
+    assert lacking(Workflow, count, 0) == []
     if fault == "a step too few":
         ran["post"] -= 1
     elif fault == "a rule that never ran":
         ran["post"] += ran.pop("recall")
+    elif fault == "a common answer that never came":
+        del reached["for_approval: return"]
     else:
-        del reached["for_approval: recall"]
-    assert len(lacking(Workflow, count, EVERYTHING)) == 1
+        for name in ("recalled", "returned"):
+            del reached[name]
+        assert lacking(Workflow, count, 2) == []
+        assert len(lacking(Workflow, count, 1)) == 2
+        return
+    assert len(lacking(Workflow, count, 1)) == 1
 
 
 def nobody_is_the_maker(patch: pytest.MonkeyPatch) -> None:

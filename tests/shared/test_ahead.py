@@ -1,6 +1,7 @@
 """Work that is one step ahead of who takes it."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -50,7 +51,15 @@ async def test_who_stops_early_leaves_nothing_behind():
             raise LookupError("nobody asks for it")
         return number
 
-    results = ahead(work, [1, 2, 3])
-    assert await anext(results) == 1
-    assert await asyncio.to_thread(left.wait, 30)
-    await results.aclose()
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    try:
+        results = ahead(work, [1, 2, 3])
+        assert await anext(results) == 1
+        assert await asyncio.to_thread(left.wait, 30)
+        await results.aclose()
+        await asyncio.sleep(0.05)
+        gc.collect()
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+    assert complaints == []

@@ -1,7 +1,8 @@
 """How long somebody was ready to work and had no processor, so that a slow machine can be told from slow work.
 
 Linux counts it for every thread. Whatever computes, sleeps or waits for an answer is not in it: no fault of ours is
-excused by it, however busy the machine. Elsewhere nothing is granted.
+excused by it, however busy the machine. What the host of a virtual machine took is known for the machine only; of
+that, what each processor lost on average is granted. Elsewhere nothing is granted.
 """
 
 import asyncio
@@ -30,9 +31,9 @@ def waited(process: int | str = "self", thread: int | None = None) -> float:
 
 
 def stolen() -> float:
-    """Seconds that the host of this virtual machine gave its processors to others."""
+    """Seconds that the host of this virtual machine gave one of its processors, on average, to others."""
     with contextlib.suppress(OSError, IndexError, ValueError), open("/proc/stat", encoding="ascii") as file:
-        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK") / (os.cpu_count() or 1)
     return 0.0
 
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 
-import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -48,8 +47,7 @@ class Telemetry:
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         # In this form only, as at the gateway: free text could carry a person's number into every log.
         request_id = given.decode() if _UUID.fullmatch(given) else str(uuid.uuid4())
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        logs.begin(request_id=request_id)
         status = 0
 
         async def answer(message: Message) -> None:

@@ -7,11 +7,11 @@ national ID in what somebody wrote (a reason, a decision number) is masked on it
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from sqlalchemy import Column, DateTime, Identity, MetaData, Table, Text, func, insert
 from sqlalchemy.dialects.postgresql import BIGINT, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import logs
 from shared.db import context_of
 from shared.ids import mask_ids_in
 
@@ -46,7 +46,7 @@ def row(
         "entity": entity,
         "entity_id": mask_ids_in(str(entity_id)),
         "data": {name: _masked(value) for name, value in (data or {}).items()},
-        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "request_id": logs.bound("request_id"),
     }
 
 

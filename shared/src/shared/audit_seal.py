@@ -18,7 +18,6 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -87,7 +86,7 @@ class Sealer:
 
     async def run(self) -> None:
         """Seal until `stop`. Whatever goes wrong is logged and tried again; writers never notice."""
-        structlog.contextvars.clear_contextvars()
+        logs.begin()
         pause, told, told_at = self.interval_seconds, "", 0.0
         while not self._stopping.is_set():
             try:

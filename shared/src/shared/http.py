@@ -5,9 +5,11 @@ import ssl
 import time
 from functools import cache
 
-import httpx
-
+from shared.lean import without
 from shared.settings import Settings
+
+with without("rich", "pygments"):
+    import httpx
 
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -230,8 +229,7 @@ class Worker:
         return [Job(r.id, r.kind, r.payload, r.attempts, r.max_attempts, owner) for r in due]
 
     async def _run(self, job: Job) -> None:
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=f"job-{job.id}", job_kind=job.kind, attempt=job.attempts)
+        logs.begin(request_id=f"job-{job.id}", job_kind=job.kind, attempt=job.attempts)
         try:
             await self._try(job)
         except Exception as error:

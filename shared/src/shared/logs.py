@@ -12,10 +12,12 @@ import traceback
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-import structlog
-from structlog.typing import EventDict, WrappedLogger
-
 from shared.ids import mask_ids_in
+from shared.lean import without
+
+with without("rich", "pygments"):
+    import structlog
+    from structlog.typing import EventDict, WrappedLogger
 
 
 def _masked(value: Any) -> Any:
@@ -129,6 +131,17 @@ def configure(service: str, level: str = "INFO") -> None:
     asyncio = logging.getLogger("asyncio")
     asyncio.removeFilter(_first_line)
     asyncio.addFilter(_first_line)
+
+
+def begin(**bound: object) -> None:
+    """From here on every line of this task carries `bound`, and nothing that was bound before."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**bound)
+
+
+def bound(name: str) -> Any:
+    """What this task's lines carry under `name`; None: nothing."""
+    return structlog.contextvars.get_contextvars().get(name)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -72,8 +72,8 @@ class Hint(msgspec.Struct, frozen=True, gc=False):
         return self.citations[0].version
 
     def __hash__(self) -> int:
-        # The values have no hash; what they say, equality compares.
-        return hash((self.finding.code, self.last_day))
+        # With the values: many hints of one code differ in nothing else, and would all be compared with each other.
+        return hash((self.finding.code, self.last_day, *self.values.values()))
 
     @property
     def message(self) -> str:
@@ -86,7 +86,7 @@ class Hint(msgspec.Struct, frozen=True, gc=False):
         return self.finding.text_en.format_map({name: _english(name, value) for name, value in self.values.items()})
 
     def as_dict(self) -> dict[str, object]:
-        """JSON form, as it is stored with the entry (RO-54) and shown."""
+        """JSON form, as it is stored (RO-54) and shown."""
         return {
             "code": self.code,
             "rule": self.rule,

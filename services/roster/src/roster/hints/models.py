@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.db import Base
 
 
-class StoredHint(Base):
+class HintRow(Base):
     """One hint of a set, with the rule and law version it was judged under (RO-54); `body` is the whole of it.
 
     Most men of a roster have the same few hints: `entry.hint_set` names what is kept once. A set is of one roster and

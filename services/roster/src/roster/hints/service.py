@@ -54,7 +54,7 @@ class Judged:
     elsewhere: frozenset[UUID]
 
 
-class Finding(msgspec.Struct, frozen=True, gc=False):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What the legal tests say of one entry; `elsewhere`: its man stands on another undecided roster as well."""
 
     subject: Subject
@@ -95,11 +95,11 @@ class Newcomers:
         async with _judging(session, subjects):
             return cls(await _known(session, subjects, today), today)
 
-    def judge(self, lot: Sequence[Subject]) -> list[Finding]:
+    def judge(self, lot: Sequence[Subject]) -> list[Outcome]:
         """What the legal tests say of some of them, in their order; asks nobody, so that a thread may do it."""
         return _judge_lot(lot, self.known, self.today)
 
-    async def store(self, session: AsyncSession, found: Sequence[Finding]) -> None:
+    async def store(self, session: AsyncSession, found: Sequence[Outcome]) -> None:
         """Store the hints. Assumes the purpose `judge` and drops it again."""
         async with _judging(session, [one.subject for one in found]):
             await sets.store(session, (one.hints for one in found))
@@ -160,7 +160,7 @@ async def foresee(
     return found
 
 
-async def _found(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> AsyncIterator[list[Finding]]:
+async def _found(session: AsyncSession, entry_ids: Sequence[UUID], today: date) -> AsyncIterator[list[Outcome]]:
     """The findings of the undecided ones of `entry_ids`, in lots."""
     for start in range(0, len(entry_ids), _CHUNK):
         rows = await queries.judged(session, entry_ids[start : start + _CHUNK])
@@ -193,9 +193,9 @@ async def _known(session: AsyncSession, subjects: Sequence[Subject], today: date
     return _Known(await reference.working_calendar(session), schools, await histories(session, subjects))
 
 
-def _judge_lot(subjects: Sequence[Subject], known: _Known, today: date) -> list[Finding]:
+def _judge_lot(subjects: Sequence[Subject], known: _Known, today: date) -> list[Outcome]:
     """The findings of each, in their order; asks nobody."""
-    lot: list[Finding] = []
+    lot: list[Outcome] = []
     filings = Filings(known.calendar)
     alike = sets.Sets()
     for one in subjects:
@@ -206,7 +206,7 @@ def _judge_lot(subjects: Sequence[Subject], known: _Known, today: date) -> list[
         school = unrecognised if (one.stated.department, one.stated.level) in pairs else recognised
         history = known.histories.get(one.id, NO_HISTORY)
         case = lay_out(one.student, school, history, heard, filings.of(one), today, AgeRule.YEAR_END)
-        lot.append(Finding(one, alike.of(one, judge_case(case)), case.last_day, bool(history.other_rosters)))
+        lot.append(Outcome(one, alike.of(one, judge_case(case)), case.last_day, bool(history.other_rosters)))
     return lot
 
 

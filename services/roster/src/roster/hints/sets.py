@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.bulk import insertion
 from roster.hints.hint import Hint
-from roster.hints.models import StoredHint
+from roster.hints.models import HintRow
 from roster.hints.subjects import Subject
 from shared.law import rule
 
@@ -37,10 +37,12 @@ class Sets:
 
     def of(self, entry: Subject, hints: tuple[Hint, ...]) -> HintSet:
         """The set of `hints` for an entry."""
+        # Hints are equal when their values are. True equals 1: a value of a finding is therefore of one type always.
         alike = (entry.roster_id, hints)
-        if alike not in self._known:
-            self._known[alike] = _made(entry, hints)
-        return self._known[alike]
+        known = self._known.get(alike)
+        if known is None:
+            known = self._known[alike] = _made(entry, hints)
+        return known
 
 
 def _made(entry: Subject, hints: tuple[Hint, ...]) -> HintSet:
@@ -76,7 +78,7 @@ async def store(session: AsyncSession, found: Iterable[HintSet]) -> None:
     """
     rows = [row for one in {one.id: one for one in found}.values() for row in one.rows]
     if rows:
-        table = StoredHint.__table__
+        table = HintRow.__table__
         assert isinstance(table, Table)
         series = {name: [row[name] for row in rows] for name in rows[0]}
         await session.execute(insertion(table, {}, series, keep=True))

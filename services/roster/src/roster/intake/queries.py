@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.hints.models import StoredHint
+from roster.hints.models import HintRow
 from roster.hints.queries import Record, read_all
 from roster.intake.models import Entry, Roster, Submission
 from roster.review.states import EntryState
@@ -57,12 +57,12 @@ async def rosters_of(session: AsyncSession, submission_id: UUID) -> Sequence[Rec
 async def hint_counts(session: AsyncSession, submission_id: UUID) -> Sequence[Record]:
     """How often each hint stands on the entries of a submission, as far as the caller may see it."""
     query = (
-        select(StoredHint.rule, StoredHint.code, StoredHint.severity, func.count().label("count"))
-        .join(Entry, Entry.hint_set == StoredHint.set_id)
+        select(HintRow.rule, HintRow.code, HintRow.severity, func.count().label("count"))
+        .join(Entry, Entry.hint_set == HintRow.set_id)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(Roster.submission_id == submission_id, StoredHint.visible_to_school)
-        .group_by(StoredHint.rule, StoredHint.code, StoredHint.severity)
-        .order_by(StoredHint.rule, StoredHint.code)
+        .where(Roster.submission_id == submission_id, HintRow.visible_to_school)
+        .group_by(HintRow.rule, HintRow.code, HintRow.severity)
+        .order_by(HintRow.rule, HintRow.code)
     )
     return await read_all(session, query)
 
@@ -70,11 +70,11 @@ async def hint_counts(session: AsyncSession, submission_id: UUID) -> Sequence[Re
 async def row_hints(session: AsyncSession, submission_id: UUID, limit: int) -> Sequence[Record]:
     """The first `limit` hints that the school may see, in the order of its file: row_no, body."""
     query = (
-        select(Entry.row_no, StoredHint.body)
-        .join(Entry, Entry.hint_set == StoredHint.set_id)
+        select(Entry.row_no, HintRow.body)
+        .join(Entry, Entry.hint_set == HintRow.set_id)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(Roster.submission_id == submission_id, StoredHint.visible_to_school)
-        .order_by(Entry.row_no, StoredHint.position)
+        .where(Roster.submission_id == submission_id, HintRow.visible_to_school)
+        .order_by(Entry.row_no, HintRow.position)
         .limit(limit)
     )
     return await read_all(session, query)

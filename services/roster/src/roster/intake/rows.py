@@ -171,7 +171,7 @@ def canonical_line(row: Row) -> bytes:
     Its number does not count, and the charset, format and way in which a date was written are gone by now. A field that
     is not stated is left out, so that a column added to the table later leaves older digests as they are.
     """
-    # The number stands first, and no other value does before the first comma.
+    # The number stands first, and there is no comma in it.
     return b"{" + msgspec.json.encode(row).partition(b",")[2]
 
 

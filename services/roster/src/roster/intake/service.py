@@ -244,7 +244,7 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         if known is not None:
             return _Taken(known, again=True)
         # It was withdrawn between the one look and the other, and may be sent anew (RO-08).
-    received_on = clock.today()
+    judged_at, received_on = clock.now(), clock.today()
     rosters: dict[str, dict[str, Any]] = {
         county: {
             "id": uuid.uuid4(),
@@ -267,7 +267,7 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
         store.arrival(sender.org.code, rosters[row.county_code]["id"], terms[row.county_code], row, received_on)
         for row in read.rows
     ]
-    received = await store.insert_entries(session, arrivals, version=1, today=received_on)
+    received = await store.insert_entries(session, arrivals, version=1, today=received_on, judged_at=judged_at)
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     lines_of: dict[str, list[bytes]] = {county: [] for county in counties}
     for one, line in zip(arrivals, lines, strict=True):

@@ -22,7 +22,7 @@ from roster.intake.schemas import Note
 from roster.reference import service as reference
 from roster.review.states import EntryState
 from roster.versions.past import table_of
-from shared import clock, crypto
+from shared import crypto
 from shared.ahead import ahead
 from shared.calendar import WorkingCalendar
 
@@ -36,22 +36,22 @@ def arrival(school_code: str, roster_id: UUID, terms: Terms, row: Row, filed_on:
 
 
 async def insert_entries(
-    session: AsyncSession, arrivals: Sequence[Subject], *, version: int, today: date
+    session: AsyncSession, arrivals: Sequence[Subject], *, version: int, today: date, judged_at: datetime
 ) -> frozenset[UUID]:
     """Judge and insert entries of men who arrive; they begin with `version` of their rosters, which are there already.
 
-    Gives those of men who stand undecided on other rosters too.
+    `judged_at`: an instant of `today` or before it, so that what midnight may have changed is judged again. Gives those
+    of men who stand undecided on other rosters too.
     """
     if not arrivals:
         return frozenset()
-    judged_at = clock.now()
     newcomers = await hints.Newcomers.of(session, arrivals, today=today)
 
-    def prepare(lot: Sequence[Subject]) -> tuple[list[hints.Finding], Executable]:
+    def prepare(lot: Sequence[Subject]) -> tuple[list[hints.Outcome], Executable]:
         found = newcomers.judge(lot)
         return found, _insertion(found, version, judged_at)
 
-    found: list[hints.Finding] = []
+    found: list[hints.Outcome] = []
     lots = [arrivals[start : start + _LOT] for start in range(0, len(arrivals), _LOT)]
     # While the database takes one lot, the next is judged.
     async with aclosing(ahead(prepare, lots)) as prepared:
@@ -62,7 +62,7 @@ async def insert_entries(
     return frozenset(one.subject.id for one in found if one.elsewhere)
 
 
-def _insertion(found: Sequence[hints.Finding], version: int, judged_at: datetime) -> Executable:
+def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime) -> Executable:
     subjects = [one.subject for one in found]
     rows = [one.stated for one in subjects]
     return insertion(

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from roster.deferments.models import Deferment
-from roster.hints.models import StoredHint
+from roster.hints.models import HintRow
 from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
 from roster.reference.models import School
@@ -128,29 +128,27 @@ def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) 
 
 def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str) -> ColumnElement[bool]:
     """The condition on `entries_of`: the entry has, or had then, this hint, among those the caller may see."""
-    with_it = select(StoredHint.set_id).where(
-        StoredHint.roster_id == roster_id, StoredHint.code == code, *shown_to(org_type)
-    )
+    with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, HintRow.code == code, *shown_to(org_type))
     return rows.c.hint_set.in_(with_it)
 
 
 def with_hint(code: str, org_type: str) -> ColumnElement[bool]:
     """The condition: the entry has this hint, among those the caller may see."""
-    return _has(StoredHint.code == code, *shown_to(org_type))
+    return _has(HintRow.code == code, *shown_to(org_type))
 
 
 def clean() -> ColumnElement[bool]:
     """The condition: judged, with neither a blocking hint nor a warning (`rules.is_clean` in SQL)."""
-    return and_(Entry.judged_at.is_not(None), ~_has(StoredHint.severity.in_(("blocking", "warning"))))
+    return and_(Entry.judged_at.is_not(None), ~_has(HintRow.severity.in_(("blocking", "warning"))))
 
 
 def _has(*which: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(1).where(StoredHint.set_id == Entry.hint_set, *which).exists()
+    return select(1).where(HintRow.set_id == Entry.hint_set, *which).exists()
 
 
 def shown_to(org_type: str) -> tuple[ColumnElement[bool], ...]:
     """The condition on hints for a caller: schools see those only that reveal nothing (docs/adr/0041)."""
-    return (StoredHint.visible_to_school.is_(True),) if org_type == "school" else ()
+    return (HintRow.visible_to_school.is_(True),) if org_type == "school" else ()
 
 
 async def hints(session: AsyncSession, rows: Iterable[Mapping[Any, Any]]) -> dict[UUID, list[dict[str, Any]]]:
@@ -169,9 +167,9 @@ async def hint_sets(
     """Sets of hints, each in its order, as far as the caller may see them; None is the empty one."""
     bodies: defaultdict[UUID | None, list[dict[str, Any]]] = defaultdict(list)
     query = (
-        select(StoredHint.set_id, StoredHint.body)
-        .where(among(StoredHint.set_id, set(set_ids) - {None}), *shown_to(context_of(session).org_type))
-        .order_by(StoredHint.set_id, StoredHint.position)
+        select(HintRow.set_id, HintRow.body)
+        .where(among(HintRow.set_id, set(set_ids) - {None}), *shown_to(context_of(session).org_type))
+        .order_by(HintRow.set_id, HintRow.position)
     )
     for row in await session.execute(query):
         bodies[row.set_id].append(row.body)

@@ -6,7 +6,7 @@ from alembic import op
 from shared.migrations import append_only, org, protect, purpose
 
 revision = "0003_roster_versions"
-down_revision = "0002_shared_hints"
+down_revision = "0002_share_hints"
 branch_labels = None
 depends_on = None
 

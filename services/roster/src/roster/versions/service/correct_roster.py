@@ -151,7 +151,9 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     await common.close_entries(session, EntryAction.WITHDRAW, dropped, roster.version)
     await _renumber(session, found)
     new = _arrivals(roster, found)
-    elsewhere = await store.insert_entries(session, new, version=roster.version, today=clock.today())
+    elsewhere = await store.insert_entries(
+        session, new, version=roster.version, judged_at=clock.now(), today=clock.today()
+    )
     lines = [canonical_line(row) for row in read.rows]
     facts = {"id": roster.id, "school_code": roster.school_code, "county_code": roster.county_code}
     version = store.new_version(facts, roster.version, school.sub, read, lines, _counts(found))

@@ -1,10 +1,14 @@
-"""Keep the hints that many men of a roster have alike once, and let each entry name its set of them (RO-54)."""
+"""Keep the hints that many men of a roster have alike once, and let each entry name its set of them (RO-54).
+
+The table that it replaces goes at once, so the roster service must not run meanwhile (docs/adr/0046): entries that the
+first release judged beside it would stand there without a hint.
+"""
 
 from alembic import op
 
 from shared.migrations import append_only, org, protect, purpose
 
-revision = "0002_shared_hints"
+revision = "0002_share_hints"
 down_revision = "0001_create_rosters"
 branch_labels = None
 depends_on = None
@@ -53,7 +57,7 @@ def upgrade() -> None:
         "SELECT, INSERT",
         {
             "select_school": f"{org('school', 'school_code')} AND visible_to_school",
-            "county": org("county", "county_code"),
+            "select_county": org("county", "county_code"),
             "judge": purpose("judge"),
         },
     )
