@@ -52,6 +52,7 @@ PLANTED = {
         "from shared import purposes",
         "roster.results.service",
     ),
+    "workers": ("roster/registry/lookup.py", "import fastapi", "roster.registry.lookup -> fastapi"),
     "light": ("identity/deps.py", "if False:\n    import alembic", "identity.deps -> alembic"),
 }
 

@@ -12,7 +12,8 @@ import time_machine
 from identity.passwords import Hasher
 from local.databases import plain
 from shared import clock
-from shared.auth import Org, Principal, Requires
+from shared.auth import Requires
+from shared.principals import Org, Principal
 from shared.problems import ProblemError
 from shared.tokens import ROLES
 from tests.identity.support import bearer, claims_of

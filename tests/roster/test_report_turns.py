@@ -11,8 +11,8 @@ from starlette.requests import Request
 
 from roster import exports
 from roster.csv_out import Sheet
-from shared.auth import Org, Principal
 from shared.db import Context
+from shared.principals import Org, Principal
 from shared.problems import ProblemError
 from shared.schemas import Page
 from tests.support.rosters import ELSEWHERE, OFFICER, County

@@ -14,8 +14,8 @@ from starlette.requests import Request
 
 from roster import exports, lists
 from roster.csv_out import Sheet, plain
-from shared.auth import Org, Principal
 from shared.db import Context
+from shared.principals import Org, Principal
 from shared.schemas import Page
 from tests.roster.intake_corpus.files import extension, national_id
 from tests.support.rosters import APPROVER, ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, County, men

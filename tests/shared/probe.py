@@ -24,12 +24,14 @@ from sqlalchemy.exc import DBAPIError
 from local.databases import Urls, plain
 from shared import audit
 from shared.app import create_service
-from shared.auth import Principal, Requires
-from shared.db import Session
+from shared.auth import Requires
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, Reply
-from shared.preconditions import IfMatch, etag, require
+from shared.if_match import IfMatch
+from shared.preconditions import etag, require
+from shared.principals import Principal
 from shared.schemas import Bool, In, Instant, Int, LocalDate, Out, Text
+from shared.sessions import Session
 from tests.support.services import Service, settings_for
 from tests.support.tokens import KEYS
 

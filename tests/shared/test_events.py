@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import http
 from shared.app import create_service
-from shared.events import DELIVER, MEDIA_TYPE, CloudEvent, EventType, deliverer, publish, receiver
+from shared.event_door import receiver
+from shared.events import DELIVER, MEDIA_TYPE, CloudEvent, EventType, deliverer, publish
 from shared.jobs import Worker
 from shared.schemas import In, Int
 from shared.tokens import mint

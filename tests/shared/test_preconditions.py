@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.preconditions import etag, if_match, require
+from shared.if_match import if_match
+from shared.preconditions import etag, require
 from shared.problems import ProblemError
 
 

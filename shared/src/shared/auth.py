@@ -6,54 +6,18 @@
 the OpenAPI document as `x-roles`. Organisation tests are the service's: it knows whose thing is asked for.
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from shared.principals import PASSWORD_CHANGE, Principal
 from shared.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, ProblemType
-from shared.tokens import ROLES, Claims, TokenError, Verifier, bearer_token
+from shared.tokens import ROLES, TokenError, Verifier, bearer_token
 
-# The scope of a token given for a password that must be changed first (ID-01): it opens nothing else.
-PASSWORD_CHANGE = "password_change"  # noqa: S105 - a scope
 PASSWORD_CHANGE_REQUIRED = ProblemType(
     "password_change_required", 403, "請先變更初始密碼", "Change the password you were handed first"
 )
 _INSUFFICIENT = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
-
-
-@dataclass(frozen=True, slots=True)
-class Org:
-    """An organisation as tokens name it: `type` (school, county, …) and `code`."""
-
-    type: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The verified caller of a request."""
-
-    sub: str
-    roles: frozenset[str]
-    org: Org
-    scope: frozenset[str]
-    acr: str
-    jti: str
-    client: bool
-
-    @classmethod
-    def of(cls, claims: Claims) -> "Principal":
-        """From verified claims."""
-        return cls(
-            sub=claims.sub,
-            roles=frozenset(claims.roles),
-            org=Org(claims.org.type, claims.org.code),
-            scope=claims.scopes,
-            acr=claims.acr,
-            jti=claims.jti,
-            client=claims.client_id is not None,
-        )
 
 
 async def current_principal(request: Request) -> Principal:

@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from socket import gaierror
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from fastapi import Depends, Request
 from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
 from shared import clock, logs
-from shared.auth import Principal, current_principal
+from shared.principals import Principal
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -260,23 +259,3 @@ def context_of(session: AsyncSession) -> Context:
     """The context this session's transaction was opened in."""
     context: Context = session.info["context"]
     return context
-
-
-async def get_session(
-    request: Request, principal: Annotated[Principal, Depends(current_principal)]
-) -> AsyncIterator[AsyncSession]:
-    """The request's transaction, committed before the answer leaves (hence `scope="function"`)."""
-    database: Database = request.app.state.database
-    async with database.transaction(Context.of(principal)) as session:
-        yield session
-
-
-async def get_anonymous_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """A transaction for the few routes without a token (log-in, token, keys)."""
-    database: Database = request.app.state.database
-    async with database.transaction(Context("anonymous", "none", "none")) as session:
-        yield session
-
-
-Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
-AnonymousSession = Annotated[AsyncSession, Depends(get_anonymous_session, scope="function")]

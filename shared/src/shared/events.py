@@ -15,17 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from fastapi import APIRouter, Depends, Response
 from pydantic import Field, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock, crypto, http, jobs
-from shared.auth import Principal, Requires
-from shared.db import Session
-from shared.guard import TYPES_KEY, GuardedRoute
 from shared.law import rule
-from shared.problems import FORBIDDEN, INVALID_CONTENT, Fault
+from shared.problems import INVALID_CONTENT, Fault
 from shared.schemas import In, Instant
 from shared.settings import Settings
 
@@ -173,19 +169,3 @@ async def take(session: AsyncSession, event: CloudEvent, handlers: Mapping[str, 
             ) from None
         await receive(session, event.time, data)
     return True
-
-
-def receiver(handlers: Mapping[str, tuple[type[In], Receive]]) -> APIRouter:
-    """The router of `POST /internal/v1/events`, for callers with the role `service`."""
-    router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
-
-    @router.post("/internal/v1/events", openapi_extra={TYPES_KEY: (MEDIA_TYPE, "application/json")})
-    async def take_event(
-        event: CloudEvent, session: Session, caller: Annotated[Principal, Depends(Requires("service"))]
-    ) -> Response:
-        """202 when applied, 200 when it was already; 403 for what another service would have to tell."""
-        if {event.source, f"/{event.type.split('.')[1]}"} != {f"/{caller.org.code}"}:
-            raise FORBIDDEN()
-        return Response(status_code=202 if await take(session, event, handlers) else 200)
-
-    return router

@@ -21,9 +21,10 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from shared import crypto
-from shared.auth import Principal, current_principal
-from shared.db import Session
+from shared.auth import current_principal
+from shared.principals import Principal
 from shared.problems import BAD_SYNTAX, IDEMPOTENCY_BUSY, IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_REUSED
+from shared.sessions import Session
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"

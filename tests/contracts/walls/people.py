@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from identity.organisations.rules import HOMES, MACHINES_ONLY
-from shared.auth import PASSWORD_CHANGE
+from shared.principals import PASSWORD_CHANGE
 from shared.tokens import ROLES, SigningKey, mint
 from tests.support.tokens import KEY, bearer, claims
 

@@ -6,8 +6,9 @@ from fastapi import Depends, Request
 
 from identity.passwords import Hasher, InitialPassword
 from identity.tokens.minter import Minter
-from shared.auth import Principal, Requires
+from shared.auth import Requires
 from shared.db import Database
+from shared.principals import Principal
 from shared.problems import FORBIDDEN
 
 Admin = Annotated[Principal, Depends(Requires("admin"))]

@@ -6,7 +6,7 @@ from notify.events import HANDLERS
 from notify.inbox.routes import router as inbox
 from notify.messages.routes import router as messages
 from shared.app import create_service
-from shared.events import receiver
+from shared.event_door import receiver
 from shared.settings import Settings, load
 from shared.tokens import KeySource
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from shared.auth import Principal, Requires
+from shared.auth import Requires
+from shared.principals import Principal
 
 Anyone = Annotated[Principal, Depends(Requires())]
 Admin = Annotated[Principal, Depends(Requires("admin"))]

@@ -21,9 +21,9 @@ from starlette.types import Receive, Scope, Send
 from roster.csv_out import BOM, Sheet
 from roster.lists import REPORT_TOO_LARGE
 from shared import clock
-from shared.auth import Principal
 from shared.db import Context, Database
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
 from shared.schemas import Out, Page
 

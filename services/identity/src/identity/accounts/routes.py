@@ -21,14 +21,15 @@ from identity.accounts.service import create_account as creating
 from identity.accounts.service import read_accounts as reading
 from identity.deps import Admin, Initial, Newcomer, Overseer, Person
 from identity.schemas import OrgCode
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.problems import NOT_FOUND
 from shared.refusals import refuses
 from shared.schemas import Page
+from shared.sessions import Session
 from shared.tokens import OrgType, Role
 
 router = APIRouter(prefix="/identity/v1", route_class=GuardedRoute, tags=["accounts"])

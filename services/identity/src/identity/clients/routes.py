@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path, Response
 from identity.clients import service
 from identity.clients.schemas import ClientChange, ClientOut, ClientWithSecret, NewClient
 from identity.deps import Admin, Overseer
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.refusals import refuses
 from shared.schemas import Page
+from shared.sessions import Session
 
 router = APIRouter(prefix="/identity/v1/clients", route_class=GuardedRoute, tags=["clients"])
 

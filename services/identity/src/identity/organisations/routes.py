@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path, Query, Response
 from identity.deps import Admin, Overseer
 from identity.organisations import service
 from identity.organisations.schemas import NewOrganisation, OrganisationChange, OrganisationOut
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.refusals import refuses
 from shared.schemas import Page
+from shared.sessions import Session
 from shared.tokens import OrgType
 
 router = APIRouter(prefix="/identity/v1/organisations", route_class=GuardedRoute, tags=["organisations"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from identity.tokens.key_store import KeyStore
 from identity.tokens.rules import ACCESS_LIFE
 from shared import clock
-from shared.auth import PASSWORD_CHANGE
 from shared.law import rule
+from shared.principals import PASSWORD_CHANGE
 from shared.tokens import AUDIENCE, mint
 
 EXPIRES_IN = int(ACCESS_LIFE.total_seconds())

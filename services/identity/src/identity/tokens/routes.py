@@ -9,12 +9,14 @@ from identity.accounts.service.attempt import LOCKED
 from identity.deps import Mint, Newcomer, OwnDatabase, Passwords
 from identity.tokens import oauth, service
 from identity.tokens.schemas import JwksOut, LogIn, PasswordChange, SessionsOut, SessionTokens, TokenOut
-from shared.auth import Principal, current_principal
-from shared.db import Context, Session
+from shared.auth import current_principal
+from shared.db import Context
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.ids import mask_ids_in
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, UNAUTHENTICATED, ProblemError
 from shared.refusals import refuses
+from shared.sessions import Session
 
 SMALL: dict[str, Any] = {LIMIT_KEY: 8_192}
 

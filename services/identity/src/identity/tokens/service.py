@@ -28,9 +28,9 @@ from identity.tokens.rules import (
 )
 from identity.tokens.schemas import PasswordChange, SessionOut, SessionsOut, SessionTokens, TokenOut
 from shared import audit, clock
-from shared.auth import Principal
 from shared.db import Context, Database
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemError, ProblemType
 
 WRONG_CREDENTIALS = ProblemType("credentials_wrong", 401, "帳號或密碼錯誤", "Wrong user name or password")

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from notify.inbox import service
 from notify.inbox.schemas import InboxItemDetail, InboxPage, Marked, ReadUpTo, Unread
-from shared.auth import Principal, Requires
-from shared.db import Session
+from shared.auth import Requires
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.principals import Principal
 from shared.problems import FORBIDDEN
+from shared.sessions import Session
 
 router = APIRouter(prefix="/notify/v1/inbox", route_class=GuardedRoute, tags=["inbox"])
 

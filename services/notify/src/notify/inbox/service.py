@@ -13,8 +13,8 @@ from notify.inbox.schemas import InboxItemDetail, InboxItemOut, InboxPage, Marke
 from notify.messages.models import Message
 from notify.templating import by_language
 from shared import clock, cursors
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
 
 

@@ -9,14 +9,15 @@ from notify.messages import service
 from notify.messages.rules import State
 from notify.messages.schemas import MessageDetail, MessageOut
 from notify.subscriptions import Channel
-from shared.auth import Principal, Requires
-from shared.db import Session
+from shared.auth import Requires
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.principals import Principal
 from shared.problems import CONFLICT
 from shared.refusals import refuses
 from shared.schemas import Page
+from shared.sessions import Session
 
 router = APIRouter(prefix="/notify/v1", route_class=GuardedRoute, tags=["messages"])
 

@@ -17,8 +17,8 @@ from notify.messages.schemas import AttemptOut, MessageDetail, MessageOut
 from notify.subscriptions import Channel, Subscription, Withheld, withheld
 from notify.templating import Words, render
 from shared import audit, clock, cursors, jobs, purposes
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import CONFLICT, NOT_FOUND, ProblemType
 from shared.schemas import Label, Page
 

@@ -14,10 +14,10 @@ from roster.intake.reading import MEDIA_TYPES
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut, TrialOut
 from roster.reference.service import TERM_UNKNOWN
-from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
 from shared.refusals import refuses
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submissions"])
 

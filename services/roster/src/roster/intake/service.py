@@ -27,10 +27,10 @@ from roster.registry import service as registry
 from roster.versions.models import RosterVersion
 from roster.versions.past import table_of
 from shared import audit, clock
-from shared.auth import Principal
 from shared.idempotency import REPLAYED, Reply
 from shared.law import rule
 from shared.places import COUNTIES
+from shared.principals import Principal
 from shared.problems import (
     BAD_SYNTAX,
     FORBIDDEN,

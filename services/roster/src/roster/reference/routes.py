@@ -19,12 +19,13 @@ from roster.reference.schemas import (
     TermOut,
 )
 from shared import cursors
-from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.schemas import Page
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["reference data"])
 

@@ -31,9 +31,9 @@ from roster.reference.schemas import (
     TermOut,
 )
 from shared import audit, clock, preconditions
-from shared.auth import Principal
 from shared.calendar import DayOverride, WorkingCalendar, read_official_calendar
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, UNSUPPORTED_TYPE, Fault, ProblemType
 
 TERM_UNKNOWN = ProblemType("term_unknown", 422, "尚未設定該學期的註冊截止日", "No registration deadline for that term")

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Response
 from roster.deps import CaseOfficerOrAdmin, CountyOrAdmin
 from roster.registry import service
 from roster.registry.schemas import EventKind, EventState, RegistryEventOut
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.refusals import refuses
 from shared.schemas import Page
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["conscription registry"])
 

@@ -11,7 +11,7 @@ from roster import lists
 from roster.registry.models import registry_event
 from roster.registry.schemas import EventKind, EventState, RegistryEventOut
 from shared import audit, cursors, jobs
-from shared.auth import Principal
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, ProblemType
 from shared.schemas import Page
 

@@ -11,12 +11,12 @@ from roster.deps import SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.results import service
 from roster.results.schemas import SORTS, ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
-from shared.auth import Principal
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
+from shared.principals import Principal
 from shared.refusals import refuses
 from shared.schemas import either_way
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["results"])
 

@@ -24,10 +24,10 @@ from roster.review.models import DecisionRecord
 from roster.review.rules import Decision, tells_nothing
 from roster.review.service.common import own, own_entries, roster_out
 from shared import clock, crypto, cursors
-from shared.auth import Principal
 from shared.ids import IdKind, read_id
 from shared.law import rule
 from shared.places import COUNTIES
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, Fault
 
 _UNDECIDED = date(1, 1, 1)

@@ -47,13 +47,14 @@ from roster.review.service import (
     submit_batch,
     transfer_entry,
 )
-from shared.db import Session
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.refusals import refuses
 from shared.schemas import Instant, Page, either_way
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 

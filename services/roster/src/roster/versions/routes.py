@@ -24,13 +24,14 @@ from roster.versions.service import (
     roster_history,
     withdraw_roster,
 )
-from shared.db import Session
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
+from shared.if_match import IfMatch
 from shared.pages import Pages
-from shared.preconditions import IfMatch, etag
+from shared.preconditions import etag
 from shared.refusals import refuses
 from shared.schemas import Instant
+from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["versions"])
 

@@ -15,10 +15,10 @@ from identity.organisations.rules import Holder, misfits
 from identity.organisations.service import refuse
 from identity.passwords import InitialPassword
 from shared import audit, clock
-from shared.auth import Principal
 from shared.idempotency import Reply
 from shared.law import rule
 from shared.preconditions import etag, require
+from shared.principals import Principal
 from shared.problems import ProblemType
 
 OWN_ACCOUNT = ProblemType(

@@ -12,9 +12,9 @@ from identity.accounts.service.change_account import name_holder
 from identity.accounts.service.tell_change import tell_change
 from identity.organisations.service import get_organisation
 from shared import audit
-from shared.auth import Principal
 from shared.law import rule
 from shared.preconditions import require
+from shared.principals import Principal
 
 
 async def get_me(session: AsyncSession, me: Principal) -> MeOut:

@@ -15,8 +15,8 @@ from roster.review.schemas import BatchOut, ReturnBatch
 from roster.review.service import common, numbers
 from roster.review.service.submit_batch import facts
 from shared import audit, clock, events, jobs, preconditions
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
 

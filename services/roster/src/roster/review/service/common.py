@@ -19,8 +19,8 @@ from roster.review.models import Batch
 from roster.review.rules import Limits, Refusal, StoredHint
 from roster.review.schemas import BatchOut, RosterOut
 from shared import clock
-from shared.auth import Principal
 from shared.places import COUNTIES
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, Fault, ProblemError, ProblemType
 
 ENTRY_NOT_YOURS_NOW = ProblemType(

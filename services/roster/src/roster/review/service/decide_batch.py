@@ -31,8 +31,8 @@ from roster.review.service.close_batch import close, leave, lock_batch
 from roster.review.service.plan_batch import Sound
 from roster.review.service.submit_batch import facts
 from shared import audit, clock, events, jobs
-from shared.auth import Principal
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
+from shared.principals import Principal
 
 
 @rule("RO-48", "RO-44", "RO-47")

@@ -10,8 +10,8 @@ from roster.review.rules import TRANSITIONS, EntryAction, EntryState
 from roster.review.schemas import RosterOut
 from roster.review.service import common, numbers
 from shared import audit, clock
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 
 
 @rule("RO-40", "RO-41")

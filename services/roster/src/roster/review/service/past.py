@@ -17,9 +17,9 @@ from roster.review.states import EntryState, roster_state
 from roster.versions.models import RosterVersion
 from roster.versions.past import TICK, stood
 from shared import clock
-from shared.auth import Principal
 from shared.db import Base
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, ProblemType
 
 AS_OF_FUTURE = ProblemType("as_of_future", 422, "所查時點尚未到來", "That instant has not come yet")

@@ -30,9 +30,9 @@ from roster.review.schemas import Refused
 from roster.review.service import common, numbers, plan_batch
 from roster.review.service.plan_batch import Planned, Sound
 from shared import clock, cursors
-from shared.auth import Principal
 from shared.db import context_of
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, ProblemType
 
 _Values = Mapping[str, str | bool | None]

@@ -29,8 +29,8 @@ from roster.review.schemas import (
 )
 from roster.review.service import common, past, show
 from shared import clock, cursors
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
 

@@ -23,8 +23,8 @@ from roster.review.schemas import BulkItem, BulkResult, BulkReview, EntryOut, En
 from roster.review.service import common, read
 from roster.review.states import TRANSITIONS, EntryAction
 from shared import audit, clock, preconditions
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
 _FINDINGS = ("certificate_on", "enrolment_recognised")

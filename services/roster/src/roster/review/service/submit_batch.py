@@ -16,8 +16,8 @@ from roster.review.rules import TRANSITIONS, EntryAction, EntryState, Refusal, n
 from roster.review.schemas import BatchOut, SubmitBatch
 from roster.review.service import common, numbers
 from shared import audit, clock, events, jobs, preconditions
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, Fault
 
 

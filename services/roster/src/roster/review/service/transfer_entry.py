@@ -17,9 +17,9 @@ from roster.review.service import common
 from roster.versions import queries as versions
 from roster.versions.models import RosterVersion
 from shared import audit, clock, preconditions, purposes
-from shared.auth import Principal
 from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
 
 

@@ -14,7 +14,7 @@ from roster.intake.rules import RosterKind
 from roster.reference.service import get_school
 from roster.review.service import common as review
 from roster.review.states import TRANSITIONS, EntryAction, EntryState
-from shared.auth import Principal
+from shared.principals import Principal
 from shared.problems import NOT_FOUND, ProblemType
 
 ROSTER_OPENED = ProblemType(

@@ -35,9 +35,9 @@ from roster.versions.rules import (
 from roster.versions.schemas import CorrectedRoster
 from roster.versions.service import common
 from shared import audit, clock, crypto, events, preconditions
-from shared.auth import Principal
 from shared.db import Context, Database
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import INVALID_CONTENT
 
 

@@ -18,8 +18,8 @@ from roster.versions.rules import Act, deferment_act, differences, flat
 from roster.versions.schemas import By, ChangeOut, ChangePage, DefermentDetail
 from roster.versions.service import history
 from shared import clock
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
 _HIDDEN = frozenset({"id", "national_id", "active"})

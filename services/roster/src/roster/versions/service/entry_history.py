@@ -21,8 +21,8 @@ from roster.versions.schemas import ChangeOut, ChangePage
 from roster.versions.service import history
 from roster.versions.service.history import Stretch
 from shared import clock
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 
 # Names, counters, and what is told elsewhere: the man's deferments have a history of their own.
 _HIDDEN = frozenset(

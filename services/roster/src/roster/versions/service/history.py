@@ -15,8 +15,8 @@ from roster.versions.past import Ids, stood, was
 from roster.versions.rules import Act
 from roster.versions.schemas import By, ChangeOut, ChangePage, FieldChange
 from shared import cursors
-from shared.auth import Principal
 from shared.db import Base, context_of
+from shared.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from roster.review.service.common import roster_out
 from roster.versions.models import RosterVersion
 from roster.versions.schemas import RosterVersionOut, RosterVersionPage
 from shared import cursors
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 
 
 @rule("RO-09")

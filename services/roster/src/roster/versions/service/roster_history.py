@@ -17,8 +17,8 @@ from roster.versions.rules import Act, differences, flat, roster_act
 from roster.versions.schemas import ChangeOut, ChangePage
 from roster.versions.service import history
 from shared import clock
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 
 # Counters, and what only the calendar changes.
 _HIDDEN = frozenset({"id", "revision", "days_waiting", "days_late"})

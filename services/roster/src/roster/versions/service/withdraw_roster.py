@@ -15,8 +15,8 @@ from roster.review.states import EntryAction, EntryState
 from roster.versions import queries
 from roster.versions.service import common
 from shared import audit, clock, events, preconditions
-from shared.auth import Principal
 from shared.law import rule
+from shared.principals import Principal
 
 
 @rule("RO-09", "RO-08", "RO-47")
