@@ -86,7 +86,7 @@ async def older(county: County, statement: str, *values: object) -> None:
 
 @pytest.mark.rule("RO-29")
 async def test_who_is_handed_over_on_an_older_roster_was_handed_over(county: County):
-    """A roster of before migration 0003: its version has no digest, and its instant is not that of its rows."""
+    """A roster of before migration 0002: its version has no digest, and its instant is not that of its rows."""
     place = {"county_code": "65000", "township_code": "65000010"}
     rosters = await county.post([*men(1, 2), *men(3, 1, **place)])
     await county.answered(rosters["63000"])

@@ -66,30 +66,93 @@ async def test_every_tenant_table_has_row_level_security(roster_urls, table):
     assert rows == 0
 
 
-async def test_hints_of_the_first_release_stay_with_their_entries(admin_url):
-    """Migration 0002 moves them; each entry keeps the list that it had, and one without any has none."""
-    made = in_thread(prepare(admin_url, ["roster"], f"old_{os.getpid()}", {}))["roster"]
-    await asyncio.to_thread(migrations.upgrade, "roster", made.owner, "0001_create_rosters")
+# What an entry said at an instant: a word of its own, and the codes of its hints.
+THEN = """
+SELECT (SELECT remarks FROM entry WHERE id = $1 AND changed_at <= $2 UNION ALL
+        SELECT body ->> 'remarks' FROM history
+        WHERE table_name = 'entry' AND row_id = $1 AND valid_from <= $2 AND valid_until > $2),
+    (SELECT array_agg(code ORDER BY position) FROM ({hints}) AS hints)
+"""
+HINTS_BEFORE = """
+SELECT position, code FROM entry_hint WHERE entry_id = $1 AND changed_at <= $2 UNION ALL
+SELECT (body ->> 'position')::integer, body ->> 'code' FROM history
+WHERE table_name = 'entry_hint' AND row_id = $1 AND valid_from <= $2 AND valid_until > $2
+"""
+HINTS_AFTER = """
+SELECT position, code FROM hint WHERE set_id = (
+    SELECT hint_set FROM entry WHERE id = $1 AND changed_at <= $2 UNION ALL
+    SELECT (body ->> 'hint_set')::uuid FROM history
+    WHERE table_name = 'entry' AND row_id = $1 AND valid_from <= $2 AND valid_until > $2)
+"""
+
+
+@pytest.mark.parametrize("landed", ["0001_create_rosters", "0003_seal_audit"])
+async def test_hints_and_their_past_stay_with_their_entries(admin_url, landed: str):
+    """Migration 0004 moves them: whatever could be read of an entry as of an instant reads the same afterwards."""
+    made = in_thread(prepare(admin_url, ["roster"], f"old_{landed[:4]}_{os.getpid()}", {}))["roster"]
+    await asyncio.to_thread(migrations.upgrade, "roster", made.owner, landed)
     connection = await asyncpg.connect(plain(made.owner))
     try:
         await _filled(connection)
-        listed = "SELECT array_agg((code, body, school_code) ORDER BY position) FROM"
-        before = {
-            row["id"]: await connection.fetchval(f"{listed} entry_hint WHERE entry_id = $1", row["id"])
-            for row in await connection.fetch("SELECT id FROM entry")
-        }
-        assert sorted(len(hints or ()) for hints in before.values()) == [0, 1, 2]
+        if landed == "0001_create_rosters":
+            # It kept no past; what is there then holds from that migration on.
+            await connection.close()
+            await asyncio.to_thread(migrations.upgrade, "roster", made.owner, "0003_seal_audit")
+            connection = await asyncpg.connect(plain(made.owner))
+        else:
+            await _lived(connection)
+        before = await _told(connection, HINTS_BEFORE)
+        assert len({said for _, said in before.values()}) >= (3 if landed == "0001_create_rosters" else 5)
         await connection.close()
         await asyncio.to_thread(migrations.upgrade, "roster", made.owner)
         connection = await asyncpg.connect(plain(made.owner))
-        after = {
-            row["id"]: await connection.fetchval(f"{listed} hint WHERE set_id = $1", row["hint_set"])
-            for row in await connection.fetch("SELECT id, hint_set FROM entry")
-        }
-        assert after == before
-        assert await connection.fetchval("SELECT bool_and(roster_id IS NOT NULL) FROM hint")
+        for (entry, at), (remarks, codes) in before.items():
+            said = await connection.fetchrow(THEN.format(hints=HINTS_AFTER), entry, at)
+            assert (said[0], tuple(said[1] or ())) == (remarks, codes), (entry, at)
+        whose = "SELECT count(*) FROM entry JOIN hint ON set_id = hint_set WHERE hint.roster_id = entry.roster_id"
+        assert await connection.fetchval(whose) == 3
+        # Who added hints where there were none, history never knew.
+        by = await connection.fetch("SELECT DISTINCT changed_by FROM history WHERE table_name = 'entry'")
+        assert {row[0] for row in by} == (set() if landed == "0001_create_rosters" else {"", "worker", "officer"})
+        assert not await connection.fetchval("SELECT count(*) FROM history WHERE table_name = 'entry_hint'")
     finally:
         await connection.close()
+
+
+async def _told(
+    connection: asyncpg.Connection, hints: str
+) -> dict[tuple[Any, Any], tuple[str | None, tuple[str, ...]]]:
+    """What each entry said at every instant at which anything changed, and since then."""
+    instants = await connection.fetch(
+        "SELECT valid_from AS at FROM history UNION SELECT valid_until FROM history UNION SELECT changed_at FROM entry"
+        " UNION SELECT changed_at FROM entry_hint UNION SELECT now()"
+    )
+    told = {}
+    for entry in await connection.fetch("SELECT id FROM entry"):
+        for instant in instants:
+            said = await connection.fetchrow(THEN.format(hints=hints), entry["id"], instant["at"])
+            told[entry["id"], instant["at"]] = (said[0], tuple(said[1] or ()))
+    return told
+
+
+async def _lived(connection: asyncpg.Connection) -> None:
+    """Changes of hints alone, of the entry alone, of both at once; each in a transaction of its own."""
+    forget = "DELETE FROM entry_hint WHERE position = 0 AND code = 'code_0'"
+    renew = "UPDATE entry_hint SET code = 'renewed' WHERE position = 1"
+    write = "UPDATE entry SET remarks = coalesce(remarks, '') || 'x'"
+    again = (
+        "INSERT INTO entry_hint (entry_id, position, school_code, county_code, rule, code, severity, visible_to_school,"
+        " body) SELECT id, 0, school_code, county_code, 'RO-28', 'late', 'warning', true, '{}' FROM entry"
+        " WHERE row_no < 3"
+    )
+    for who, statements in (
+        ("worker", (renew,)), ("officer", (write,)), ("worker", (forget, write)), ("officer", (write,)),
+        ("worker", (again,)),
+    ):  # fmt: skip
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('app.sub', $1, true)", who)
+            for statement in statements:
+                await connection.execute(statement)
 
 
 async def _filled(connection: asyncpg.Connection) -> None:

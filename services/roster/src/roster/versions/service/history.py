@@ -60,7 +60,8 @@ async def stretches(session: AsyncSession, principal: Principal, model: type[Bas
             dict(row),
             row["h_from"],
             row["h_until"],
-            told_of(principal, row["h_org_type"], row["h_org_code"], row["h_sub"]),
+            # Nobody is known where a release before migration 0004 added hints and said not who did.
+            told_of(principal, row["h_org_type"], row["h_org_code"], row["h_sub"]) if row["h_org_type"] else None,
         )
         for row in former.mappings()
     ]

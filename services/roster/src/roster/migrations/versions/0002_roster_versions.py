@@ -1,12 +1,12 @@
-"""Give rosters versions (RO-09), and keep what entries, rosters, deferments and registry facts were (RO-55)."""
+"""Give rosters versions (RO-09), and keep what an entry, roster, deferment or hint was before it changed (RO-55)."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from shared.migrations import append_only, org, protect, purpose
 
-revision = "0003_roster_versions"
-down_revision = "0002_share_hints"
+revision = "0002_roster_versions"
+down_revision = "0001_create_rosters"
 branch_labels = None
 depends_on = None
 
@@ -124,6 +124,7 @@ KEPT = {
     "entry": ("id", True, {"judged_at"}),
     "roster": ("id", True, set()),
     "deferment": ("id", False, set()),
+    "entry_hint": ("entry_id", False, set()),
     "registry_fact": ("entry_id", False, set()),
 }
 

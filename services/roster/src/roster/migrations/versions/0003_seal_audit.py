@@ -2,8 +2,8 @@
 
 from shared.migrations import create_audit_blocks
 
-revision = "0004_seal_audit"
-down_revision = "0003_roster_versions"
+revision = "0003_seal_audit"
+down_revision = "0002_roster_versions"
 branch_labels = None
 depends_on = None
 
