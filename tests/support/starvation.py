@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from local.stack import Stack
-from tests.support.suite import SERVICES
+from tests.support.suite import SERVICES, meanwhile
 
 BETWEEN_NOTES = 0.1  # seconds
 
@@ -64,13 +64,10 @@ class Starvation:
     @contextlib.asynccontextmanager
     async def noted(self) -> AsyncIterator[None]:
         """Take notes meanwhile, on the thread of those who ask."""
-        task = asyncio.create_task(self._note_on())
         try:
-            yield
+            async with meanwhile(self._note_on()):
+                yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             self._note()
 
     async def _note_on(self) -> None:

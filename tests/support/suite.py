@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,18 @@ async def hurry(suite: Stack) -> bool:
 
 
 @contextlib.asynccontextmanager
+async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` goes on beside what is done here, and ends with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
 async def hurrying(suite: Stack) -> AsyncIterator[None]:
     """Meanwhile nothing waits out a back-off: what has failed often while something was away would for minutes."""
 
@@ -173,13 +185,8 @@ async def hurrying(suite: Stack) -> AsyncIterator[None]:
             await hurry(suite)
             await asyncio.sleep(0.5)
 
-    task = asyncio.create_task(again())
-    try:
+    async with meanwhile(again()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def settled(suite: Stack, patience: float = 60) -> None:

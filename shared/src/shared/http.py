@@ -5,10 +5,10 @@ import ssl
 import time
 from functools import cache
 
-from shared.lean import without
+from shared.lean import without_terminal
 from shared.settings import Settings
 
-with without("rich", "pygments"):
+with without_terminal():
     import httpx
 
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)

@@ -4,15 +4,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_TERMINAL = ("pygments", "rich")
+
 
 @contextmanager
-def without(*names: str) -> Iterator[None]:
-    """What is imported meanwhile finds none of the modules `names`, unless they were loaded before.
+def without_terminal() -> Iterator[None]:
+    """What is imported meanwhile finds no library for coloured terminals, unless one was loaded before.
 
-    httpx and structlog load a library for coloured terminals, which is here beside the tools of development: 60 ms and
-    5 MB for processes that have no terminal.
+    httpx and structlog load it where it is installed, as it is beside the tools of development: 60 ms and 5 MB for
+    processes that have no terminal.
     """
-    hidden = {name: None for name in names if name not in sys.modules}
+    hidden = {name: None for name in _TERMINAL if name not in sys.modules}
     sys.modules.update(hidden)  # type: ignore[arg-type]
     try:
         yield

@@ -13,9 +13,9 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 from shared.ids import mask_ids_in
-from shared.lean import without
+from shared.lean import without_terminal
 
-with without("rich", "pygments"):
+with without_terminal():
     import structlog
     from structlog.typing import EventDict, WrappedLogger
 
