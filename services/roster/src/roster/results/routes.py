@@ -10,7 +10,16 @@ from roster import reports
 from roster.deps import SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.results import service
-from roster.results.schemas import SORTS, ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
+from roster.results.schemas import (
+    COUNTY_MEN_SORTS,
+    MEN_SORTS,
+    SORTS,
+    ResultEntryPage,
+    ResultPage,
+    ResultSearch,
+    ResultSearchOut,
+)
+from roster.review.states import Decision, EntryState
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
 from shared.principals import Principal
@@ -74,12 +83,22 @@ def _report(request: Request, caller: Principal, form: Form, search: str | None,
     openapi_extra=refuses(*REFUSED),
 )
 async def list_result_entries(
-    request: Request, roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages, wanted: Wanted
+    request: Request,
+    roster_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    pages: Pages,
+    wanted: Wanted,
+    state: EntryState | None = None,
+    decision: Decision | None = None,
+    sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(MEN_SORTS + COUNTY_MEN_SORTS))] = "row_no",
 ) -> ResultEntryPage | Response:
     """One row a man: state, decision, day, and his own decision number."""
 
     def fetch(session: Session, **place: Any) -> Awaitable[ResultEntryPage]:
-        return service.list_result_entries(session, caller, roster_id, **place)
+        return service.list_result_entries(
+            session, caller, roster_id, state=state, decision=decision, sort=sort, **place
+        )
 
     if wanted is not Form.JSON:
         return Export(request, caller, wanted, reports.RESULT_ENTRIES, fetch)

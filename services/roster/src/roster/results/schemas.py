@@ -29,6 +29,20 @@ SORTS = (
     "rejected",
     "last_decided_on",
 )
+MEN_SORTS = (
+    "row_no",
+    "national_id",
+    "name",
+    "student_no",
+    "state",
+    "decision",
+    "decided_on",
+    "decision_number",
+    "issued_on",
+    "deferment_until",
+)
+# Reasons are not all a school's to read, so neither is their order.
+COUNTY_MEN_SORTS = ("reason",)
 
 
 class ResultOut(Out):

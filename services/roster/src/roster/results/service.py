@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster import lists
 from roster.intake.models import Entry, Roster
 from roster.results.schemas import (
+    COUNTY_MEN_SORTS,
+    MEN_SORTS,
     SORTS,
     ResultEntryOut,
     ResultEntryPage,
@@ -21,7 +23,7 @@ from roster.results.schemas import (
 )
 from roster.review import queries
 from roster.review.models import DecisionRecord
-from roster.review.rules import Decision, tells_nothing
+from roster.review.rules import Decision, EntryState, tells_nothing
 from roster.review.service.common import own, own_entries, roster_out
 from shared import clock, crypto, cursors
 from shared.ids import IdKind, read_id
@@ -31,6 +33,8 @@ from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, Fault
 
 _UNDECIDED = date(1, 1, 1)
+# What every man of a roster has; the rest of the columns may be empty.
+_ALWAYS = frozenset({"row_no", "national_id", "name", "state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
         .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.corrects.is_(None))
         .lateral()
     )
-    wanted: list[ColumnElement[bool]] = [rosters.c.n_for_approval + rosters.c.n_decided > 0]
+    wanted: list[ColumnElement[bool]] = [rosters.c.for_approval + rosters.c.decided > 0]
     if criteria.school_name:
         wanted.append(rosters.c.school_name.contains(criteria.school_name, autoescape=True))
     if criteria.kind:
@@ -167,8 +171,6 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             rosters.c.id.label("roster_id"),
             rosters.c.received_on.label("submitted_on"),
             rosters.c.received_at.label("submitted_at"),
-            rosters.c.n_for_approval.label("for_approval"),
-            rosters.c.n_decided.label("decided"),
             sums,
         )
         .join(sums, true())
@@ -211,11 +213,15 @@ def _readable(principal: Principal, row: RowMapping) -> bool:
     return principal.org.type == "county" or tells_nothing(row["ground"], bool(row["ground_unseen"]))
 
 
+@rule("RO-60")
 async def list_result_entries(
     session: AsyncSession,
     principal: Principal,
     roster_id: UUID,
     *,
+    state: EntryState | None,
+    decision: Decision | None,
+    sort: str,
     cursor: str | None,
     limit: int,
     most: int | None = None,
@@ -244,15 +250,18 @@ async def list_result_entries(
         .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )
+    asked = {"state": state, "decision": decision}
     found, next_cursor = await lists.page(
         session,
         rows,
-        sort="row_no",
-        sortable=("row_no",),
+        sort=sort,
+        sortable=MEN_SORTS if principal.org.type == "school" else MEN_SORTS + COUNTY_MEN_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("result-entries", roster_id),
+        bound=cursors.bound_to("result-entries", roster_id, state, decision),
+        where=tuple(rows.c[name] == value for name, value in asked.items() if value is not None),
         most=most,
+        nullable=frozenset(MEN_SORTS + COUNTY_MEN_SORTS) - _ALWAYS,
     )
     items = [
         ResultEntryOut(

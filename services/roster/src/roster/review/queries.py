@@ -47,7 +47,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
     The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
     together.
     """
-    counts = {state: func.count().filter(Entry.state == state).label(f"n_{state}") for state in EntryState}
+    counts = {state: func.count().filter(Entry.state == state).label(state) for state in EntryState}
     sums = (
         select(
             func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(GONE)).label("headcount"),
@@ -59,7 +59,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
     )
     state = case(
         (sums.c.pending > 0, literal(RosterState.PENDING.value)),
-        (sums.c.n_decided > 0, literal(RosterState.DECIDED.value)),
+        (sums.c.decided > 0, literal(RosterState.DECIDED.value)),
         else_=literal(RosterState.WITHDRAWN.value),
     )
     return (
@@ -69,6 +69,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
             # A tester may move the local clock to a day before the roster came.
             func.greatest((literal(today) - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
+            func.greatest((Roster.received_on - Roster.deadline).cast(Integer), 0, type_=Integer).label("days_late"),
             sums,
             state.label("state"),
         )
@@ -126,9 +127,9 @@ def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) 
     return select(*then.c).where(then.c.until_version.is_(None)).subquery("entries")
 
 
-def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str) -> ColumnElement[bool]:
-    """The condition on `entries_of`: the entry has, or had then, this hint, among those the caller may see."""
-    with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, HintRow.code == code, *shown_to(org_type))
+def hinted(rows: Subquery, roster_id: UUID, which: ColumnElement[bool], org_type: str) -> ColumnElement[bool]:
+    """The condition on `entries_of`: the entry has, or had then, such a hint, among those the caller may see."""
+    with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, which, *shown_to(org_type))
     return rows.c.hint_set.in_(with_it)
 
 
@@ -237,4 +238,4 @@ async def still_here(session: AsyncSession, indexes: Iterable[bytes], county_cod
 
 def counts_of(row: Mapping[Any, Any]) -> dict[EntryState, int]:
     """Entries by state, of a row of `rosters`; states without entries left out."""
-    return {state: row[f"n_{state}"] for state in EntryState if row[f"n_{state}"]}
+    return {state: row[state] for state in EntryState if row[state]}

@@ -9,12 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
+from roster.hints.hint import Severity
 from roster.intake.rules import RosterKind
 from roster.reference.schemas import ContactOut
 from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
     BATCH_SORTS,
+    COUNTY_ENTRY_SORTS,
+    COUNTY_ROSTER_SORTS,
+    ENTRY_SORTS,
     ROSTER_SORTS,
     BatchOut,
     BatchPage,
@@ -53,7 +57,7 @@ from shared.if_match import IfMatch
 from shared.pages import Pages
 from shared.preconditions import etag
 from shared.refusals import refuses
-from shared.schemas import Instant, Page, either_way
+from shared.schemas import Instant, LocalDate, Page, either_way
 from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
@@ -65,7 +69,8 @@ def _sort(columns: tuple[str, ...]) -> Any:
     return Query(max_length=40, description=described, json_schema_extra=either_way(columns))
 
 
-RosterSort = Annotated[str, _sort(ROSTER_SORTS)]
+RosterSort = Annotated[str, _sort(ROSTER_SORTS + COUNTY_ROSTER_SORTS)]
+EntrySort = Annotated[str, _sort(ENTRY_SORTS + COUNTY_ENTRY_SORTS)]
 BatchSort = Annotated[str, _sort(BATCH_SORTS)]
 AsOf = Annotated[
     Instant | None,
@@ -83,8 +88,13 @@ async def list_rosters(
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
     school_name: Annotated[str | None, Query(max_length=100, description="Part of the name")] = None,
+    county_code: Annotated[str | None, Query(max_length=5, description="Household county; of use to schools")] = None,
     academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
     term: Annotated[int | None, Query(ge=1, le=2)] = None,
+    received_from: Annotated[LocalDate | None, Query(description="First day of arrival")] = None,
+    received_to: Annotated[LocalDate | None, Query(description="Last day of arrival, counted")] = None,
+    late: Annotated[bool | None, Query(description="Arrived after its deadline, or in time (RO-28)")] = None,
+    opened: Annotated[bool | None, Query(description="An officer has taken it in hand, or nobody yet")] = None,
     sort: RosterSort = "received_on",
 ) -> RosterPage:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
@@ -95,8 +105,13 @@ async def list_rosters(
         kind=kind,
         school_code=school_code,
         school_name=school_name,
+        county_code=county_code,
         academic_year=academic_year,
         term=term,
+        received_from=received_from,
+        received_to=received_to,
+        late=late,
+        opened=opened,
         sort=sort,
         cursor=pages.cursor,
         limit=pages.limit,
@@ -137,11 +152,14 @@ async def list_entries(
     wanted: Wanted,
     state: EntryState | None = None,
     hint: HintCode = None,
+    severity: Annotated[Severity | None, Query(description="Entries with a hint of this weight")] = None,
+    township_code: Annotated[str | None, Query(max_length=8, description="Household township")] = None,
     batch_id: UUID | None = None,
     version: Annotated[
         int | None, Query(ge=1, le=2_147_483_647, description="An older version, as it stood when it was replaced")
     ] = None,
     as_of: AsOf = None,
+    sort: EntrySort = "row_no",
 ) -> EntryPage | Response:
     """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts.
 
@@ -155,9 +173,12 @@ async def list_entries(
             roster_id,
             state=state,
             hint=hint,
+            severity=severity,
+            township_code=township_code,
             batch_id=batch_id,
             version=version,
             as_of=as_of,
+            sort=sort,
             **place,
         )
 
@@ -257,10 +278,23 @@ async def list_batches(
     caller: County,
     pages: Pages,
     state: BatchState | None = None,
+    kind: RosterKind | None = None,
+    school_code: Annotated[str | None, Query(max_length=6)] = None,
+    roster_id: UUID | None = None,
     sort: BatchSort = "submitted_at",
 ) -> BatchPage:
     """The county's batches; `state=for_approval` is the approver's work list."""
-    page = await read.list_batches(session, caller, state=state, sort=sort, cursor=pages.cursor, limit=pages.limit)
+    page = await read.list_batches(
+        session,
+        caller,
+        state=state,
+        kind=kind,
+        school_code=school_code,
+        roster_id=roster_id,
+        sort=sort,
+        cursor=pages.cursor,
+        limit=pages.limit,
+    )
     return pages.linked(page)
 
 

@@ -108,5 +108,5 @@ def cells(row: common.Cells, school_name: str, counts: Counter[str], men: Counte
         "headcount": sum(men[state] for state in EntryState if state not in queries.GONE),
         "days_waiting": max((day - row["received_on"]).days, 0),
         "state": roster_state(EntryState(state) for state in counts),
-        **{f"n_{state}": counts[state] for state in EntryState},
+        **{state: counts[state] for state in EntryState},
     }
