@@ -10,7 +10,7 @@ import pytest
 
 from roster.results.schemas import COUNTY_MEN_SORTS, MEN_SORTS, SORTS
 from roster.review.rules import EntryState
-from roster.review.schemas import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
+from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from tests.support.rosters import APPROVER, ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, County, men
 
 pytestmark = pytest.mark.rule("RO-60", "RO-40")

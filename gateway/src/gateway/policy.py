@@ -236,6 +236,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/rosters/{roster_id}/history", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
+    Row("POST", "/roster/v1/reviews", _OFFICER, timeout=60, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),
     Row("GET", "/roster/v1/entries/{entry_id}", _SCHOOL | _COUNTY),
     Row("PATCH", "/roster/v1/entries/{entry_id}", _COUNTY, rate="write"),

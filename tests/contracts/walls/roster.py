@@ -69,6 +69,14 @@ ROWS: dict[str, Row] = {
         "item", "case_officer", path={"roster_id": "{bulk_roster}"}, seen="{bulk_revision}",
         body={"match": {"entry_ids": ["{bulk_entry}"]}, "set": {"decision": "approved"}},
     ),
+    "review_rosters": Row(
+        "own", "case_officer",
+        body={
+            "rosters": [{"roster_id": "{bulk_roster}", "revision": "{bulk_revision}"}],
+            "match": {"clean": True}, "set": {"review_remarks": "已電洽"},
+        },
+        witness="/roster/v1/rosters",
+    ),
     "submit_batch": Row(
         "item", "case_officer", 201, path={"roster_id": "{ready_roster}"}, seen="{ready_revision}",
         body={"entry_ids": ["{ready_entry}"]},

@@ -12,18 +12,12 @@ from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.hints.hint import Severity
 from roster.intake.rules import RosterKind
 from roster.reference.schemas import ContactOut
+from roster.review.bulk_schemas import AcrossResult, BulkResult, BulkReview, ReviewAcross
 from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
-    BATCH_SORTS,
-    COUNTY_ENTRY_SORTS,
-    COUNTY_ROSTER_SORTS,
-    ENTRY_SORTS,
-    ROSTER_SORTS,
     BatchOut,
     BatchPage,
-    BulkResult,
-    BulkReview,
     CountySettings,
     CountySettingsIn,
     DecidedBatch,
@@ -51,6 +45,7 @@ from roster.review.service import (
     submit_batch,
     transfer_entry,
 )
+from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
@@ -204,6 +199,12 @@ async def review_many(
 ) -> Response:
     """One draft for all entries in review that match; a result for each."""
     return await once.run(lambda: review_entries.review_many(session, officer, roster_id, seen, body))
+
+
+@router.post("/reviews", operation_id="review_rosters", response_model=AcrossResult)
+async def review_across(body: ReviewAcross, once: Once, session: Session, officer: CaseOfficer) -> Response:
+    """One draft for all entries in review that match in several rosters; a result for each roster and entry."""
+    return await once.run(lambda: review_entries.review_across(session, officer, body))
 
 
 @router.post(

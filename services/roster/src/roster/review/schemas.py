@@ -4,8 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field, model_validator
 
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
@@ -14,74 +13,7 @@ from shared.schemas import Bool, Code, ContentError, In, Line, LocalDate, Out, P
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
-HintName = Annotated[str, Field(max_length=60, pattern=r"^[a-z_]{3,60}$")]
 LongText = Annotated[str, Field(max_length=20_000)]
-# What the lists can be ordered by.
-ROSTER_SORTS = (
-    "received_on",
-    "school_code",
-    "school_name",
-    "county_code",
-    "kind",
-    "academic_year",
-    "term",
-    "headcount",
-    "days_waiting",
-    "deadline",
-    "days_late",
-    "opened_at",
-    "state",
-    "version",
-    # Entries by state, as in `counts`.
-    *EntryState,
-)
-COUNTY_ROSTER_SORTS = ("proposed_number", "revision")
-BATCH_SORTS = (
-    "submitted_at",
-    "submitted_by",
-    "school_code",
-    "school_name",
-    "kind",
-    "academic_year",
-    "term",
-    "headcount",
-    "state",
-    "proposed_number",
-    "closed_at",
-    "closed_by",
-)
-ENTRY_SORTS = (
-    "row_no",
-    "national_id",
-    "name",
-    "birth_date",
-    "township_code",
-    "village",
-    "division",
-    "level",
-    "nominal_years",
-    "department",
-    "class_year",
-    "student_no",
-    "enrolled_on",
-    "expected_graduation_on",
-    "extended_until",
-    "extension_reason",
-    "cessation_reason",
-    "left_on",
-    "overseas_compatriot",
-    "experimental_education",
-    "status_recognised",
-    "prior_graduated_level",
-    "prior_graduated_on",
-    "moi_approval_no",
-    "remarks",
-    "state",
-    "filed_on",
-    "from_version",
-)
-# What the county alone is shown of an entry, and so what it alone can order by.
-COUNTY_ENTRY_SORTS = ("certificate_on", "enrolment_recognised", "last_day", "version")
 
 
 class RosterOut(Out):
@@ -267,31 +199,6 @@ class EntryPatch(DraftIn):
         return self
 
 
-class Match(In):
-    """Which entries a bulk review takes; exactly one member."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    clean: Literal[True] | SkipJsonSchema[None] = Field(
-        default=None, description="Neither a blocking hint nor a warning"
-    )
-    hint: HintName | SkipJsonSchema[None] = Field(default=None, description="With this hint")
-    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | SkipJsonSchema[None] = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "Match":
-        if len(self.model_fields_set) != 1 or None in (getattr(self, n) for n in self.model_fields_set):
-            raise ContentError("clean、hint、entry_ids 須擇一", "Exactly one of clean, hint and entry_ids is needed")
-        return self
-
-
-class BulkReview(In):
-    """One change for many entries of a roster (RO-56)."""
-
-    match: Match
-    set: DraftIn
-
-
 class Refused(Out):
     """Why an entry was left as it was."""
 
@@ -299,25 +206,6 @@ class Refused(Out):
     field: str = Field(max_length=60)
     message: str = Field(max_length=500)
     message_en: str = Field(max_length=500)
-
-
-class BulkItem(Out):
-    """What became of one entry."""
-
-    entry_id: UUID
-    row_no: int = Field(ge=1, le=1_000_000)
-    outcome: Literal["changed", "refused"]
-    version: Version
-    refusals: list[Refused] = Field(max_length=20)
-
-
-class BulkResult(Out):
-    """What a bulk review did; one item an entry."""
-
-    revision: Version
-    changed: Count
-    refused: Count
-    items: list[BulkItem] = Field(max_length=20_000)
 
 
 class SubmitBatch(In):

@@ -20,11 +20,6 @@ from roster.review import queries
 from roster.review.models import Batch
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
-    BATCH_SORTS,
-    COUNTY_ENTRY_SORTS,
-    COUNTY_ROSTER_SORTS,
-    ENTRY_SORTS,
-    ROSTER_SORTS,
     BatchOut,
     BatchPage,
     EntryOut,
@@ -33,6 +28,7 @@ from roster.review.schemas import (
     RosterPage,
 )
 from roster.review.service import common, past, show
+from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared import clock, cursors
 from shared.law import rule
 from shared.principals import Principal
