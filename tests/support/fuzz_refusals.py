@@ -81,6 +81,7 @@ UNTOLD: dict[str, frozenset[str]] = {
             "password_unchanged",
         }
     ),
+    "review_rosters": frozenset({"value_error", "too_many_entries"}),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
     "search_results": frozenset({"national_id_invalid"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),

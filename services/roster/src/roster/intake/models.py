@@ -36,7 +36,8 @@ class Roster(Base):
 
     Its state is what its entries say and is stored nowhere. `version` counts what its school handed in (RO-09),
     `revision` every change of the roster or any of its entries; `proposed_number` is the decision number offered for
-    its next batch (RO-41).
+    its next batch (RO-41). `deadline_chain` is how `deadline` came about (`shared.deadlines.DeadlineOut`); null where
+    the law sets none, and for what came in before it was kept.
     """
 
     __tablename__ = "roster"
@@ -53,6 +54,7 @@ class Roster(Base):
     received_on: Mapped[date]
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     deadline: Mapped[date | None]
+    deadline_chain: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     opened_by: Mapped[str | None] = mapped_column(Text)
     proposed_number: Mapped[str | None] = mapped_column(Text)

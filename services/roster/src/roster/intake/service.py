@@ -257,7 +257,7 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
             "version": 1,
             "revision": 1,
             "received_on": received_on,
-            "deadline": deadlines[county],
+            **store.fixed(deadlines[county]),
         }
         for county in counties
     }

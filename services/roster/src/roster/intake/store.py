@@ -25,6 +25,8 @@ from roster.versions.past import table_of
 from shared import crypto
 from shared.ahead import ahead
 from shared.calendar import WorkingCalendar
+from shared.deadlines import DeadlineOut
+from shared.periods import Deadline
 
 _LOT = 1_000
 
@@ -128,23 +130,31 @@ async def deadlines(
     stated: tuple[RosterKind, int, int],
     rows: Sequence[Row],
     counties: Sequence[str],
-) -> dict[str, date | None]:
-    """The last day to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
+) -> dict[str, Deadline | None]:
+    """When to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
     kind, academic_year, term = stated
     calendar = await reference.working_calendar(session)
     if kind is RosterKind.CESSATION:
         return {county: earliest_deadline(rows, county, calendar) for county in counties}
     registration = await reference.registration_deadline(session, school_code, academic_year, term)
-    ends = {county: roster_deadline(kind, registration, calendar, county) for county in counties}
-    return {county: None if end is None else end.due for county, end in ends.items()}
+    return {county: roster_deadline(kind, registration, calendar, county) for county in counties}
 
 
-def earliest_deadline(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> date | None:
-    """The first day on which one of the county's men who left must have been reported; None where no period is set."""
+def earliest_deadline(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> Deadline | None:
+    """The first one by which one of the county's men who left must have been reported; None where no period is set."""
     left = {
         (row.cessation_reason, row.left_on)
         for row in rows
         if row.county_code == county and row.cessation_reason is not None and row.left_on is not None
     }
     ends = [cessation_deadline(reason, day, calendar, county) for reason, day in left if reason and day]
-    return min((end.due for end in ends if end is not None), default=None)
+    return min((end for end in ends if end is not None), key=lambda end: end.due, default=None)
+
+
+def fixed(deadline: Deadline | None) -> dict[str, Any]:
+    """A roster's columns of its deadline: the day, and the chain that led to it as it was when the roster came in.
+
+    Whoever moves the term's date or the calendar afterwards changes neither (RO-28, RO-63).
+    """
+    chain = None if deadline is None else DeadlineOut.of(deadline).model_dump(mode="json")
+    return {"deadline": None if deadline is None else deadline.due, "deadline_chain": chain}

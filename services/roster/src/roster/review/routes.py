@@ -36,6 +36,7 @@ from roster.review.service import (
     close_batch,
     common,
     decide_batch,
+    explain_deadline,
     numbers,
     open_roster,
     past,
@@ -71,6 +72,7 @@ AsOf = Annotated[
     Instant | None,
     Query(description="As it stood at this instant (RFC 3339, with its zone), as far as the caller may see it now"),
 ]
+Explain = Annotated[bool, Query(description="Say how the deadline came about: its chain of dates and articles (RO-63)")]
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
@@ -120,15 +122,24 @@ async def list_rosters(
     openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN),
 )
 async def get_roster(
-    roster_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+    roster_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    response: Response,
+    as_of: AsOf = None,
+    explain: Explain = False,
 ) -> RosterOut:
     """One roster, as it stands or as it stood."""
     at = past.not_in_future(as_of)
     if at is not None:
-        return await past.roster_then(session, caller, roster_id, at)
-    roster = await common.roster_out(session, caller, roster_id)
-    response.headers.update(etag(roster.revision))
-    return roster
+        roster = await past.roster_then(session, caller, roster_id, at)
+    else:
+        roster = await common.roster_out(session, caller, roster_id)
+        response.headers.update(etag(roster.revision))
+    if not explain:
+        return roster
+    found = await explain_deadline.of_roster(session, caller, roster_id)
+    return roster.model_copy(update={"deadline_explained": found})
 
 
 @router.get(
@@ -225,13 +236,21 @@ async def submit(
     "/entries/{entry_id}", operation_id="get_entry", openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN)
 )
 async def get_entry(
-    entry_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+    entry_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    response: Response,
+    as_of: AsOf = None,
+    explain: Explain = False,
 ) -> EntryOut:
     """One entry, as it stands or as it stood."""
     entry = await read.get_entry(session, caller, entry_id, as_of)
     if as_of is None and caller.org.type == "county":
         response.headers.update(etag(entry.version))
-    return entry
+    if not explain:
+        return entry
+    found = await explain_deadline.of_entry(session, caller, entry_id)
+    return entry.model_copy(update={"deadline_explained": found})
 
 
 @router.patch(

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
+from shared.deadlines import DeadlineOut
 from shared.schemas import Bool, Code, ContentError, In, Line, LocalDate, Out, Page, Text
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -33,6 +34,11 @@ class RosterOut(Out):
     counts: dict[EntryState, Count] = Field(max_length=20, description="Entries by state")
     received_on: date
     deadline: date | None
+    deadline_explained: DeadlineOut | None = Field(
+        default=None,
+        description="With `explain=true`: how the deadline came about when the roster came in (RO-63); null where the"
+        " law sets none and for rosters from before this was kept",
+    )
     days_late: Count
     days_waiting: Count
     opened_at: datetime | None
@@ -151,6 +157,9 @@ class EntryOut(Out):
     state: EntryState
     version: Version
     filed_on: date = Field(description="The day he arrived, which his lateness is counted by (RO-28)")
+    deadline_explained: DeadlineOut | None = Field(
+        default=None, description="With `explain=true`: by when he had to be filed, and why (RO-63)"
+    )
     from_version: Version = Field(description="The roster's version with which this entry began (RO-09)")
     hints: list[HintOut] = Field(max_length=100)
     decision: DecisionOut | None

@@ -151,6 +151,7 @@ async def _roster_there(session: AsyncSession, roster: Roster, county_code: str,
                 received_on=roster.received_on,
                 received_at=roster.received_at,
                 deadline=roster.deadline,
+                deadline_chain=roster.deadline_chain,
             )
             .on_conflict_do_nothing(constraint="uq_roster_submission_id")
             .returning(Roster.id)

@@ -137,7 +137,8 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     if roster.kind == RosterKind.CESSATION:
         # The other kinds have one day for all, and it was fixed when the roster came.
         calendar = await working_calendar(session)
-        roster.deadline = store.earliest_deadline(read.rows, roster.county_code, calendar)
+        for name, value in store.fixed(store.earliest_deadline(read.rows, roster.county_code, calendar)).items():
+            setattr(roster, name, value)
     await session.flush()
     # Who was handed to another county belonged to the versions before this one.
     await session.execute(
