@@ -263,6 +263,8 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=30),
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
 
+    Row("GET", "/roster/v1/statistics", _COUNTY | _LOOKS_AFTER, timeout=30),
+
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),
     Row("POST", "/roster/v1/registry-events/{event_id}/replay", _OFFICER | ADMIN, rate="write"),

@@ -105,6 +105,10 @@ ROWS: dict[str, Row] = {
     "search_results": Row("list", "case_officer", body={"national_id": "{national_id}"}, shows=("decided_roster",)),
     "list_results": Row("list", "case_officer", shows=("decided_roster",)),
     "list_result_entries": Row("item", "case_officer", path={"roster_id": "{decided_roster}"}),
+    "get_statistics": Row(
+        "list", "case_officer", query="?by=school&from_on=2026-01-01", shows=("own_school",),
+        overseers=frozenset({"admin", "auditor"}),
+    ),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -130,6 +134,7 @@ async def furnish(service: Service) -> World:
             "SELECT e.id::text, e.roster_id::text, e.batch_id::text, d.id::text AS decision FROM entry e"
             " LEFT JOIN decision d ON d.entry_id = e.id WHERE e.school_code = '0003' AND e.county_code = '63000'"
         )
+        things["own_school"] = "0003"
         things["decision"] = next(row["decision"] for row in rows if row["decision"])
     men_of_a = {men(n, 1)[0]["national_id"] for n in range(1, 100)}
     return World(

@@ -7,6 +7,7 @@ from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
 from roster.results.routes import router as results
 from roster.review.routes import router as review
+from roster.statistics.routes import router as statistics
 from roster.versions.routes import router as versions
 from shared.app import create_service
 from shared.settings import Settings, load
@@ -19,7 +20,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, registry],
+        [reference, intake, versions, review, results, statistics, registry],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,
