@@ -59,6 +59,7 @@ VECTORS = [
 @pytest.mark.parametrize("kind, registration, chain", VECTORS)
 def test_a_rosters_chain(kind, registration, chain):
     deadline = roster_deadline(kind, registration, CALENDAR)
+    assert deadline is not None
     assert told(deadline) == chain
     assert deadline.due.isoformat() == chain[-1][0]
 

@@ -30,10 +30,12 @@ pytestmark = [pytest.mark.xdist_group("rls"), pytest.mark.rule("ID-03")]
 
 # A filter of these is the caller's own code itself, by which the one row is fetched: nothing is left to patch away.
 BY_OWN_CODE = {"set_school_contact", "list_terms", "get_county_settings"}
+# Sums name nobody by whom a breach could be seen; `test_statistics` counts behind each wall.
+SUMS = {"get_statistics"}
 WALLED = [
     operation
     for operation in operations("roster", application("roster"))
-    if fixtures.ROWS[operation.name].wall in ("item", "list") and operation.name not in BY_OWN_CODE
+    if fixtures.ROWS[operation.name].wall in ("item", "list") and operation.name not in BY_OWN_CODE | SUMS
 ]
 FILTERS = [
     (common, "own"),

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from local.databases import plain
+from roster.statistics import service
 from roster.statistics.rules import overdue_through
 from shared.calendar import DayOverride, WorkingCalendar
 from tests.support.rosters import (
@@ -132,6 +133,22 @@ async def test_the_purpose_ends_with_the_sums(county, monkeypatch):
         await connection.exec_driver_sql("SELECT set_config('app.purpose', 'statistics', true)")
         written = await connection.exec_driver_sql("UPDATE entry SET row_no = 1")
         assert written.rowcount == 0
+
+
+async def test_each_wall_alone_keeps_the_counties_apart(county, monkeypatch):
+    """Without the service's filter row-level security counts the county's own; without both all are counted."""
+    await furnished(county)
+    mine = {"filed": 1, "received": 1}
+    owner = await asyncpg.connect(plain(county.service.urls.owner))
+    tables = ("roster", "entry", "decision")
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "own", lambda _principal: ())
+        assert sums((await told(county, who=ELSEWHERE))["total"]) == mine
+        for table in tables:
+            await owner.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        assert sums((await told(county, who=ELSEWHERE))["total"])["filed"] == 8
+    assert sums((await told(county, who=ELSEWHERE))["total"]) == mine
+    await owner.close()
 
 
 async def test_a_period_and_a_kind_narrow(county, monkeypatch, tmp_path):

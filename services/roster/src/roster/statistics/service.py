@@ -14,6 +14,7 @@ from roster.reference.models import School
 from roster.review.models import DecisionRecord
 from roster.review.queries import GONE
 from roster.review.rules import Decision, EntryState
+from roster.review.service.common import own
 from roster.statistics.rules import PROCESSING_MONTHS, overdue_through
 from roster.statistics.schemas import By, Figures, Group, StatisticsOut
 from shared import clock, purposes
@@ -53,7 +54,7 @@ async def figures(
     if national:
         await purposes.assume(session, "statistics", "statistics", f"{first}/{last}")
     else:
-        where.append(Roster.county_code == principal.org.code)
+        where += own(principal)
     through = overdue_through(today, await reference.working_calendar(session))
     key = _KEYS[by]
     counted = (
