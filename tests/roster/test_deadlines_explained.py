@@ -19,7 +19,7 @@ CALENDAR = WorkingCalendar()
 
 def told(deadline) -> list[tuple[str, str | None]]:
     """Day and article of each step."""
-    return [(s.day.isoformat(), s.citation and s.citation.text) for s in DeadlineOut.of(deadline).steps]
+    return [(s.day.isoformat(), s.citation.text if s.citation else None) for s in DeadlineOut.of(deadline).steps]
 
 
 # The vectors of spec/roster.md RO-36, with the chain that leads there.
