@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,6 +14,11 @@ from local.demo.days import Days, plan
 from local.demo.files import api_csv, table
 from local.demo.people import Maker, Man, national_id
 from local.stack import Stack
+from roster.hints.hint import Severity
+from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.reports import word
+from roster.review.rules import Ground
+from roster.review.states import BatchState, Decision, EntryState, RosterState
 from shared import clock
 from tests.support.openapi_doc import FOLDER
 from tests.support.rosters import SCHOOLS
@@ -254,6 +260,33 @@ def test_every_code_that_the_table_of_refusals_names_is_one_of_the_gateways() ->
     assert len(named) > 15
     assert named - known == set()
     assert {step.code for step in read(PAGES)} - {None} <= {code for _, code in named}
+
+
+WORDS = {
+    "kind": RosterKind,
+    "state of a roster": RosterState,
+    "state of an entry, counts": EntryState,
+    "state of a batch": BatchState,
+    "decision": Decision,
+    "ground": Ground,
+    "severity": Severity,
+    "level": Level,
+    "division": Division,
+    "cessation_reason": CessationReason,
+}
+# What no report prints has no word but the document's.
+UNPRINTED = (BatchState, Ground, Severity)
+
+
+def test_every_code_has_its_word_and_it_is_the_reports() -> None:
+    table = PAGES[FIRST].partition("## Words for codes")[2]
+    rows = {row[0].replace("`", ""): row[1] for row in re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", table, re.MULTILINE)}
+    assert rows.keys() == WORDS.keys()
+    for member, codes in WORDS.items():
+        told = dict(re.findall(r"`([a-z_]+)` ([^`,]+)", rows[member]))
+        assert told.keys() == {str(code) for code in codes}, member
+        if codes not in UNPRINTED:
+            assert told == {str(code): word(code) for code in codes}, member
 
 
 def test_every_step_of_the_seed_has_its_page() -> None:
