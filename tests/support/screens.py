@@ -22,7 +22,7 @@ import httpx
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIRST = "screens.md"
-PATIENCE = 60.0  # seconds, for what a worker does meanwhile
+PATIENCE = 90.0  # seconds, for what a worker does meanwhile
 _PAGE = re.compile(r"\((screens/[a-z]+\.md)\)")
 _BLOCK = re.compile(r"^```http (?P<who>[a-z]+)$")
 _NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
