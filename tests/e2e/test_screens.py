@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.policy import ROWS, Policy
 from local.demo.client import until
 from local.demo.days import Days, plan
 from local.demo.files import api_csv, table
@@ -292,6 +293,13 @@ def test_every_code_has_its_word_and_it_is_the_reports() -> None:
         assert told.keys() == {str(code) for code in codes}, member
         if codes not in UNPRINTED:
             assert told == {str(code): word(code) for code in codes}, member
+
+
+def test_what_is_named_beside_the_flow_is_behind_the_gateway() -> None:
+    table = PAGES[FIRST].partition("## Beside the seed's flow")[2].partition("\n## ")[0]
+    named = [tuple(call.split(" ")) for call in re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", table, re.MULTILINE)]
+    assert len(named) > 5
+    assert [call for call in named if call not in Policy(ROWS).operations] == []
 
 
 def test_every_step_of_the_seed_has_its_page() -> None:
