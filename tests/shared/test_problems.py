@@ -5,8 +5,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
 
+from shared import validation
 from shared.problems import CONFLICT, INVALID_CONTENT, MAX_LISTED, Fault, ProblemError, ProblemType
+from shared.schemas import In, Line, Text
 from tests.shared.probe import PLANTED, ThingIn
 from tests.support.tokens import bearer, key
 
@@ -186,3 +190,25 @@ def test_a_problem_is_an_exception_like_others():
     assert {error: 1}[error] == 1
     assert PLANTED not in str(error)
     assert ExceptionGroup("several", [error]).subgroup(ProblemError) is not None
+
+
+class _Long(In):
+    """A text whose length is measured after a validator of ours, and a list."""
+
+    text: Text
+    line: Line
+    some: list[int] = Field(max_length=1)
+
+
+def test_a_text_that_is_too_long_is_not_called_too_many_items() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Long.model_validate({"text": "字" * 2_001, "line": "", "some": [1, 2]})
+    found = [{**error, "loc": ("body", *error["loc"])} for error in caught.value.errors()]
+    told = {
+        fault.pointer: (fault.code, fault.message) for fault in validation.problem(RequestValidationError(found)).errors
+    }
+    assert told == {
+        "/text": ("string_too_long", "文字過長"),
+        "/line": ("string_too_short", "文字過短或空白"),
+        "/some": ("too_long", "項目過多"),
+    }

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from shared.law import LAWS, RULES
+from shared.law import DEFERMENT_REGULATION, LAWS, RULES
+from tests.support import law_provisions
 from tests.support.law_rules import RULES_DESCRIBED, Described
 
 REPO: Final = Path(__file__).resolve().parents[2]
@@ -88,8 +89,8 @@ def test_places(folder: Path, root: Path) -> dict[str, list[Place]]:
 
 
 def faults(index: Index) -> list[str]:
-    """What is wrong with the index, one sentence each: required rules without code or test, and unknown ids."""
-    told = []
+    """What is wrong with the index, one sentence each: provisions and rules without code or test, unknown ids."""
+    told = law_provisions.faults(index.described, index.code, index.tests)
     for rule_id, described in sorted(index.described.items()):
         if described.required and not index.code.get(rule_id):
             told.append(f"{rule_id} ({described.title_en}) has no @rule in the code")
@@ -126,7 +127,32 @@ def render(index: Index) -> str:
                 f" | {_code_cell(index.code.get(rule_id, []))} | {_test_cell(index.tests.get(rule_id, []))} |"
             )
         parts.append("\n".join(lines) + "\n")
+        if law.code == DEFERMENT_REGULATION:
+            parts.append(_provisions(index))
     return "\n".join(parts)
+
+
+def _provisions(index: Index) -> str:
+    """Articles 11 to 16-2, a row a provision, with the law's words."""
+    law = LAWS[DEFERMENT_REGULATION]
+    lines = [
+        f"## {law.name}第11條至第16條之2逐項對照 · Articles 11 to 16-2, provision by provision\n",
+        "| 條文 | 內容 | Rules | Code | Tests |",
+        "|---|---|---|---|---|",
+    ]
+    for provision in law_provisions.PROVISIONS:
+        place = provision.citation.text.removeprefix(law.name)
+        if provision.nothing:
+            lines.append(f"| {place} | {provision.words} | {provision.nothing} | — | — |")
+            continue
+        code = {place for rule_id in provision.rules for place in index.code.get(rule_id, [])}
+        tests = {place for rule_id in provision.rules for place in index.tests.get(rule_id, [])}
+        files = "<br>".join(f"[{file}](../{file})" for file in sorted({place.file for place in tests}))
+        lines.append(
+            f"| {place} | {provision.words} | {' '.join(provision.rules)}"
+            f" | {_code_cell(sorted(code, key=lambda place: place.name))} | {files or '—'} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:

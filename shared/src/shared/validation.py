@@ -47,15 +47,19 @@ def problem(error: RequestValidationError) -> ProblemError:
 
 def _fault(error: Any) -> Fault:
     place, *path = error["loc"]
-    message, message_en = _TEXTS.get(error["type"], ("內容不符規定", "Not acceptable"))
+    kind = error["type"]
+    if kind in ("too_long", "too_short") and isinstance(error.get("input"), str):
+        # What pydantic calls a text whose length it measures after a validator of ours.
+        kind = f"string_{kind}"
+    message, message_en = _TEXTS.get(kind, ("內容不符規定", "Not acceptable"))
     context = error.get("ctx") or {}
     if isinstance(said := context.get("error"), ContentError):
         message, message_en = said.message, said.message_en
-    suggestion = context.get("expected") if error["type"] in ("enum", "literal_error") else None
+    suggestion = context.get("expected") if kind in ("enum", "literal_error") else None
     if place == "body":
         # A member's name is the sender's as well: only its shape is told when it is a person's number.
         steps = (mask_ids_in(str(p)).replace("~", "~0").replace("/", "~1") for p in path)
         pointer = "".join(f"/{step[:100]}" for step in steps)
-        return Fault(error["type"], message, message_en, pointer=pointer[:500], suggestion=suggestion)
+        return Fault(kind, message, message_en, pointer=pointer[:500], suggestion=suggestion)
     name = str(path[0])[:100] if path else place
-    return Fault(error["type"], message, message_en, column=name, suggestion=suggestion)
+    return Fault(kind, message, message_en, column=name, suggestion=suggestion)
