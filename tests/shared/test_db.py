@@ -236,7 +236,8 @@ async def _broken(urls) -> None:
     """The server ends every connection of the application, as a restart does."""
     ending = await asyncpg.connect(plain(urls.app))
     await ending.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
+        " AND pid <> pg_backend_pid()"
     )
     await ending.close()
 
