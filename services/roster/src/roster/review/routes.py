@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.reference.schemas import ContactOut
 from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
@@ -85,6 +85,7 @@ async def list_rosters(
     school_name: Annotated[str | None, Query(max_length=100, description="Part of the name")] = None,
     academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
     term: Annotated[int | None, Query(ge=1, le=2)] = None,
+    case_kind: Annotated[CaseKind | None, Query(description="Filed by others than schools (RO-70 to RO-72)")] = None,
     sort: RosterSort = "received_on",
 ) -> RosterPage:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
@@ -97,6 +98,7 @@ async def list_rosters(
         school_name=school_name,
         academic_year=academic_year,
         term=term,
+        case_kind=case_kind,
         sort=sort,
         cursor=pages.cursor,
         limit=pages.limit,

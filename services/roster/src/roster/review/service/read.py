@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster import lists
 from roster.hints.explain import explain
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.reference import service as reference
 from roster.reference.schemas import ContactOut
 from roster.review import queries
@@ -45,6 +45,7 @@ async def list_rosters(
     school_name: str | None,
     academic_year: int | None,
     term: int | None,
+    case_kind: CaseKind | None,
     sort: str,
     cursor: str | None,
     limit: int,
@@ -55,6 +56,7 @@ async def list_rosters(
         Roster.school_code: school_code,
         Roster.academic_year: academic_year,
         Roster.term: term,
+        Roster.case_kind: case_kind,
     }
     where = [*common.own(principal), *(column == value for column, value in asked.items() if value is not None)]
     rows = queries.rosters(clock.today(), *where)
@@ -70,7 +72,7 @@ async def list_rosters(
         sortable=ROSTER_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("rosters", state, kind, school_code, school_name, academic_year, term),
+        bound=cursors.bound_to("rosters", state, kind, school_code, school_name, academic_year, term, case_kind),
         where=tuple(outer),
     )
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
@@ -157,9 +159,12 @@ async def explain_hints(session: AsyncSession, principal: Principal, entry_id: U
 
 
 async def contact_of(session: AsyncSession, principal: Principal, entry_id: UUID) -> ContactOut:
-    """The contact of the school that filed an entry (RO-43)."""
+    """The contact of the school that filed an entry (RO-43), or gave its certificate; 404 where there is none."""
     row = await find_entry(session, principal, entry_id)
-    return await reference.get_contact(session, row["school_code"])
+    school: str | None = row["certified_school"] or row["school_code"]
+    if school is None:
+        raise NOT_FOUND()
+    return await reference.get_contact(session, school)
 
 
 async def list_batches(
