@@ -101,9 +101,10 @@ def camp_faults(reason: CessationReason, days: int | None, on: date, pointer: st
         cited = limit.citation
         yield Fault(
             "days_in_camp_too_few",
-            f"停止訓練者在營時間須逾 {limit.value} 日，始以已訓補充兵列管並廢止緩徵（{cited.text}）；請填明日數，未逾者請刪除此列。",
-            f"Whose training was interrupted must have been in camp for more than {limit.value} days ({cited.text_en}): "
-            "state them, or remove him.",
+            f"停止訓練者在營時間須逾 {limit.value} 日，始以已訓補充兵列管並廢止緩徵（{cited.text}）；"
+            "請填明日數，未逾者請刪除此列。",
+            f"Whose training was interrupted must have been in camp for more than {limit.value} days "
+            f"({cited.text_en}): state them, or remove him.",
             pointer=f"{pointer}/days_in_camp",
         )
 

@@ -27,7 +27,7 @@ from shared.idempotency import REPLAYED, Reply
 from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
 from shared.principals import Principal
-from shared.problems import FORBIDDEN, ProblemType
+from shared.problems import ProblemType
 
 CERTIFICATE_MISSING = ProblemType(
     "certificate_missing", 422, "未檢附證明文件，不得受理", "Without the certificate it cannot be taken in"

@@ -69,6 +69,7 @@ ENTRY_INDEXES = (
     "CREATE INDEX ix_entry_filer ON entry (filer_type, filer_code, id) WHERE filer_type IS NOT NULL",
     "CREATE INDEX ix_entry_township ON entry (township_code, id) WHERE state = 'decided'",
 )
+NO_COUNTY = "filer_type <> 'county' AND "
 OF_NO_SCHOOL = ("batch", "decision", "deferment", "hint", "roster_version")
 
 # As migration 0004 has it, with the rule that tells of an induction order by way of a certificate.
@@ -163,9 +164,10 @@ def upgrade() -> None:
         "filer_type = (SELECT current_setting('app.org_type', true))"
         " AND filer_code = (SELECT current_setting('app.org_code', true))"
     )
-    for table in ("submission", "roster", "entry"):
-        _policy(table, "insert_filer", "INSERT", caller)
-        _policy(table, "select_filer", "SELECT", caller)
+    # What a county lists it makes as the county whose it is, by the walls that it has.
+    for table, others in (("submission", caller), ("roster", NO_COUNTY + caller), ("entry", NO_COUNTY + caller)):
+        _policy(table, "insert_filer", "INSERT", others)
+        _policy(table, "select_filer", "SELECT", others)
     mine = f"EXISTS (SELECT 1 FROM roster WHERE roster.id = roster_version.roster_id AND {caller})"
     _policy("roster_version", "insert_filer", "INSERT", mine)
     # A township receives the county's decisions on the men of its households (RO-51), whoever filed for them.
@@ -180,8 +182,9 @@ def upgrade() -> None:
         "SELECT, INSERT, UPDATE (annotated_at, annotated_by)",
         {
             "select_county": org("county", "county_code"),
-            "insert_filer": caller,
-            "select_filer": caller,
+            "insert_county": f"{org('county', 'county_code')} AND {caller}",
+            "insert_filer": NO_COUNTY + caller,
+            "select_filer": NO_COUNTY + caller,
             "select_township": decided,
             "update_township": decided,
             "select_judge": purpose("judge"),
