@@ -77,7 +77,7 @@ async def test_the_roster_s_entry_links_to_the_decision(county: County) -> None:
     assert (after["decision_number"], after["issued_on"]) == (first["decision_number"], first["issued_on"])
     assert len(after["summary"].splitlines()) == 2
     # It is confirmed once: the next application at this school takes its place as ever.
-    again_id, (again,) = await county.opened([_on_the_roster(1, department="法律學系")])
+    _, (again,) = await county.opened([_on_the_roster(1, department="法律學系")])
     assert codes(again) == ["already_active_here"]
 
 
@@ -125,7 +125,7 @@ async def test_a_rejected_certificate_is_linked_to_as_well(county: County) -> No
 async def test_an_undecided_certificate_clears_the_order_s_warning_too(county: County) -> None:
     """RO-32: a school certificate on file clears it; without one it stands (the control)."""
     await county.do("/certificates", TOWNSHIP, certificate(1))
-    roster_id, entries = await county.opened([_on_the_roster(1), _on_the_roster(2)], {2: ORDER, 3: ORDER})
+    _, entries = await county.opened([_on_the_roster(1), _on_the_roster(2)], {2: ORDER, 3: ORDER})
     with_it, without = sorted(entries, key=lambda entry: entry["row_no"])
     assert codes(with_it) == ["in_other_roster"]
     assert codes(without) == ["induction_order"]

@@ -50,7 +50,8 @@ BEYOND: Mapping[tuple[str, str], str] = {
 FILED = {"submission", "roster", "entry", "case_file"}
 # Of its households a township receives what was decided (RO-51), and of men after vacation training their file.
 _HOUSEHOLD = "township_code = $1 AND {}"
-BEYOND = BEYOND | {
+BEYOND = {
+    **BEYOND,
     ("entry", "township"): _HOUSEHOLD.format("state = 'decided'"),
     ("case_file", "township"): _HOUSEHOLD.format(
         "filer_type = 'county' AND entry_id IN (SELECT id FROM entry WHERE state = 'decided')"

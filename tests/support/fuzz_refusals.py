@@ -109,4 +109,4 @@ UNTOLD: dict[str, frozenset[str]] = {
 # These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
 ENDS_SESSIONS = frozenset({"change_password", "end_session"})
 # What a file says cell by cell has rules of its own (tests/roster/intake_corpus); whatever they find may be told.
-FILES = frozenset({"submit_roster", "correct_roster", "notify_cessations", "import_schools", "import_calendar"})
+FILES = frozenset({"submit_roster", "correct_roster", "report_cessations", "import_schools", "import_calendar"})

@@ -99,7 +99,7 @@ ROWS: dict[str, Row] = {
     "list_result_entries": Row("item", "case_officer", path={"roster_id": "{decided_roster}"}),
     "file_case": Row("own", "township", 201, body=cases.case(901), witness="/roster/v1/cases"),
     "hand_in_certificate": Row("own", "township", 201, body=cases.certificate(902), witness="/roster/v1/cases"),
-    "notify_cessations": Row(
+    "report_cessations": Row(
         "own", "education_authority", 201, content=to_csv([cases.left(903)]).encode(), media="text/csv",
         witness="/roster/v1/cases",
     ),

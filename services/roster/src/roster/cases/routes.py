@@ -77,18 +77,18 @@ async def hand_in_certificate(body: CertificateCaseIn, once: Once, session: Sess
 
 @router.post(
     "/cases/notices",
-    operation_id="notify_cessations",
+    operation_id="report_cessations",
     response_model=SubmissionOut,
     status_code=201,
     responses={200: {"model": SubmissionOut, "description": _AGAIN}},
     openapi_extra={TYPES_KEY: MEDIA_TYPES, LIMIT_KEY: LARGEST_NOTICE, "requestBody": request_body(LARGEST_NOTICE)},
 )
-async def notify_cessations(noticed: Noticed, once: Once, session: Session, authority: EducationAuthority) -> Response:
+async def report_cessations(noticed: Noticed, once: Once, session: Session, authority: EducationAuthority) -> Response:
     """Notify the counties of students who completed, left or lost the permit: columns as of a cessation roster.
 
     Within 30 days of leaving or revocation (Art. 16-3); completion has no period.
     """
-    return await once.run(lambda: file.notify_cessations(session, authority, noticed))
+    return await once.run(lambda: file.report_cessations(session, authority, noticed))
 
 
 @router.post(

@@ -74,8 +74,8 @@ class Student(msgspec.Struct, frozen=True, gc=False):
 class School:
     """The filing school, or the one whose certificate was handed in, as it stands on the day of judging.
 
-    `code` None: none (`NO_SCHOOL`). `registered` is the dated flag 立案; `programme_recognised` False means that the entry's programme is in the
-    reference table of unrecognised programmes.
+    `code` None: none (`NO_SCHOOL`). `registered` is the dated flag 立案; `programme_recognised` False means that the
+    entry's programme is in the reference table of unrecognised programmes.
     """
 
     code: str | None

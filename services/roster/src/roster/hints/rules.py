@@ -57,8 +57,9 @@ _OF_SCHOOLS: Final[frozenset[Test]] = frozenset(
     }
 )
 EXPERIMENTAL_TESTS: Final[tuple[Test, ...]] = tuple(test for test in GRANTING_TESTS if test not in _OF_SCHOOLS)
-"""The same of men who are enrolled nowhere. Art. 13(2): 經查無第十五條第二項所定情形，應予核准, so RO-20 to RO-24 are not
-asked; nor what speaks of a school's levels and terms (RO-33), nor of college students (RO-34, Art. 13(3): 第一項役男)."""
+"""The same of men who are enrolled nowhere. Art. 13(2): 經查無第十五條第二項所定情形，應予核准, so RO-20 to RO-24 are
+not asked; nor what speaks of a school's levels and terms (RO-33), nor of college students (RO-34, Art. 13(3):
+第一項役男)."""
 
 CESSATION_TESTS: Final[tuple[Test, ...]] = (
     standing.past_draftee_age,

@@ -87,7 +87,8 @@ class Taken:
 async def read_file(sender: Principal, kind: RosterKind, content_type: str, body: bytes) -> FileRead:
     """A school's file, every cell of it checked; who reports what is told by the sender's organisation.
 
-    Asks no database. Raises 403 for who is no school and reports no cessation, and 400, 413, 415 and 422 with every fault of the file.
+    Asks no database. Raises 403 for who is no school and reports no cessation, and 400, 413, 415 and 422 with every
+    fault of the file.
     """
     if sender.org.type != Reporter.SCHOOL and kind is not RosterKind.CESSATION:
         raise FORBIDDEN()

@@ -116,8 +116,8 @@ _AFTER_TRAINING: Final = frozenset({Ground.NOT_CONSCRIPTABLE, Ground.WRONG_COUNT
 def grounds_open(case: CaseKind | None) -> frozenset[Ground]:
     """The grounds on which an entry may be rejected, by what it is.
 
-    13(2) 未入學高級中等學校取得學籍之實驗教育學生緩徵申請，經查無第十五條第二項所定情形，應予核准: no ground of Art. 15-1 is
-    one there. After vacation training (Art. 16-1) nothing is asked for that Art. 15 could refuse.
+    13(2) 未入學高級中等學校取得學籍之實驗教育學生緩徵申請，經查無第十五條第二項所定情形，應予核准: no ground of
+    Art. 15-1 is one there. After vacation training (Art. 16-1) nothing is asked for that Art. 15 could refuse.
     """
     if case in EXPERIMENTAL:
         return _WITHOUT_ENROLMENT

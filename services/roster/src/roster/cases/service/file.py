@@ -81,7 +81,7 @@ async def hand_in_certificate(session: AsyncSession, township: Principal, body: 
 
 
 @rule("RO-70", "RO-04")
-async def notify_cessations(session: AsyncSession, authority: Principal, read: FileRead) -> Reply:
+async def report_cessations(session: AsyncSession, authority: Principal, read: FileRead) -> Reply:
     """An education authority notifies the counties of men who completed, left or lost the permit (Art. 16-1, 16-3)."""
     filer = Filer.of(authority, CaseKind.EXPERIMENTAL_EDUCATION)
     taken = await _take(session, authority, filer, RosterKind.CESSATION, read, [{}] * len(read.rows))

@@ -89,7 +89,7 @@ def _period(row: RowMapping, calendar: WorkingCalendar) -> PeriodOut:
     return PeriodOut(due=due, article=found.citation.text, message=found.message, message_en=found.message_en)
 
 
-@rule("RO-70", "RO-75")
+@rule("RO-70", "RO-71")
 def _decision(principal: Principal, row: RowMapping) -> CaseDecision:
     """The county's decision. A township that filed the man brings him the refusal (Enforcement Act Art. 40), so it is
     told why; of others' men it is told what the township report tells (RO-51); an authority what a school is told."""

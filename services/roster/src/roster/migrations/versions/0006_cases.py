@@ -99,7 +99,8 @@ CREATE TABLE case_file (
     annotated_at timestamptz,
     annotated_by text,
     CONSTRAINT ck_case_file_case_kind CHECK
-        (case_kind IN ('experimental_education', 'school_certificate', 'experimental_certificate', 'vacation_training')),
+        (case_kind IN
+            ('experimental_education', 'school_certificate', 'experimental_certificate', 'vacation_training')),
     -- Art. 11-2: 學生本人、戶長或其家屬檢附……證明文件. Whoever comes to the township brings the certificate.
     CONSTRAINT ck_case_file_relation CHECK (relation IN ('student', 'householder', 'family')),
     CONSTRAINT ck_case_file_certificate CHECK
