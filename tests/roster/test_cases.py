@@ -102,6 +102,46 @@ async def test_the_same_filing_again_makes_no_second_one(county: County) -> None
     assert "in_other_roster" in codes(entry)
 
 
+@pytest.mark.rule("RO-08", "RO-09")
+async def test_what_was_filed_by_mistake_is_taken_back_until_it_is_opened(county: County) -> None:
+    filed = await county.do("/cases", TOWNSHIP, case(1))
+    gone = await county.do(f"/cases/{filed['id']}/withdrawal", TOWNSHIP)
+    assert gone["state"] == "withdrawn"
+    assert (await county.get("/rosters?state=pending"))["items"] == []
+    again = await county.call("POST", f"/cases/{filed['id']}/withdrawal", TOWNSHIP)
+    assert (again.status_code, again.json()["code"]) == (409, "case_opened")
+    # The same may be filed anew, and is not said to stand on another roster.
+    anew = await county.do("/cases", TOWNSHIP, case(1))
+    assert anew["id"] != filed["id"]
+    (entry,) = await opened(county, anew["roster_id"])
+    assert codes(entry) == []
+    too_late = await county.call("POST", f"/cases/{anew['id']}/withdrawal", TOWNSHIP)
+    assert (too_late.status_code, too_late.json()["code"]) == (409, "case_opened")
+    # One man of a notice; the others stay.
+    (roster,) = (await notice(county, [left(2), left(3)])).json()["rosters"]
+    first, second = await county.entries(roster["id"])
+    assert (await county.do(f"/cases/notices/{first['id']}/withdrawal", AUTHORITY))["state"] == "withdrawn"
+    states = {entry["id"]: entry["state"] for entry in await county.entries(roster["id"])}
+    assert states == {first["id"]: "withdrawn", second["id"]: "received"}
+    other = await county.call("POST", f"/cases/notices/{second['id']}/withdrawal", cases.OTHER_AUTHORITY)
+    assert other.status_code == 404
+
+
+@pytest.mark.rule("RO-61")
+async def test_reports_hold_it_as_any_roster(county: County) -> None:
+    filed = await county.do("/cases", TOWNSHIP, case(1))
+    await decided(county, filed["roster_id"])
+    csv = {**OFFICER, "Accept": "text/csv"}
+    for path, told in (
+        ("/results", "臺北市大安區公所"),
+        (f"/results/{filed['roster_id']}/entries", "陳大文"),
+        (f"/rosters/{filed['roster_id']}/entries", "陳大文"),
+    ):
+        answer = await county.call("GET", path, csv)
+        assert answer.status_code == 200, answer.text
+        assert told in answer.content.decode("utf-8-sig")
+
+
 @pytest.mark.rule("RO-25", "RO-57")
 async def test_only_article_15_2_is_asked(county: County) -> None:
     """13(2) 經查無第十五條第二項所定情形，應予核准: 24 is the one limit, and no ground of Art. 15-1 is one."""

@@ -112,6 +112,7 @@ def test_every_walled_operation_is_asked() -> None:
         "return_batch", "decide_batch", "list_registry_events", "replay_registry_event", "correct_roster",
         "withdraw_roster", "list_roster_versions", "list_roster_history", "list_entry_history", "get_deferment",
         "list_deferment_history", "list_cases", "get_case", "confirm_annotation",
+        "withdraw_case", "withdraw_notice", "withdraw_trained",
     }  # fmt: skip
 
 

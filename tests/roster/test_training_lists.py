@@ -107,6 +107,15 @@ async def test_every_fault_of_the_list_is_named(county: County) -> None:
     assert (await county.get("/cases"))["items"] == []
 
 
+@pytest.mark.rule("RO-09")
+async def test_a_man_listed_by_mistake_is_taken_back(county: County) -> None:
+    roster_id = await listed(county, trained(1), trained(2))
+    first, second = await county.entries(roster_id)
+    assert (await county.do(f"/cases/training-lists/{first['id']}/withdrawal", OFFICER))["state"] == "withdrawn"
+    (entry,) = [one for one in await opened(county, roster_id) if one["state"] == "in_review"]
+    assert entry["id"] == second["id"]
+
+
 async def test_nobody_decides_the_list_he_submitted(county: County) -> None:
     roster_id = await listed(county, trained(1))
     (entry,) = await opened(county, roster_id)

@@ -54,6 +54,9 @@ OWN: dict[str, frozenset[str]] = {
     "decide_batch": frozenset({"batch_closed", "four_eyes", "not_ready"}),
     "file_case": frozenset({"certificate_missing"}),
     "hand_in_certificate": frozenset({"certificate_missing"}),
+    "withdraw_case": frozenset({"case_opened"}),
+    "withdraw_notice": frozenset({"case_opened"}),
+    "withdraw_trained": frozenset({"case_opened"}),
     "confirm_annotation": frozenset({"nothing_to_annotate", "annotated_already"}),
     "replay_registry_event": frozenset({"registry_event_not_dead"}),
     # notify

@@ -271,6 +271,9 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/cases/training-lists", _OFFICER, body=1 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/cases", _TOWNSHIP | _AUTHORITY | _COUNTY),
     Row("GET", "/roster/v1/cases/{entry_id}", _TOWNSHIP | _AUTHORITY | _COUNTY),
+    Row("POST", "/roster/v1/cases/{entry_id}/withdrawal", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/cases/notices/{entry_id}/withdrawal", _AUTHORITY, rate="write"),
+    Row("POST", "/roster/v1/cases/training-lists/{entry_id}/withdrawal", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/cases/{entry_id}/annotation", _TOWNSHIP, rate="write"),
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

@@ -108,6 +108,9 @@ ROWS: dict[str, Row] = {
     ),
     "list_cases": Row("list", "case_officer", query="?scope=household", shows=("case",)),
     "get_case": Row("item", "case_officer", path={"entry_id": "{case}"}),
+    "withdraw_case": Row("item", "township", path={"entry_id": "{filed}"}),
+    "withdraw_notice": Row("item", "education_authority", path={"entry_id": "{noticed}"}),
+    "withdraw_trained": Row("item", "case_officer", path={"entry_id": "{listed}"}),
     "confirm_annotation": Row("item", "township", path={"entry_id": "{trained}"}),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
@@ -199,15 +202,16 @@ async def _of_a(county: County) -> dict[str, Any]:
 async def _filed(county: County) -> dict[str, Any]:
     """What others than schools filed: a man of whom A's authority, township and county all know, one to annotate."""
     township, authority = people.holder("township", "63000030"), people.holder("education_authority", "moe")
-    await county.do("/cases", township, cases.case(96))
-    notice = await cases.notice(county, [cases.left(97)], authority)
-    assert notice.status_code == 201, notice.text
-    listed = await county.do("/cases/training-lists", OFFICER, {"men": [cases.trained(98)]})
-    things = {}
-    for name, told in (("case", notice.json()), ("trained", listed)):
-        (roster,) = told["rosters"]
-        await cases.decided(county, roster["id"])
-        things[name] = (await county.entries(roster["id"]))[0]["id"]
+    things = {"filed": (await county.do("/cases", township, cases.case(96)))["id"]}
+    for names, numbers in ((("noticed", "listed"), (92, 93)), (("case", "trained"), (97, 98))):
+        notice = await cases.notice(county, [cases.left(numbers[0])], authority)
+        assert notice.status_code == 201, notice.text
+        listed = await county.do("/cases/training-lists", OFFICER, {"men": [cases.trained(numbers[1])]})
+        for name, told in zip(names, (notice.json(), listed), strict=True):
+            (roster,) = told["rosters"]
+            things[name] = (await county.entries(roster["id"]))[0]["id"]
+            if name in ("case", "trained"):
+                await cases.decided(county, roster["id"])
     return things
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from roster.cases.rules import Scope
 from roster.cases.schemas import CASE_SORTS, CaseIn, CaseOut, CasePage, CertificateCaseIn, TrainingListIn
-from roster.cases.service import annotate, file, read
+from roster.cases.service import annotate, file, read, withdraw
 from roster.deps import CaseOfficer, EducationAuthority, OfCases, Township
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
@@ -123,6 +123,39 @@ async def list_cases(
 async def get_case(entry_id: UUID, session: Session, caller: OfCases) -> CaseOut:
     """One man: what was filed, when it was due, what was decided."""
     return await read.get_case(session, caller, entry_id)
+
+
+@router.post(
+    "/cases/{entry_id}/withdrawal",
+    operation_id="withdraw_case",
+    response_model=CaseOut,
+    openapi_extra=refuses(withdraw.CASE_OPENED),
+)
+async def withdraw_case(entry_id: UUID, once: Once, session: Session, township: Township) -> Response:
+    """Take back what the township filed, as long as no case officer has opened it."""
+    return await once.run(lambda: withdraw.withdraw_case(session, township, entry_id))
+
+
+@router.post(
+    "/cases/notices/{entry_id}/withdrawal",
+    operation_id="withdraw_notice",
+    response_model=CaseOut,
+    openapi_extra=refuses(withdraw.CASE_OPENED),
+)
+async def withdraw_notice(entry_id: UUID, once: Once, session: Session, authority: EducationAuthority) -> Response:
+    """Take one man of a notice back, as long as no case officer has opened it."""
+    return await once.run(lambda: withdraw.withdraw_case(session, authority, entry_id))
+
+
+@router.post(
+    "/cases/training-lists/{entry_id}/withdrawal",
+    operation_id="withdraw_trained",
+    response_model=CaseOut,
+    openapi_extra=refuses(withdraw.CASE_OPENED),
+)
+async def withdraw_trained(entry_id: UUID, once: Once, session: Session, officer: CaseOfficer) -> Response:
+    """Take one man of the county's own list back, as long as nobody has opened it."""
+    return await once.run(lambda: withdraw.withdraw_case(session, officer, entry_id))
 
 
 @router.post(

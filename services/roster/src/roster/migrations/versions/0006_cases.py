@@ -143,6 +143,10 @@ def _policy(table: str, name: str, command: str, condition: str) -> None:
     op.execute(f"CREATE POLICY {name} ON {table} FOR {command} {clause} ({condition})")
 
 
+def _update(table: str, which: str, becomes: str) -> None:
+    op.execute(f"CREATE POLICY update_filer ON {table} FOR UPDATE USING ({which}) WITH CHECK ({becomes})")
+
+
 def upgrade() -> None:
     """Add the columns, the table of case files and the walls of those who file."""
     for statement in (SUBMISSION, SUBMISSION_INDEX, ROSTER, ROSTER_INDEX, ENTRY, *ENTRY_INDEXES, *SECRECY):
@@ -169,6 +173,14 @@ def upgrade() -> None:
     for table, others in (("submission", caller), ("roster", NO_COUNTY + caller), ("entry", NO_COUNTY + caller)):
         _policy(table, "insert_filer", "INSERT", others)
         _policy(table, "select_filer", "SELECT", others)
+    # Who filed takes back what nobody has opened (RO-09), and can write nothing else of it.
+    _update("submission", caller, caller)
+    _update("roster", NO_COUNTY + caller, NO_COUNTY + caller)
+    _update(
+        "entry",
+        f"{NO_COUNTY}{caller} AND state = 'received'",
+        f"{NO_COUNTY}{caller} AND state IN ('received', 'withdrawn')",
+    )
     mine = f"EXISTS (SELECT 1 FROM roster WHERE roster.id = roster_version.roster_id AND {caller})"
     _policy("roster_version", "insert_filer", "INSERT", mine)
     # A township receives the county's decisions on the men of its households (RO-51), whoever filed for them.
