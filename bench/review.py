@@ -24,7 +24,6 @@ from bench.load import Exchange, Load, exchange
 from bench.machine import cores, cpu_seconds, on, pin
 from bench.men import Student
 from bench.peers import postgrest
-from bench.peers.cache import UnavailableError
 from bench.place import ENVIRONMENT, Place
 from bench.roster import Arena, call, log_in
 from bench.rounds import Slice

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from local.databases import Urls, plain
+from roster.cases import queries as cases
 from roster.intake import service as intake
 from roster.registry import service as registry
 from roster.results import service as results
@@ -45,6 +46,7 @@ FILTERS = [
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
+    (cases, "own"),
     (deferment_history, "own_deferments"),
 ]
 
@@ -111,7 +113,8 @@ def test_every_walled_operation_is_asked() -> None:
         "open_roster", "review_entries", "review_entry", "submit_batch", "transfer_entry", "recall_batch",
         "return_batch", "decide_batch", "list_registry_events", "replay_registry_event", "correct_roster",
         "withdraw_roster", "list_roster_versions", "list_roster_history", "list_entry_history", "get_deferment",
-        "list_deferment_history",
+        "list_deferment_history", "list_cases", "get_case", "confirm_annotation",
+        "withdraw_case", "withdraw_notice", "withdraw_trained",
     }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ TENANT: Mapping[str, tuple[str, ...]] = {
     "decision": (SCHOOL, COUNTY),
     "deferment": (SCHOOL, COUNTY),
     "deferment_change": (COUNTY,),
+    "case_file": (COUNTY,),
     "school_contact": (SCHOOL,),
     "term": (SCHOOL,),
 }
@@ -45,6 +46,20 @@ BEYOND: Mapping[tuple[str, str], str] = {
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
+# Tables of what others than schools filed: theirs are the rows that name them (RO-70 to RO-72).
+FILED = {"submission", "roster", "entry", "case_file"}
+# Of its households a township receives what was decided (RO-51), and of men after vacation training their file.
+_HOUSEHOLD = "township_code = $1 AND {}"
+BEYOND = {
+    **BEYOND,
+    ("entry", "township"): _HOUSEHOLD.format("state = 'decided'"),
+    ("case_file", "township"): _HOUSEHOLD.format(
+        "filer_type = 'county' AND entry_id IN (SELECT id FROM entry WHERE state = 'decided')"
+    ),
+    ("decision", "township"): "township_code = $1",
+    ("decision", "education_authority"): "entry_id IN (SELECT id FROM entry WHERE filer_type = 'education_authority'"
+    " AND filer_code = $1)",
+}
 NATIONAL = "school_code = '*'"
 OWNERS = {"school": SCHOOL, "county": COUNTY}
 CALLERS = [
@@ -55,6 +70,9 @@ CALLERS = [
     ("county", "65000"),
     ("county", "64000"),
     ("township", "63000030"),
+    ("township", "63000010"),
+    ("education_authority", "moe"),
+    ("education_authority", "63000"),
     ("employer", "12345675"),
     ("moi", "moi"),
     ("service", "roster"),
@@ -136,6 +154,8 @@ def _own(table: str, org_type: str) -> str:
     own = f"{column} = $1" if column in TENANT[table] else "$1::text IS NULL"
     if org_type == "school" and table in ("hint", "history"):
         own += " AND visible_to_school"
+    if table in FILED:
+        own += f" OR (filer_type = '{org_type}' AND filer_code = $1)"
     beyond = BEYOND.get((table, org_type), "false")
     return f"({own}) OR ({beyond}) OR ({NATIONAL if table == 'term' else 'false'})"
 
@@ -256,7 +276,7 @@ async def test_a_county_extends_what_another_granted_and_makes_nothing_in_its_na
 # Purposes: which tables each opens to a worker, who has no organisation's rows, and which of these it may change.
 PURPOSES: Mapping[str, tuple[set[str], set[str]]] = {
     "judge": (
-        {"submission", "roster", "entry", "hint", "registry_fact", "decision", "deferment"},
+        {"submission", "roster", "entry", "hint", "registry_fact", "decision", "deferment", "case_file"},
         {"roster", "entry", "registry_fact"},
     ),
     "deliver": ({"roster", "entry", "decision", "deferment", "deferment_change"}, set()),
@@ -283,7 +303,7 @@ async def test_a_purpose_opens_what_its_policies_say(rows: Rows, purpose: str) -
     assert (sees, changes) == PURPOSES[purpose]
 
 
-MADE = {"judge": {"roster", "entry", "hint"}, "transfer": {"roster", "entry", "roster_version"}}
+MADE = {"judge": {"roster", "entry", "hint"}, "transfer": {"roster", "entry", "roster_version", "case_file"}}
 INSERTS = [
     (purpose, table, table in MADE.get(purpose, set()))
     for purpose in ("judge", "deliver", "transfer")
@@ -299,6 +319,7 @@ INSERTS = [
         "deferment",
         "deferment_change",
         "county_setting",
+        "case_file",
     )
 ]
 

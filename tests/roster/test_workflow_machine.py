@@ -58,6 +58,8 @@ MOVES = {f"{state}: {action}" for state, action in TRANSITIONS if action is not 
 EVERYTHING = MOVES | {
     "application: create",
     "application: its own number told",
+    "application: modify",
+    "application: the first number told",
     "cessation: modify",
     "cessation: the first number told",
     "corrected",
@@ -130,7 +132,7 @@ def test_no_order_of_acts_breaks_the_workflow(world: World, part: int) -> None:
     assert lacking(Workflow, EXAMPLES, MISSING) == []
 
 
-@pytest.mark.rule("RO-09", "RO-45", "RO-46", "RO-48", "RO-49")
+@pytest.mark.rule("RO-09", "RO-45", "RO-46", "RO-48", "RO-49", "RO-71")
 def test_every_act_meets_every_answer_it_can_have(world: World) -> None:
     """In one order, which is written down; the test above finds others."""
     yes, no = ("approved",) * 4, ("rejected",) * 4
@@ -140,6 +142,11 @@ def test_every_act_meets_every_answer_it_can_have(world: World) -> None:
     machine.whole_story({1}, "reapplication", "officer-1", yes, "approver-1")
     machine.whole_story({0}, "cessation", "officer-2", yes, "approver-2")
     machine.whole_story({3}, "application", "officer-1", no, "approver-1")
+    certify_and_apply(machine)
+    machine.hand_in(1, 0)
+    machine.post_again(0)
+    machine.work_through(0, "officer-1", yes, up=True)
+    machine.decide(0, "approver-1", own=False)
     machine.whole_story({2}, "application", "deputy", yes, None)
     machine.decide(0, "deputy", own=True)
     machine.send_back(0, "approver-1", one=False)
@@ -207,21 +214,25 @@ def a_batch_is_decided_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_rejection_is_carried_out(patch: pytest.MonkeyPatch) -> None:
-    def approved(kind: RosterKind, decided: Any, *others: Any) -> Any:
+    def approved(kind: RosterKind, decided: Any, *others: Any, **named: Any) -> Any:
         if decided.decision is Decision.REJECTED and kind is not RosterKind.CESSATION:
             decided = replace(decided, decision=Decision.APPROVED, deferment_until=decided.decided_on)
-        return right(kind, decided, *others)
+        return right(kind, decided, *others, **named)
 
     right = deferment_rules.effects
     patch.setattr(deferments, "effects", approved)
 
 
 def an_extension_makes_a_new_deferment(patch: pytest.MonkeyPatch) -> None:
-    def anew(kind: RosterKind, *others: Any) -> Any:
-        return right(RosterKind.APPLICATION if kind is RosterKind.EXTENSION else kind, *others)
+    def anew(kind: RosterKind, *others: Any, **named: Any) -> Any:
+        return right(RosterKind.APPLICATION if kind is RosterKind.EXTENSION else kind, *others, **named)
 
     right = deferment_rules.effects
     patch.setattr(deferments, "effects", anew)
+
+
+def a_roster_replaces_what_its_certificate_granted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deferments, "_granted_ahead", lambda man, here: None)
 
 
 def the_registry_is_told_the_newest_number(patch: pytest.MonkeyPatch) -> None:
@@ -277,6 +288,13 @@ def grant_and_extend(machine: Workflow) -> None:
     machine.whole_story({0}, "extension", "officer-1", ("approved",) * 4, "approver-1")
 
 
+def certify_and_apply(machine: Workflow) -> None:
+    machine.hand_in(0, 0)
+    machine.work_through(0, "officer-1", ("approved",) * 4, up=True)
+    machine.decide(0, "approver-1", own=False)
+    machine.whole_story({0}, "application", "officer-1", ("approved",) * 4, "approver-1")
+
+
 def hold_one(machine: Workflow) -> None:
     machine.post({0}, "application", 0)
     machine.open(0, "officer-1")
@@ -305,6 +323,7 @@ def change_one(machine: Workflow) -> None:
         (a_rejection_is_carried_out, reject),
         (an_extension_makes_a_new_deferment, grant_and_extend),
         (the_registry_is_told_the_newest_number, grant_and_extend),
+        (a_roster_replaces_what_its_certificate_granted, certify_and_apply),
         (what_is_on_hold_is_forgotten, hold_one),
         (the_officer_writes_what_is_up, write_after_submission),
         (a_changed_man_keeps_his_review, change_one),

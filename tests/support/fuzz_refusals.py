@@ -52,6 +52,12 @@ OWN: dict[str, frozenset[str]] = {
     "recall_batch": frozenset({"batch_closed"}),
     "return_batch": frozenset({"batch_closed"}),
     "decide_batch": frozenset({"batch_closed", "four_eyes", "not_ready"}),
+    "file_case": frozenset({"certificate_missing"}),
+    "hand_in_certificate": frozenset({"certificate_missing"}),
+    "withdraw_case": frozenset({"case_opened"}),
+    "withdraw_notice": frozenset({"case_opened"}),
+    "withdraw_trained": frozenset({"case_opened"}),
+    "confirm_annotation": frozenset({"nothing_to_annotate", "annotated_already"}),
     "replay_registry_event": frozenset({"registry_event_not_dead"}),
     # notify
     "replay_message": frozenset({"conflict"}),
@@ -64,6 +70,15 @@ _ROLES = frozenset(
     }
 )  # fmt: skip
 
+# What is wrong with a man at a counter is what would be wrong with him in a file.
+_MAN = frozenset(
+    {
+        "national_id_format", "national_id_checksum", "resident_number", "not_male", "formula", "control_character",
+        "required", "name_character_lost", "birth_in_future", "past_conscription_age", "township_unknown",
+        "graduation_before_enrolment", "enrolment_before_birth", "extension_before_enrolment", "left_before_enrolment",
+        "left_before_birth", "left_in_future",
+    }
+)  # fmt: skip
 # Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
 # under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
 UNTOLD: dict[str, frozenset[str]] = {
@@ -83,6 +98,10 @@ UNTOLD: dict[str, frozenset[str]] = {
     ),
     "review_rosters": frozenset({"value_error", "too_many_entries"}),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
+    "file_case": _MAN | {"certificate_in_future", "plan_ends_before_it_begins"},
+    "hand_in_certificate": _MAN
+    | {"certificate_in_future", "plan_ends_before_it_begins", "order_in_future", "school_unknown"},
+    "list_trained": _MAN | {"days_in_camp_too_few", "days_not_asked", "national_id_repeated", "not_your_household"},
     "search_results": frozenset({"national_id_invalid"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
@@ -94,4 +113,4 @@ UNTOLD: dict[str, frozenset[str]] = {
 # These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
 ENDS_SESSIONS = frozenset({"change_password", "end_session"})
 # What a file says cell by cell has rules of its own (tests/roster/intake_corpus); whatever they find may be told.
-FILES = frozenset({"submit_roster", "correct_roster", "import_schools", "import_calendar"})
+FILES = frozenset({"submit_roster", "correct_roster", "report_cessations", "import_schools", "import_calendar"})

@@ -178,6 +178,8 @@ _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
+_TOWNSHIP = _roles("township")
+_AUTHORITY = _roles("education_authority")
 # How somebody with a password has proved who he is; a system has no inbox.
 _PEOPLE = frozenset({"pwd"})
 
@@ -264,6 +266,18 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
 
     Row("GET", "/roster/v1/statistics", _COUNTY | _LOOKS_AFTER, timeout=30),
+
+    # Roster: what townships, education authorities and counties file.
+    Row("POST", "/roster/v1/cases", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/certificates", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/cases/notices", _AUTHORITY, body=1 * MB, timeout=60, rate="bulk"),
+    Row("POST", "/roster/v1/cases/training-lists", _OFFICER, body=1 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/roster/v1/cases", _TOWNSHIP | _AUTHORITY | _COUNTY),
+    Row("GET", "/roster/v1/cases/{entry_id}", _TOWNSHIP | _AUTHORITY | _COUNTY),
+    Row("POST", "/roster/v1/cases/{entry_id}/withdrawal", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/cases/notices/{entry_id}/withdrawal", _AUTHORITY, rate="write"),
+    Row("POST", "/roster/v1/cases/training-lists/{entry_id}/withdrawal", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/cases/{entry_id}/annotation", _TOWNSHIP, rate="write"),
 
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

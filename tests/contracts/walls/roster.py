@@ -9,7 +9,7 @@ from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.roster.corrections import correct
 from tests.roster.intake_corpus.files import extension, to_csv
-from tests.support import rosters
+from tests.support import cases, rosters
 from tests.support.rosters import ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, SCHOOLS, County, men
 from tests.support.services import Service
 
@@ -109,6 +109,21 @@ ROWS: dict[str, Row] = {
         "list", "case_officer", query="?by=school&from_on=2026-01-01", shows=("own_school",),
         overseers=frozenset({"admin", "auditor"}),
     ),
+    "file_case": Row("own", "township", 201, body=cases.case(901), witness="/roster/v1/cases"),
+    "hand_in_certificate": Row("own", "township", 201, body=cases.certificate(902), witness="/roster/v1/cases"),
+    "report_cessations": Row(
+        "own", "education_authority", 201, content=to_csv([cases.left(903)]).encode(), media="text/csv",
+        witness="/roster/v1/cases",
+    ),
+    "list_trained": Row(
+        "own", "case_officer", 201, body={"men": [cases.trained(904)]}, witness="/roster/v1/cases"
+    ),
+    "list_cases": Row("list", "case_officer", query="?scope=household", shows=("case",)),
+    "get_case": Row("item", "case_officer", path={"entry_id": "{case}"}),
+    "withdraw_case": Row("item", "township", path={"entry_id": "{filed}"}),
+    "withdraw_notice": Row("item", "education_authority", path={"entry_id": "{noticed}"}),
+    "withdraw_trained": Row("item", "case_officer", path={"entry_id": "{listed}"}),
+    "confirm_annotation": Row("item", "township", path={"entry_id": "{trained}"}),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -132,7 +147,8 @@ async def furnish(service: Service) -> World:
         )
         rows = await owner.fetch(
             "SELECT e.id::text, e.roster_id::text, e.batch_id::text, d.id::text AS decision FROM entry e"
-            " LEFT JOIN decision d ON d.entry_id = e.id WHERE e.school_code = '0003' AND e.county_code = '63000'"
+            " LEFT JOIN decision d ON d.entry_id = e.id"
+            " WHERE (e.school_code = '0003' OR e.filer_code IS NOT NULL) AND e.county_code = '63000'"
         )
         things["own_school"] = "0003"
         things["decision"] = next(row["decision"] for row in rows if row["decision"])
@@ -191,7 +207,24 @@ async def _of_a(county: County) -> dict[str, Any]:
     await _longer(county, 80)
     things["corrected"] = (await county.post(men(90, 2)))["63000"]
     assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
+    things |= await _filed(county)
     things["settings_version"] = (await county.get("/county-settings"))["version"]
+    return things
+
+
+async def _filed(county: County) -> dict[str, Any]:
+    """What others than schools filed: a man of whom A's authority, township and county all know, one to annotate."""
+    township, authority = people.holder("township", "63000030"), people.holder("education_authority", "moe")
+    things = {"filed": (await county.do("/cases", township, cases.case(96)))["id"]}
+    for names, numbers in ((("noticed", "listed"), (92, 93)), (("case", "trained"), (97, 98))):
+        notice = await cases.notice(county, [cases.left(numbers[0])], authority)
+        assert notice.status_code == 201, notice.text
+        listed = await county.do("/cases/training-lists", OFFICER, {"men": [cases.trained(numbers[1])]})
+        for name, told in zip(names, (notice.json(), listed), strict=True):
+            (roster,) = told["rosters"]
+            things[name] = (await county.entries(roster["id"]))[0]["id"]
+            if name in ("case", "trained"):
+                await cases.decided(county, roster["id"])
     return things
 
 
@@ -214,6 +247,7 @@ async def _of_others(county: County) -> dict[str, Any]:
     _, batch = await _up_there(county, 230, NTU)
     roster = (await county.post(men(235, 2, **_THERE)))["65000"]
     opened = await county.do(f"/rosters/{roster}/open", ELSEWHERE)
+    await county.do("/cases", people.holder("township", "65000010"), cases.case(240))
     return {"their_batch": batch["id"], "their_roster": roster, "their_revision": opened["revision"]}
 
 

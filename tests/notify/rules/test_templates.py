@@ -13,6 +13,16 @@ from notify.templating import BLOCKS, ENGLISH_SUBJECT, RULER, by_language, rende
 
 # A published version is never edited: a message says which one it was made from. New words are a new file.
 PUBLISHED = {
+    "batch_recalled.2.txt": "ad29b561772d18f706641473adbd3b5723a8f12783dfe60a1a7dec0590c75223",
+    "batch_recalled_inbox.2.txt": "afa6ff60bb6423826f1dbfa6a211c2ec6455088b140b70f12caf8ccf3f775177",
+    "batch_returned.2.txt": "c40d5dbe41bda12a1ccbe2f4af11ddb78f8bd3ec49a04f52c3bf2cdc8655b4d1",
+    "batch_returned_inbox.2.txt": "159f23b08671c19edd2176f41b67d8ec3ca373d960088cdcab7ed9513f239192",
+    "batch_submitted.2.txt": "0ce887ffac3b7476fe2113c2312973c4978cb7343faa9e6aa2d15973b3366fad",
+    "batch_submitted_inbox.2.txt": "562fb0353f8fcc9bb45c19e4aecb2d67aa3af91731c28dc07b1fc5e5bda469e9",
+    "case_decided_inbox.1.txt": "0208605de8a8f9117e62bc98fd27ab49f317d0101e0a02cd39f35e56f5896913",
+    "case_filed_inbox.1.txt": "4793428ac4c5e18fc928fe3bda7fd10b21d3a6f7225ecb36980d4297aa1f9236",
+    "notice_decided_inbox.1.txt": "c0c11d7d6aad43f7cf253419b0682023c9522497e6d6cafaed02fc5ee9da7729",
+    "training_forwarded_inbox.1.txt": "6b8fc4495e407aa6b4dcb2ded35d38dc594f5af7d6c04aa44268fcd1e0681517",
     "roster_corrected_inbox.1.txt": "a3f41c8c378d01562debc570169891ab96ed673c9ec8b4642e02dd43159263e2",
     "roster_withdrawn_inbox.1.txt": "163fb80a27b9fe2995a5ca7dbaaf1639448d217c7773d51cabd96515703815d1",
     "batch_submitted_inbox.1.txt": "ae7becae3885df32e9155d95921245777e887591d2e44fc51464198b13b5bc48",
@@ -36,6 +46,9 @@ COMMON = {
     "kind_code": "application",
     "academic_year": 115,
     "term": 1,
+    "case": "收受徵集令後之學校證明書",
+    "case_en": "school's certificate after an induction order",
+    "urgent": True,
     "headcount": 48,
     "entry_count": 2,
     "whole": False,

@@ -83,6 +83,8 @@ class Books(Desk):
                 assert has.keys() == had.keys()
                 assert all(has[d["id"]]["revoked_on"].isoformat() == batch.roster.left_on for d in ended)
                 assert decision["annotation_action"] == ("modify" if ended else "none")
+            elif self._confirms(batch, running):
+                assert (has.keys(), decision["annotation_action"]) == (had.keys(), "modify")
             elif batch.roster.kind != "extension":
                 (new,) = (d for d in has.values() if d["id"] not in had)
                 assert (new["decision_number"], new["issued_on"]) == (
@@ -90,6 +92,11 @@ class Books(Desk):
                     decision["issued_on"],
                 )
                 assert all(has[d["id"]]["ended_reason"] == "superseded" for d in running)
+
+    def _confirms(self, batch: Batch, running: list[dict[str, Any]]) -> bool:
+        """RO-71: a school's application finds a deferment that a certificate granted ahead of it."""
+        ahead = [d for d in running if d["awaits_roster"] and d["deferred_until"].isoformat() >= self._today()]
+        return batch.roster.kind == "application" and not batch.roster.filed and bool(ahead)
 
     def _check_registry(self, decisions: list[dict[str, Any]], before: list[dict[str, Any]], kind: str) -> None:
         """RO-50: whatever is decided of a deferment later, the registry keeps its first number and day."""

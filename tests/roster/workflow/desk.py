@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.roster.intake_corpus.files import Student, cessation, extension, student
 from tests.roster.workflow.model import Batch, Man, Roster
 from tests.roster.workflow.world import DEFERMENTS, ENTRIES, FIRST_MEN, PEOPLE, World
+from tests.support.cases import SCHOOL_PAPER, certificate, man
 from tests.support.rosters import TODAY
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Desk(RuleBasedStateMachine):
         self.first = next(FIRST_MEN)
         self.rosters: list[Roster] = []
         self.batches: list[Batch] = []
-        self.contents: dict[int, tuple[list[Student], Roster]] = {}
+        self.contents: dict[int, tuple[Any, Roster]] = {}
         self.days = 0
         self.originals: dict[str, tuple[Any, ...]] = {}
         self.shown: dict[str, list[dict[str, Any]]] = {}
@@ -75,6 +76,15 @@ class Desk(RuleBasedStateMachine):
         roster = Roster(told["rosters"][0]["id"], kind, content, rows[0].get("left_on", ""), men, self.reached)
         self.rosters.append(roster)
         self.contents[content] = (rows, roster)
+
+    def _certificate(self, number: int, remarks: str) -> dict[str, Any]:
+        paper = {**SCHOOL_PAPER, "student_no": self._student_no(number)}
+        return certificate(
+            self.first + number,
+            student=man(self.first + number, birth_date="2006-03-04"),
+            certificate=paper,
+            remarks=remarks,
+        )
 
     def _rows(self, kind: str, remarks: dict[int, str], left_on: str) -> list[Student]:
         rows = []

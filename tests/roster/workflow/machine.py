@@ -7,7 +7,7 @@ from hypothesis.stateful import initialize, precondition
 
 from tests.roster.workflow.books import Books
 from tests.roster.workflow.desk import preferred, step
-from tests.roster.workflow.model import Batch, Roster
+from tests.roster.workflow.model import Batch, Man, Roster
 from tests.roster.workflow.world import (
     APPROVERS,
     ENTRIES,
@@ -15,6 +15,7 @@ from tests.roster.workflow.world import (
     PEOPLE,
     SCHOOL,
 )
+from tests.support.cases import TOWNSHIP
 
 KINDS = ("application", "extension", "reapplication", "cessation")
 MEN, MOST_ROSTERS, MOST_DAYS = 4, 12, 40
@@ -67,11 +68,32 @@ class Workflow(Books):
         assert answer.status_code == 201, answer.text
         self._arrived(answer.json(), kind, self.serial, remarks, rows)
 
+    @precondition(lambda self: len(self.rosters) < MOST_ROSTERS)
+    @step(number=numbers, days=st.integers(0, 4))
+    def hand_in(self, number: int, days: int) -> None:
+        """RO-71: a township hands in the certificate of a man who holds an induction order; a roster like any other."""
+        self.days = min(self.days + days, MOST_DAYS)
+        self.world.set_day(self.days)
+        self.serial += 1
+        remarks = f"第{self.serial}冊"
+        body = self._certificate(number, remarks)
+        answer = self.world.call("POST", "/certificates", TOWNSHIP, body)
+        assert answer.status_code == 201, answer.text
+        roster = Roster(
+            answer.json()["roster_id"], "application", self.serial, "", {number: Man(remarks)}, self.reached, filed=True
+        )
+        self.rosters.append(roster)
+        self.contents[self.serial] = (body, roster)
+
     @step(at=which)
     def post_again(self, at: int) -> None:
         """RO-08: the same content never makes a second roster, unless the first was withdrawn."""
         before = preferred(self.rosters, at, lambda roster: roster.state == "withdrawn")
         rows, current = self.contents[before.content]
+        if before.filed:
+            answer = self.world.call("POST", "/certificates", TOWNSHIP, rows)
+            assert (answer.status_code, answer.json()["roster_id"]) == (200, current.id), answer.text
+            return
         answer = self.world.post(rows, before.kind)
         if current.state == "withdrawn":
             assert answer.status_code == 201, answer.text
@@ -99,7 +121,9 @@ class Workflow(Books):
         if not remarks:
             return
         answer = self.world.put(roster.id, self._rows(roster.kind, remarks, roster.left_on), roster.version)
-        if roster.state == "withdrawn":
+        if roster.filed:
+            assert answer.status_code == 404, answer.text
+        elif roster.state == "withdrawn":
             assert answer.status_code == 409, answer.text
         else:
             fits = roster.correct(remarks)
@@ -111,6 +135,9 @@ class Workflow(Books):
         """RO-09: only until a case officer opened it; then the same content may be posted again (RO-08)."""
         roster = self._roster(at)
         answer = self.world.call("POST", f"/rosters/{roster.id}/withdraw", SCHOOL, seen=roster.version)
+        if roster.filed:
+            assert answer.status_code == 404, answer.text
+            return
         fits = roster.withdraw()
         assert answer.status_code == (200 if fits else 409), answer.text
         self.reached["withdrawn" if fits else "withdrawal refused"] += 1

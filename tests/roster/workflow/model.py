@@ -40,6 +40,8 @@ class Roster:
     moves: Counter[str]
     opened: bool = False
     version: int = 1
+    # A township handed in a certificate (RO-71): no school can correct or withdraw it.
+    filed: bool = False
     gone: list[str] = field(default_factory=list)
 
     @property

@@ -44,7 +44,7 @@ FROM decision d JOIN entry e ON e.id = d.entry_id WHERE d.roster_id = ANY($1::uu
 """
 DEFERMENTS = """
 SELECT DISTINCT f.id::text, f.decision_number, f.issued_on, f.deferred_from, f.deferred_until, f.revoked_on,
-    f.ended_reason, f.filed_on, f.version, f.kind, e.student_no
+    f.ended_reason, f.filed_on, f.version, f.kind, f.awaits_roster, e.student_no
 FROM deferment f JOIN entry e ON e.national_id_index = f.national_id_index WHERE e.roster_id = ANY($1::uuid[])
 """
 TOLD = "SELECT payload ->> 'decision_id' AS id FROM job WHERE kind = 'registry.annotate' AND key = ANY($1::text[])"

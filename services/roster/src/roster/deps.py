@@ -18,3 +18,6 @@ SchoolOrCounty = Annotated[Principal, Depends(Requires("school", "case_officer",
 CountyOrAdmin = Annotated[Principal, Depends(Requires("case_officer", "approver", "admin"))]
 CountyOrMinistry = Annotated[Principal, Depends(Requires("case_officer", "approver", "admin", "auditor"))]
 CaseOfficerOrAdmin = Annotated[Principal, Depends(Requires("case_officer", "admin"))]
+Township = Annotated[Principal, Depends(Requires("township"))]
+EducationAuthority = Annotated[Principal, Depends(Requires("education_authority"))]
+OfCases = Annotated[Principal, Depends(Requires("township", "education_authority", "case_officer", "approver"))]

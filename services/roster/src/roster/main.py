@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from roster.cases.routes import router as cases
 from roster.intake.routes import router as intake
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
@@ -20,7 +21,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, statistics, registry],
+        [reference, intake, versions, review, results, statistics, registry, cases],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,

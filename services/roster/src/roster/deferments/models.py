@@ -15,7 +15,8 @@ class Deferment(Base):
 
     `filed_on` is the day on which its man arrived on a roster. In force on a day: not revoked, and the day is within
     `deferred_from`–`deferred_until`, both counted. For the legal tests one that nothing has ended stays "active" after
-    its last day: the extension comes in the next term (Art. 14).
+    its last day: the extension comes in the next term (Art. 14). `school_code` is empty for experimental education
+    without enrolment (Art. 11-2). `awaits_roster`: granted by a certificate (Art. 12), its roster not yet decided.
     """
 
     __tablename__ = "deferment"
@@ -23,7 +24,7 @@ class Deferment(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     national_id: Mapped[str] = mapped_column(Encrypted("deferment.national_id"))
     national_id_index: Mapped[bytes] = mapped_column(LargeBinary)
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     township_code: Mapped[str] = mapped_column(Text)
     level: Mapped[str | None] = mapped_column(Text)
@@ -36,6 +37,7 @@ class Deferment(Base):
     summary: Mapped[str] = mapped_column(Text)
     revoked_on: Mapped[date | None]
     ended_reason: Mapped[str | None] = mapped_column(Text)
+    awaits_roster: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

@@ -44,6 +44,8 @@ class Why(StrEnum):
     NOTHING_TO_EXTEND = "nothing_to_extend"
     OTHER_DEFERMENT_RUNS = "other_deferment_runs"
     LEFT_BEFORE_DEFERMENT = "left_before_deferment"
+    CONFIRMS_CERTIFICATE = "confirms_certificate"
+    TOWNSHIP_ANNOTATES = "township_annotates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,17 @@ def effects(
     latest: Annotation | None,
     registry_status: RegistryStatus | None = None,
     others: Sequence[Annotation] = (),
+    *,
+    confirms: bool = False,
 ) -> Effects:
-    """What a decision causes; docs/adr/0044 has the reasons for the corners.
+    """What a decision causes; docs/adr/0044 and 0048 have the reasons for the corners.
 
     `latest`: the annotation of the man's deferment at the filing school, else the one the registry holds of him, else
     None. `registry_status` None: not known, treated as liable. `others`: his other deferments that nothing has ended
-    and that this decision does not end. Raises ValueError when `decided` lacks what its kind needs (the end of a
-    deferment granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
+    and that this decision does not end. `confirms`: `latest` was granted by a certificate ahead of this very
+    application (Art. 12), which goes on under its number and date. Raises ValueError when `decided` lacks what its kind
+    needs (the end of a deferment granted, the reason and day of a cessation) or would grant a deferment that ends
+    before it starts.
     """
     if decided.decision is Decision.REJECTED:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=Why.REJECTED)
@@ -135,7 +141,10 @@ def effects(
     if decided.deferment_until is None:
         raise ValueError("an approval that grants a deferment needs its end")
     if kind is RosterKind.EXTENSION and latest is not None:
-        return _extend(decided, decided.deferment_until, latest, others)
+        return _extend(kind, decided, decided.deferment_until, latest, others)
+    if confirms and latest is not None:
+        extended = _extend(kind, decided, decided.deferment_until, latest, others)
+        return extended if extended.why is not None else replace(extended, why=Why.CONFIRMS_CERTIFICATE)
     if decided.deferment_until < decided.decided_on:
         raise ValueError("a deferment cannot end before it starts")
     created = Annotation(
@@ -159,13 +168,15 @@ def effects(
     )
 
 
-def _extend(decided: Decided, until: date, latest: Annotation, others: Sequence[Annotation]) -> Effects:
+def _extend(
+    kind: RosterKind, decided: Decided, until: date, latest: Annotation, others: Sequence[Annotation]
+) -> Effects:
     # Art. 14: an extension continues a deferment, so it never shortens one.
     until = max(latest.deferment_until, until)
     after = replace(
         latest,
         deferment_until=until,
-        summary=append_summary(latest.summary, _line(RosterKind.EXTENSION, replace(decided, deferment_until=until))),
+        summary=append_summary(latest.summary, _line(kind, replace(decided, deferment_until=until))),
         # An extension approved after a cessation by mistake makes the deferment run again.
         revoked_on=None,
         revoked_for=None,
@@ -181,8 +192,11 @@ def _cease(
 ) -> Effects:
     if decided.cessation_reason is None or decided.left_on is None:
         raise ValueError("a cessation needs its reason and the day")
+    trained = decided.cessation_reason in _TRAINED
     why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
-    if latest is None or latest.revoked_on is not None or decided.left_on < latest.concerns_from:
+    # Training ends whatever deferment he has; only who left a school may have left an earlier enrolment.
+    earlier = latest is not None and decided.left_on < latest.concerns_from and not trained
+    if latest is None or latest.revoked_on is not None or earlier:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=why)
     after = replace(
         latest,
@@ -191,10 +205,12 @@ def _cease(
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
     )
+    if trained:
+        # Art. 16-1: the county revokes, and the township makes the annotation; one of the two writes it.
+        why = Why.TOWNSHIP_ANNOTATES
     if why is not None:
         return _books_only(DefermentAction.REVOKE, latest, after, why)
-    liable = decided.cessation_reason not in _TRAINED
-    return _modified(DefermentAction.REVOKE, latest, after, liable=liable)
+    return _modified(DefermentAction.REVOKE, latest, after, liable=True)
 
 
 @rule("RO-49")

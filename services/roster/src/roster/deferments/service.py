@@ -19,7 +19,8 @@ from roster.deferments.rules import (
     effects,
     ended_by_leaving,
 )
-from roster.intake.rules import CessationReason, RosterKind
+from roster.hints.model import RegistryStatus
+from roster.intake.rules import CERTIFICATES, CaseKind, CessationReason, RosterKind
 from roster.registry.facts import annotation_of, status_of
 from shared.law import rule
 
@@ -29,7 +30,10 @@ _REASONS: Final = frozenset(CessationReason)
 
 @dataclass(frozen=True, slots=True)
 class Man:
-    """What a decision on one man reads: his entry's cells, what the registry said, what was decided."""
+    """What a decision on one man reads: his entry's cells, what the registry said, what was decided.
+
+    `case`: what others than schools filed (docs/adr/0047).
+    """
 
     decision_id: UUID
     entry: Mapping[Any, Any]
@@ -37,6 +41,13 @@ class Man:
     filed_on: date
     decided: Decided
     registry: Mapping[str, Any] | None
+    case: CaseKind | None = None
+
+    @property
+    def school(self) -> str | None:
+        """The school whose student he is by the entry; None for one of no school's."""
+        found: str | None = self.entry["certified_school"] or self.entry["school_code"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +63,15 @@ class Standing:
     """What our books say of a man when a decision on him is to be carried out.
 
     `ours`: the deferment the decision is about. `ends`: those that nothing has ended and that a grant supersedes or a
-    cessation revokes; `others`: those that run beside it.
+    cessation revokes; `others`: those that run beside it. `confirms`: `ours` was granted by a certificate ahead of the
+    roster that is decided now (Art. 12).
     """
 
     ours: Deferment | None
     latest: Annotation | None
     ends: tuple[Deferment, ...]
     others: tuple[Annotation, ...]
+    confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +97,30 @@ async def all_deferments(
     return found
 
 
-@rule("RO-49")
+@rule("RO-49", "RO-71", "RO-72")
 def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
     """Which of a man's deferments (`his`, newest first) the decision is about, which it ends, which go on beside it.
 
     The annotation is that of his deferment at the filing school, else the registry's: the second may be older than
     this system (docs/adr/0044).
     """
-    school, left_on = man.entry["school_code"], man.decided.left_on
+    school, left_on = man.school, man.decided.left_on
+    # Art. 16-1: 同時廢止已核准之緩徵, wherever he studies.
+    trained = man.case is CaseKind.VACATION_TRAINING
     running = [deferment for deferment in his if deferment.revoked_on is None]
-    here = [deferment for deferment in running if deferment.school_code == school]
+    here = [deferment for deferment in running if trained or deferment.school_code == school]
     ends: list[Deferment] = []
     ours = here[0] if here else None
     beside = running
     if man.kind is RosterKind.CESSATION:
-        ends = [deferment for deferment in here if left_on is not None and deferment.filed_on <= left_on]
+        ends = [deferment for deferment in here if trained or (left_on is not None and deferment.filed_on <= left_on)]
         ours = ends[0] if ends else ours
         beside = [deferment for deferment in running if deferment not in ends]
     elif man.kind is RosterKind.EXTENSION:
         ours = ours or _ceased_last(his, school)
+    elif (ahead := _granted_ahead(man, here)) is not None:
+        others = tuple(_annotation(deferment) for deferment in running if deferment is not ahead)
+        return Standing(ahead, _annotation(ahead), (), others, confirms=True)
     else:
         # Art. 14(3): done anew, so whatever he had before gives way. An application elsewhere is a second enrolment.
         ends = running if man.kind is RosterKind.REAPPLICATION else here
@@ -114,7 +132,16 @@ def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
     )
 
 
-def _ceased_last(his: Sequence[Deferment], school_code: str) -> Deferment | None:
+@rule("RO-71")
+def _granted_ahead(man: Man, here: Sequence[Deferment]) -> Deferment | None:
+    """The deferment that a certificate granted ahead of the application that is decided now, while it still runs."""
+    if man.kind is not RosterKind.APPLICATION or man.case in CERTIFICATES:
+        return None
+    running = (one for one in here if one.awaits_roster and one.deferred_until >= man.decided.decided_on)
+    return next(running, None)
+
+
+def _ceased_last(his: Sequence[Deferment], school_code: str | None) -> Deferment | None:
     """The school's newest deferment of the man if a cessation ended it: one that was superseded stays ended."""
     newest = next((deferment for deferment in his if deferment.school_code == school_code), None)
     return newest if newest is not None and newest.ended_reason in _REASONS else None
@@ -155,7 +182,11 @@ def foresee(man: Man, his: Sequence[Deferment]) -> Foreseen:
     """
     standing = standing_of(man, his)
     status = status_of(man.registry or {})
-    return Foreseen(standing, effects(man.kind, man.decided, standing.latest, status, standing.others))
+    return Foreseen(standing, _effects(man, standing, status))
+
+
+def _effects(man: Man, standing: Standing, status: RegistryStatus | None) -> Effects:
+    return effects(man.kind, man.decided, standing.latest, status, standing.others, confirms=standing.confirms)
 
 
 async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) -> dict[UUID, Outcome]:
@@ -219,6 +250,7 @@ def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment
         ours.revoked_on, ours.ended_reason = man.decided.left_on, man.decided.cessation_reason
     else:
         ours.revoked_on = ours.ended_reason = None
+        ours.awaits_roster = ours.awaits_roster and not foreseen.standing.confirms
     return ours
 
 
@@ -230,7 +262,7 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
         id=uuid4(),
         national_id=man.entry["national_id"],
         national_id_index=man.entry["national_id_index"],
-        school_code=man.entry["school_code"],
+        school_code=man.school,
         county_code=man.entry["county_code"],
         township_code=man.entry["township_code"],
         level=man.entry["level"],
@@ -243,6 +275,7 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
         summary=books.summary,
         revoked_on=man.decided.left_on if revoked else None,
         ended_reason=man.decided.cessation_reason if revoked else None,
+        awaits_roster=granted and man.case in CERTIFICATES,
         version=1,
     )
 

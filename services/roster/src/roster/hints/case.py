@@ -7,13 +7,17 @@ import msgspec
 from roster.hints.hint import Finding, Hint, Severity, Values
 from roster.hints.limits import AgeLimit, age_limit, cite_on, experimental_age_limit, last_day_of
 from roster.hints.model import AgeRule, Filing, History, RegistryFacts, School, Student
-from roster.intake.rules import RosterKind
+from roster.intake.rules import EXPERIMENTAL, RosterKind
 from shared.law import DEFERMENT_REGULATION
 from shared.law import rule as decides
 
 BLOCKING = Severity.BLOCKING
 WARNING = Severity.WARNING
 INFO = Severity.INFO
+
+
+# 未入學高級中等學校取得學籍者 (RO-70).
+_WITHOUT_ENROLMENT = {"11-1": "11-2", "12-1": "12-2", "14-1": "14-2"}
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +34,10 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     limit: AgeLimit | None
     experimental_limit: AgeLimit | None
     last_day: date | None
+
+    def article(self, of_school: str) -> str:
+        """The article for a school's roster, or its counterpart for a man who is enrolled nowhere (Art. 11 to 14)."""
+        return _WITHOUT_ENROLMENT.get(of_school, of_school) if self.filing.case in EXPERIMENTAL else of_school
 
     def hint(
         self,
@@ -64,8 +72,12 @@ def lay_out(
     """The case of one entry. Raises LookupError when `today` is before the oldest text of the regulation."""
     if filing.kind == RosterKind.CESSATION:
         return Case(student, school, history, facts, filing, today, age_rule, False, None, None, None)
-    limit = age_limit(school.kind, student.level, student.division, today)
     experimental = experimental_age_limit(today) if student.experimental_education else None
+    # Art. 13(2): of a man without enrolment Art. 15(2) alone is asked, so its limit is the only one he has.
+    if filing.case in EXPERIMENTAL:
+        limit = experimental_age_limit(today)
+    else:
+        limit = age_limit(school.kind, student.level, student.division, today)
     last_day = deferment_limit(student.birth_date, limit, experimental, age_rule)
     return Case(student, school, history, facts, filing, today, age_rule, True, limit, experimental, last_day)
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints import queries, sets
 from roster.hints.case import lay_out
-from roster.hints.model import NO_HISTORY, AgeRule, History, School
+from roster.hints.model import NO_HISTORY, NO_SCHOOL, AgeRule, History, School
 from roster.hints.rules import judge_case
 from roster.hints.sets import HintSet
 from roster.hints.subjects import Filings, Subject, histories
@@ -177,14 +177,17 @@ class _Known:
     recognised, and the (department, level) pairs of those. `facts`: the registry's answers so far."""
 
     calendar: WorkingCalendar
-    schools: Mapping[str, tuple[School, School, frozenset[tuple[str, str]]]]
+    schools: Mapping[str | None, tuple[School, School, frozenset[tuple[str, str]]]]
     histories: Mapping[UUID, History]
     facts: dict[UUID, RegistryFact] = field(default_factory=dict)
 
 
 async def _known(session: AsyncSession, subjects: Sequence[Subject], today: date) -> _Known:
-    schools: dict[str, tuple[School, School, frozenset[tuple[str, str]]]] = {}
-    for code in {one.school_code for one in subjects}:
+    schools: dict[str | None, tuple[School, School, frozenset[tuple[str, str]]]] = {
+        None: (NO_SCHOOL, NO_SCHOOL, frozenset())
+    }
+    for code in {one.attends for one in subjects} - {None}:
+        assert code is not None
         found = await reference.school_facts(session, code, today)
         # The foreign key of `roster.school_code` keeps every school that ever filed.
         assert found is not None
@@ -201,7 +204,7 @@ def _judge_lot(subjects: Sequence[Subject], known: _Known, today: date) -> list[
     for one in subjects:
         answer = known.facts.get(one.id)
         heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
-        recognised, unrecognised, pairs = known.schools[one.school_code]
+        recognised, unrecognised, pairs = known.schools[one.attends]
         # RO-20, RO-21: the school as it is for the entry's programme.
         school = unrecognised if (one.stated.department, one.stated.level) in pairs else recognised
         history = known.histories.get(one.id, NO_HISTORY)

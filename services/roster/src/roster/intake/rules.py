@@ -6,6 +6,7 @@ roster.md RO-02, RO-04, RO-10, RO-14; contract.md "Roster columns".
 
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from shared.law import MILITARY_SERVICE_ACT, Dated, DatedRow, cite, rule
 
@@ -56,6 +57,30 @@ class CessationReason(StrEnum):
     EXPERIMENTAL_PERMIT_REVOKED = "experimental_permit_revoked"
     TRAINED_TO_RESERVE = "trained_to_reserve"
     TRAINED_REPLACEMENT = "trained_replacement"
+
+
+class CaseKind(StrEnum):
+    """What is filed by others than schools (RO-70, RO-71, RO-72): 實驗教育, 證明書 of school or authority, 寒暑訓."""
+
+    EXPERIMENTAL_EDUCATION = "experimental_education"
+    SCHOOL_CERTIFICATE = "school_certificate"
+    EXPERIMENTAL_CERTIFICATE = "experimental_certificate"
+    VACATION_TRAINING = "vacation_training"
+
+
+CERTIFICATES: Final = frozenset({CaseKind.SCHOOL_CERTIFICATE, CaseKind.EXPERIMENTAL_CERTIFICATE})
+"""Of men who hold an induction order already (Art. 12): decided on their own, ahead of any roster, and urgent."""
+
+EXPERIMENTAL: Final = frozenset({CaseKind.EXPERIMENTAL_EDUCATION, CaseKind.EXPERIMENTAL_CERTIFICATE})
+"""Of men who are enrolled at no senior high school (未入學高級中等學校取得學籍者)."""
+
+
+class Relation(StrEnum):
+    """Who comes to the township (Art. 11-2, 12, 14-2): 學生本人、戶長或其家屬."""
+
+    STUDENT = "student"
+    HOUSEHOLDER = "householder"
+    FAMILY = "family"
 
 
 class Reporter(StrEnum):

@@ -44,7 +44,7 @@ class SubmissionOut(Out):
     """A school's file that was taken in, and the rosters it was split into."""
 
     id: UUID
-    school_code: str = Field(max_length=6, examples=["0003"])
+    school_code: str | None = Field(max_length=6, examples=["0003"], description="Null: no school filed it")
     kind: RosterKind
     academic_year: int = Field(ge=1, le=999, description="ROC year", examples=[115])
     term: int = Field(ge=1, le=2)

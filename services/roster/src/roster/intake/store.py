@@ -14,6 +14,7 @@ from roster.bulk import insertion
 from roster.hints import service as hints
 from roster.hints.subjects import Subject, Terms
 from roster.intake.deadlines import cessation_deadline, roster_deadline
+from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
 from roster.intake.models import Entry
 from roster.intake.reading import Submission as FileRead
 from roster.intake.rows import FIELDS, Row, canonical_digest
@@ -31,14 +32,30 @@ from shared.periods import Deadline
 _LOT = 1_000
 
 
-def arrival(school_code: str, roster_id: UUID, terms: Terms, row: Row, filed_on: date) -> Subject:
+def arrival(
+    school_code: str | None,
+    roster_id: UUID,
+    terms: Terms,
+    row: Row,
+    filed_on: date,
+    certificate: Certificate = NO_CERTIFICATE,
+) -> Subject:
     """A man who comes onto a roster on a day: the entry that will be his."""
     index = crypto.ring().blind_index(row.national_id)
-    return Subject(uuid.uuid4(), roster_id, school_code, index, filed_on, row, terms)
+    return Subject(
+        uuid.uuid4(), roster_id, school_code, index, filed_on, row, terms, certificate.school_code,
+        certificate_on=certificate.issued_on,
+    )  # fmt: skip
 
 
 async def insert_entries(
-    session: AsyncSession, arrivals: Sequence[Subject], *, version: int, today: date, judged_at: datetime
+    session: AsyncSession,
+    arrivals: Sequence[Subject],
+    *,
+    version: int,
+    today: date,
+    judged_at: datetime,
+    filer: Filer | None = None,
 ) -> frozenset[UUID]:
     """Judge and insert entries of men who arrive; they begin with `version` of their rosters, which are there already.
 
@@ -51,7 +68,7 @@ async def insert_entries(
 
     def prepare(lot: Sequence[Subject]) -> tuple[list[hints.Outcome], Executable]:
         found = newcomers.judge(lot)
-        return found, _insertion(found, version, judged_at)
+        return found, _insertion(found, version, judged_at, filer or Filer())
 
     found: list[hints.Outcome] = []
     lots = [arrivals[start : start + _LOT] for start in range(0, len(arrivals), _LOT)]
@@ -64,7 +81,7 @@ async def insert_entries(
     return frozenset(one.subject.id for one in found if one.elsewhere)
 
 
-def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime) -> Executable:
+def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime, filer: Filer) -> Executable:
     subjects = [one.subject for one in found]
     rows = [one.stated for one in subjects]
     return insertion(
@@ -75,6 +92,8 @@ def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime
             "officer_draft": {},
             "from_version": version,
             "judged_at": judged_at,
+            "filer_type": filer.type,
+            "filer_code": filer.code,
             # As its default would say, which would be worked out for each row.
             "changed_at": select(func.moment()).scalar_subquery(),
         },
@@ -87,6 +106,8 @@ def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime
             "filed_on": [one.filed_on for one in subjects],
             "last_day": [one.last_day for one in found],
             "hint_set": [one.hints.id for one in found],
+            "certified_school": [one.certified_school for one in subjects],
+            "certificate_on": [one.certificate_on for one in subjects],
             **{name: [getattr(row, name) for row in rows] for name in FIELDS},
         },
     )
@@ -126,16 +147,21 @@ def stored_notes(read: FileRead) -> list[dict[str, str]]:
 
 async def deadlines(
     session: AsyncSession,
-    school_code: str,
+    school_code: str | None,
     stated: tuple[RosterKind, int, int],
     rows: Sequence[Row],
     counties: Sequence[str],
 ) -> dict[str, Deadline | None]:
-    """When to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
+    """When to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`.
+
+    None for what no school files: Art. 11-2 and 14-2 set no period, nor does Art. 12.
+    """
     kind, academic_year, term = stated
     calendar = await reference.working_calendar(session)
     if kind is RosterKind.CESSATION:
         return {county: earliest_deadline(rows, county, calendar) for county in counties}
+    if school_code is None:
+        return dict.fromkeys(counties)
     registration = await reference.registration_deadline(session, school_code, academic_year, term)
     return {county: roster_deadline(kind, registration, calendar, county) for county in counties}
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.review.rules import Decision, EntryState, RosterState
 from shared.schemas import In, Int, LocalDate, Out, Page, Text, either_way
 
@@ -50,8 +50,9 @@ class ResultOut(Out):
 
     roster_id: UUID
     kind: RosterKind
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100)
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, description="Without a school, the filer's")
+    case_kind: CaseKind | None = None
     county_code: str = Field(max_length=5)
     county_name: str = Field(max_length=10)
     academic_year: int = Field(ge=1, le=999)

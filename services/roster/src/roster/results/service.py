@@ -144,6 +144,7 @@ def _result(row: RowMapping) -> ResultOut:
     last = row["last_decided_on"]
     return ResultOut(
         **{name: row[name] for name in ResultOut.model_fields if name in row}
+        | {"school_code": row["school_code"] or None}
         | {"county_name": COUNTIES[row["county_code"]].name, "last_decided_on": None if last == _UNDECIDED else last}
     )
 

@@ -18,7 +18,7 @@ class Batch(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, default="for_approval")
     version: Mapped[int] = mapped_column(default=1)
@@ -55,7 +55,7 @@ class DecisionRecord(Base):
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("entry.id"))
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("batch.id"))
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     township_code: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)

@@ -47,7 +47,7 @@ class PreviewAnnotation(Out):
 class PreviewEnding(Out):
     """Another deferment of his that our books would end."""
 
-    school_code: str = Field(max_length=6)
+    school_code: str | None = Field(max_length=6)
     decision_number: Number
     deferred_until: date
     revoked_on: date

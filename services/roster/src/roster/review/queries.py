@@ -27,6 +27,7 @@ from roster.deferments.models import Deferment
 from roster.hints.models import HintRow
 from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
+from roster.intake.rules import CERTIFICATES
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
 from roster.review.models import Batch, BatchEntry, DecisionRecord
@@ -64,8 +65,11 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
     )
     return (
         select(
-            *(c for c in Roster.__table__.c if c.name not in ("deadline", "deadline_chain")),
-            School.name.label("school_name"),
+            *(c for c in Roster.__table__.c if c.name not in ("deadline", "deadline_chain", "school_code")),
+            # A roster that no school filed sorts before all of schools, and bears the name of who did.
+            func.coalesce(Roster.school_code, "").label("school_code"),
+            func.coalesce(School.name, Roster.filer_name).label("school_name"),
+            func.coalesce(Roster.case_kind.in_(CERTIFICATES), False).label("urgent"),
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
             # A tester may move the local clock to a day before the roster came.
             func.greatest((literal(today) - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
@@ -73,7 +77,7 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
             sums,
             state.label("state"),
         )
-        .join(School, School.code == Roster.school_code)
+        .outerjoin(School, School.code == Roster.school_code)
         .join(sums, true())
         .where(*where)
         .subquery("rosters")
@@ -99,14 +103,15 @@ def batches(*where: ColumnElement[bool]) -> Subquery:
     return (
         select(
             *Batch.__table__.c,
-            School.name.label("school_name"),
+            func.coalesce(School.name, Roster.filer_name).label("school_name"),
+            Roster.case_kind,
             Roster.kind,
             Roster.academic_year,
             Roster.term,
             held,
         )
         .join(Roster, Roster.id == Batch.roster_id)
-        .join(School, School.code == Batch.school_code)
+        .outerjoin(School, School.code == Batch.school_code)
         .join(held, true())
         .where(*where)
         .subquery("batches")

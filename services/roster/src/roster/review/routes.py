@@ -10,7 +10,7 @@ from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Form, Wanted
 from roster.hints.hint import Severity
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.reference.schemas import ContactOut
 from roster.review.bulk_schemas import AcrossResult, BulkResult, BulkReview, ReviewAcross
 from roster.review.preview_schemas import BatchPreview
@@ -92,6 +92,7 @@ async def list_rosters(
     received_to: Annotated[LocalDate | None, Query(description="Last day of arrival, counted")] = None,
     late: Annotated[bool | None, Query(description="Arrived after its deadline, or in time (RO-28)")] = None,
     opened: Annotated[bool | None, Query(description="An officer has taken it in hand, or nobody yet")] = None,
+    case_kind: Annotated[CaseKind | None, Query(description="Filed by others than schools (RO-70 to RO-72)")] = None,
     sort: RosterSort = "received_on",
 ) -> RosterPage:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
@@ -109,6 +110,7 @@ async def list_rosters(
         received_to=received_to,
         late=late,
         opened=opened,
+        case_kind=case_kind,
         sort=sort,
         cursor=pages.cursor,
         limit=pages.limit,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.intake.rules import CaseKind, CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
 from shared.deadlines import DeadlineOut
 from shared.schemas import Bool, Code, ContentError, In, Line, LocalDate, Out, Page, Text
@@ -15,6 +15,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
 LongText = Annotated[str, Field(max_length=20_000)]
+FilerType = Literal["township", "education_authority", "county"]
 
 
 class RosterOut(Out):
@@ -22,8 +23,13 @@ class RosterOut(Out):
 
     id: UUID
     submission_id: UUID
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100, examples=["國立臺灣大學"])
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, examples=["國立臺灣大學"], description="Without a school, the filer's")
+    filer_type: FilerType | None = Field(default=None, description="Who filed in no school's name (RO-70 to RO-72)")
+    filer_code: str | None = Field(default=None, max_length=40)
+    filer_name: str | None = Field(default=None, max_length=100, examples=["臺北市大安區公所"])
+    case_kind: CaseKind | None = Field(default=None, description="What such a filer filed; null for a school's roster")
+    urgent: bool = Field(default=False, description="The man holds an induction order already (Art. 12)")
     county_code: str = Field(max_length=5)
     county_name: str = Field(max_length=10, examples=["臺北市"])
     kind: RosterKind
@@ -97,7 +103,7 @@ class DefermentOut(Out):
     """最新一筆緩徵資料: the man's latest deferment on record."""
 
     id: UUID
-    school_code: str = Field(max_length=6)
+    school_code: str | None = Field(max_length=6, description="Null: experimental education without enrolment")
     kind: RosterKind
     decision_number: Number
     issued_on: date
@@ -163,6 +169,9 @@ class EntryOut(Out):
     from_version: Version = Field(description="The roster's version with which this entry began (RO-09)")
     hints: list[HintOut] = Field(max_length=100)
     decision: DecisionOut | None
+    certified_school: str | None = Field(
+        default=None, max_length=6, description="The school of a certificate that a township handed in (Art. 12)"
+    )
     certificate_on: date | None = None
     enrolment_recognised: bool | None = None
     last_day: date | None = Field(default=None, description="Last day a deferment may run to (RO-26)")
@@ -228,8 +237,9 @@ class BatchOut(Out):
 
     id: UUID
     roster_id: UUID
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100)
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, description="Without a school, the filer's")
+    case_kind: CaseKind | None = None
     county_code: str = Field(max_length=5)
     kind: RosterKind
     academic_year: int = Field(ge=1, le=999)

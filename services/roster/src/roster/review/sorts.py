@@ -17,6 +17,11 @@ ROSTER_SORTS: Final = (
     "deadline",
     "days_late",
     "opened_at",
+    "urgent",
+    "case_kind",
+    "filer_type",
+    "filer_code",
+    "filer_name",
     "state",
     "version",
     # Entries by state, as in `counts`.
@@ -29,6 +34,7 @@ BATCH_SORTS: Final = (
     "school_code",
     "school_name",
     "kind",
+    "case_kind",
     "academic_year",
     "term",
     "headcount",
@@ -68,4 +74,4 @@ ENTRY_SORTS: Final = (
     "from_version",
 )
 # What the county alone is shown of an entry, and so what it alone can order by.
-COUNTY_ENTRY_SORTS: Final = ("certificate_on", "enrolment_recognised", "last_day", "version")
+COUNTY_ENTRY_SORTS: Final = ("certified_school", "certificate_on", "enrolment_recognised", "last_day", "version")

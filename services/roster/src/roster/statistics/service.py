@@ -26,6 +26,8 @@ from shared.problems import INVALID_CONTENT, Fault
 
 _UNDECIDED = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 _LONGEST_DAYS = 3_660
+# The key of what townships, education authorities and counties filed (RO-70 to RO-72).
+_NO_SCHOOL = "-"
 
 
 @rule("RO-62")
@@ -101,7 +103,7 @@ def _check(first: date, last: date, by: By, national: bool) -> None:
 
 _KEYS: dict[By, ColumnElement[str]] = {
     By.KIND: Roster.kind.expression,
-    By.SCHOOL: Roster.school_code.expression,
+    By.SCHOOL: func.coalesce(Roster.school_code, _NO_SCHOOL),
     By.TOWNSHIP: Entry.township_code.expression,
     By.MONTH: func.to_char(Entry.filed_on, "YYYY-MM"),
     By.COUNTY: Roster.county_code.expression,
@@ -132,7 +134,7 @@ def _told(row: RowMapping) -> dict[str, Any]:
 async def _names(session: AsyncSession, by: By, keys: list[str]) -> dict[str, str]:
     if by is By.SCHOOL:
         found = await session.execute(select(School.code, School.name).where(School.code.in_(keys)))
-        return {row.code: row.name for row in found}
+        return {_NO_SCHOOL: "非由學校送件"} | {row.code: row.name for row in found}
     if by is By.KIND:
         return {key: KIND_NAMES[RosterKind(key)] for key in keys}
     if by is By.COUNTY:

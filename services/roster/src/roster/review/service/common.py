@@ -13,10 +13,10 @@ from roster.hints.limits import age_limit, last_day_of
 from roster.hints.model import SchoolKind
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import CONSCRIPTION_AGES, Division, RosterKind
+from roster.intake.rules import CERTIFICATES, CONSCRIPTION_AGES, CaseKind, Division, RosterKind
 from roster.review import queries
 from roster.review.models import Batch
-from roster.review.rules import Limits, Refusal, StoredHint
+from roster.review.rules import Ground, Limits, Refusal, StoredHint, grounds_open
 from roster.review.schemas import BatchOut, RosterOut
 from shared import clock
 from shared.places import COUNTIES
@@ -80,6 +80,11 @@ def limits_of(row: Cells, today: date) -> Limits | None:
         any_school=last_day_of(birth_date, any_school),
         service_age=last_day_of(birth_date, CONSCRIPTION_AGES.on(today).value[1]),
     )
+
+
+def open_grounds(roster: Roster) -> frozenset[Ground]:
+    """The grounds on which an entry of the roster may be rejected (RO-57, RO-70)."""
+    return grounds_open(None if roster.case_kind is None else CaseKind(roster.case_kind))
 
 
 def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:
@@ -148,6 +153,8 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
     return RosterOut(
         **named
         | {
+            "school_code": row["school_code"] or None,
+            "urgent": row["case_kind"] in CERTIFICATES,
             "deadline": deadline,
             "days_late": late,
             "county_name": COUNTIES[row["county_code"]].name,

@@ -30,7 +30,8 @@ from roster.review.service import common, numbers, plan_batch
 from roster.review.service.close_batch import close, leave, lock_batch
 from roster.review.service.plan_batch import Sound
 from roster.review.service.submit_batch import facts
-from shared import audit, clock, events, jobs
+from roster.review.service.tell import tell
+from shared import audit, clock, jobs
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
 from shared.principals import Principal
 
@@ -92,7 +93,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
         rejected=sums[Decision.REJECTED],
         decided_on=today,
     )
-    await events.publish(session, event_types.BATCH_DECIDED, batch_id, data, priority=jobs.URGENT)
+    await tell(session, batch, roster, data, records)
     told_batch = await common.batch_out(session, approver, batch_id)
     return DecidedBatch(**told_batch.model_dump(), approved=data.approved, rejected=data.rejected, decided_on=today)
 

@@ -83,7 +83,8 @@ async def row_then(session: AsyncSession, model: type[Base], row_id: UUID, at: d
 @rule("RO-55")
 async def roster_then(session: AsyncSession, principal: Principal, roster_id: UUID, at: datetime) -> RosterOut:
     """A roster as it stood at `at`; raises 404. Its school's name is today's."""
-    mine = select(School.name).join(Roster, Roster.school_code == School.code)
+    named = func.coalesce(School.name, Roster.filer_name)
+    mine = select(named).select_from(Roster).outerjoin(School, School.code == Roster.school_code)
     name = await session.scalar(mine.where(Roster.id == roster_id, *common.own(principal)))
     if name is None:
         raise NOT_FOUND()

@@ -17,11 +17,11 @@ from roster.deferments.models import Deferment
 from roster.deferments.rules import Decided
 from roster.hints import service as hints
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import CessationReason, RosterKind
+from roster.intake.rules import CaseKind, CessationReason, RosterKind
 from roster.registry.models import RegistryFact
 from roster.review import drafts, queries
 from roster.review.models import Batch
-from roster.review.rules import Draft, EntryState, Refusal, decision_defaults, not_ready
+from roster.review.rules import Draft, EntryState, Refusal, decision_defaults, grounds_open, not_ready
 from roster.review.service import common
 from shared.law import rule
 
@@ -36,6 +36,7 @@ class Facts:
     last_days: Mapping[UUID, date | None]
     registry: Mapping[UUID, RegistryFact]
     deferments: Mapping[bytes, list[Deferment]]
+    case: CaseKind | None = None
 
     def draft(self, row: RowMapping) -> Draft:
         """The draft that counts."""
@@ -114,6 +115,7 @@ async def _facts(
         last_days,
         await queries.registry_facts(session, [row["id"] for row in rows]),
         await deferments.all_deferments(session, [row["national_id_index"] for row in rows], held=held),
+        None if roster.case_kind is None else CaseKind(roster.case_kind),
     )
 
 
@@ -140,6 +142,7 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
         asked_until=asked_until,
         limits=limits,
         today=today,
+        open_to=grounds_open(facts.case),
     )
     if allocated:
         draft = replace(draft, decision_number=next_number)
@@ -159,6 +162,8 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
         annotation_text=draft.annotation_text,
     )
     answer = facts.registry.get(row["id"])
-    man = deferments.Man(uuid4(), row, facts.kind, row["filed_on"], decided, answer.facts if answer else None)
+    man = deferments.Man(
+        uuid4(), row, facts.kind, row["filed_on"], decided, answer.facts if answer else None, facts.case
+    )
     foreseen = deferments.foresee(man, facts.deferments.get(row["national_id_index"], []))
     return Planned(row, draft, allocated, (), Sound(man, foreseen))

@@ -196,7 +196,7 @@ def _shown_annotation(sound: Sound, held: _Held) -> PreviewAnnotation:
         ours = None if caused.deferment is DefermentAction.GRANT else sound.foreseen.standing.ours
         after = {
             "county_code": held.county_code,
-            "school_code": man.entry["school_code"] if ours is None else ours.school_code,
+            "school_code": man.school if ours is None else ours.school_code,
             **_annotation(caused.after),
             "liable_for_induction": caused.liable_for_induction,
         }

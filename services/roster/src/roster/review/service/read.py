@@ -13,7 +13,7 @@ from roster.hints.explain import explain
 from roster.hints.hint import Severity
 from roster.hints.models import HintRow
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.reference import service as reference
 from roster.reference.schemas import ContactOut
 from roster.review import queries
@@ -54,6 +54,7 @@ async def list_rosters(
     received_to: date | None,
     late: bool | None,
     opened: bool | None,
+    case_kind: CaseKind | None,
     sort: str,
     cursor: str | None,
     limit: int,
@@ -65,6 +66,7 @@ async def list_rosters(
         Roster.county_code: county_code,
         Roster.academic_year: academic_year,
         Roster.term: term,
+        Roster.case_kind: case_kind,
     }
     where = [*common.own(principal), *(column == value for column, value in asked.items() if value is not None)]
     if received_from is not None:
@@ -93,7 +95,7 @@ async def list_rosters(
             "rosters", state, school_name, *asked.values(), received_from, received_to, late, opened
         ),
         where=tuple(outer),
-        nullable=("opened_at", "proposed_number"),
+        nullable=("opened_at", "proposed_number", "case_kind", "filer_type", "filer_code", "filer_name"),
     )
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
 
@@ -188,9 +190,12 @@ async def explain_hints(session: AsyncSession, principal: Principal, entry_id: U
 
 
 async def contact_of(session: AsyncSession, principal: Principal, entry_id: UUID) -> ContactOut:
-    """The contact of the school that filed an entry (RO-43)."""
+    """The contact of the school that filed an entry (RO-43), or gave its certificate; 404 where there is none."""
     row = await find_entry(session, principal, entry_id)
-    return await reference.get_contact(session, row["school_code"])
+    school: str | None = row["certified_school"] or row["school_code"]
+    if school is None:
+        raise NOT_FOUND()
+    return await reference.get_contact(session, school)
 
 
 async def list_batches(
@@ -216,7 +221,7 @@ async def list_batches(
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("batches", *asked.values()),
-        nullable=("proposed_number", "closed_at", "closed_by"),
+        nullable=("proposed_number", "closed_at", "closed_by", "school_code", "case_kind"),
     )
     items = [BatchOut(**{name: row[name] for name in BatchOut.model_fields}) for row in found]
     return BatchPage(items=items, next_cursor=next_cursor)

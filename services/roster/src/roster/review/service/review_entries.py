@@ -108,7 +108,12 @@ async def _draft_values(
     before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
     hints = common.stored_hints((await queries.hints(session, [row]))[row["id"]])
     merged = drafts.merge(before, changes, blocking_codes(hints))
-    refusals = check_draft(drafts.read(merged), hints, limits=common.limits_of(row, clock.today()))
+    refusals = check_draft(
+        drafts.read(merged),
+        hints,
+        limits=common.limits_of(row, clock.today()),
+        open_to=common.open_grounds(roster),
+    )
     if refusals:
         raise common.DRAFT_REFUSED(errors=common.faults(refusals))
     return {"officer_draft" if officer else "approver_draft": merged}
@@ -184,14 +189,16 @@ async def _write(
 ) -> list[BulkItem]:
     """The same draft for entries of a roster that is held; what became of each, in their order."""
     hints = await queries.hints(session, rows)
-    today = clock.today()
+    today, open_to = clock.today(), common.open_grounds(roster)
     items: list[BulkItem] = []
     updates: list[dict[str, Any]] = []
     audits: list[dict[str, Any]] = []
     for row in rows:
         of_entry = common.stored_hints(hints[row["id"]])
         merged = drafts.merge(row["officer_draft"], changes, blocking_codes(of_entry))
-        refusals: tuple[Refusal, ...] = check_draft(drafts.read(merged), of_entry, limits=common.limits_of(row, today))
+        refusals: tuple[Refusal, ...] = check_draft(
+            drafts.read(merged), of_entry, limits=common.limits_of(row, today), open_to=open_to
+        )
         if row["state"] != EntryState.IN_REVIEW:
             refusals = (_NOT_IN_REVIEW,)
         version = row["version"] if refusals else row["version"] + 1

@@ -13,7 +13,7 @@ from roster.review.schemas import DecisionOut, DefermentOut, DraftOut, EntryOut,
 from shared.ids import mask_id
 from shared.places import TOWNSHIPS
 
-_COUNTY_ONLY = ("certificate_on", "enrolment_recognised", "last_day", "batch_id")
+_COUNTY_ONLY = ("certified_school", "certificate_on", "enrolment_recognised", "last_day", "batch_id")
 
 Cells = Mapping[Any, Any]
 

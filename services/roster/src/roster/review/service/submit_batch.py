@@ -81,13 +81,15 @@ async def submit_batch(
 
 async def facts(session: AsyncSession, batch: Batch, roster: Roster) -> dict[str, Any]:
     """What every event about a batch says of it."""
-    school = await get_school(session, batch.school_code)
+    name = roster.filer_name
+    if batch.school_code is not None:
+        name = (await get_school(session, batch.school_code)).name
     return {
         "batch_id": batch.id,
         "roster_id": roster.id,
         "county_code": batch.county_code,
         "school_code": batch.school_code,
-        "school_name": school.name,
+        "school_name": name,
         "kind": RosterKind(roster.kind),
         "academic_year": roster.academic_year,
         "term": roster.term,
@@ -136,6 +138,7 @@ async def _split(
             asked_until=common.asked_until(roster.kind, row),
             limits=common.limits_of(row, today),
             today=today,
+            open_to=common.open_grounds(roster),
         )
         if refusals:
             faults += common.faults(refusals, row["row_no"])

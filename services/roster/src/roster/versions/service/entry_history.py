@@ -112,7 +112,7 @@ async def _arrival(
         filed_at = await _began(session, state["roster_id"])
     if first.since != filed_at:
         return history.change(first.since, handed_on_by, Act.TRANSFERRED)
-    school = history.sender(principal, state["school_code"], version)
+    school = history.sender(principal, state, version)
     changed = await _replaced(session, state)
     if changed is None:
         return history.change(first.since, school, Act.RECEIVED)

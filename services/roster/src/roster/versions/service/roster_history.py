@@ -98,4 +98,4 @@ async def _arrival(
     version = await queries.version_of(session, row["id"], 1)
     if version is not None and not version.row_count:
         return history.change(at, handed_on_by or history.made_by(version), Act.TRANSFERRED)
-    return history.change(at, history.sender(principal, row["school_code"], version), Act.RECEIVED)
+    return history.change(at, history.sender(principal, row, version), Act.RECEIVED)
