@@ -13,14 +13,14 @@ services and all workers on the other. A slice is `SECONDS` of requests on `CONN
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from bench.load import Exchange, Load, exchange
+from bench.load import Exchange, Load, exchange, once
 from bench.machine import cores, cpu_seconds, on, pin
 from bench.men import Student
 from bench.peers import postgrest
@@ -64,6 +64,12 @@ class Door:
                 "cpu_us": (after - before) / load.requests * 1_000_000,
             }
         return Slice(load.rate, load.seconds, notes)
+
+    def ask(self, request: bytes, look: Callable[[bytes, bytes], object]) -> bytes:
+        """The body of the answer to one request, of which `look` raises what is wrong."""
+        head, body = once(self.port, request)
+        look(head, body)
+        return body
 
 
 class House:
@@ -120,7 +126,7 @@ class House:
         arena = self.arena
         arena.furnish()
         students, draftees = arena.men.roster(ROWS, (COUNTY,))
-        for draftee in draftees[:: len(draftees) // _HINTED]:
+        for draftee in draftees[:: ROWS // _HINTED]:
             draftee["volunteer_training"] = True
         arena.introduce(draftees)
         body = json.dumps({"rows": students}, ensure_ascii=False).encode()

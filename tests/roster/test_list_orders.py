@@ -89,10 +89,11 @@ async def test_what_is_shown_can_be_ordered_by(county):
     """No column that a list shows is left out, but those that are lists themselves, or the same for all rows."""
     roster_id = await furnished(county)
     told = {
-        "/rosters": {"id", "submission_id", "county_name", "counts"},
+        "/rosters": {"id", "submission_id", "county_name", "counts", "deadline_explained"},
         "/batches": {"id", "roster_id", "county_code", "version", "return_reason"},
         f"/rosters/{roster_id}/entries": {
-            "id", "roster_id", "county_code", "township", "hints", "decision", "latest_deferment", "registry", "draft",
+            "id", "roster_id", "county_code", "township", "deadline_explained", "hints", "decision",
+            "latest_deferment", "registry", "draft",
             "approver_draft", "returned", "batch_id",
         },
         "/results": {"roster_id", "county_name"},

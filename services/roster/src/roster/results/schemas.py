@@ -16,6 +16,7 @@ SORTS = (
     "submitted_at",
     "submitted_on",
     "kind",
+    "case_kind",
     "school_code",
     "school_name",
     "county_code",

@@ -136,6 +136,7 @@ async def _page(
         limit=limit,
         bound=cursors.bound_to("results", *asdict(criteria).values()),
         most=most,
+        nullable=("case_kind",),
     )
     return ResultPage(items=[_result(row) for row in found], next_cursor=next_cursor)
 
