@@ -69,13 +69,18 @@ READERS = {
     "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
     "roster.hints.models": {"roster.intake", "roster.review"},
     "roster.intake.models": {
-        "roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions", "roster.statistics",
+        "roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions", "roster.cases",
+        "roster.statistics",
         # The order of a list by national ID goes on after a man who has left the list.
         "roster.lists",
     },
+    # What no school files is an entry too: a certificate is judged with it, and its file goes with it (RO-71, RO-29).
+    "roster.cases.models": {"roster.hints", "roster.review"},
     "roster.reference.models": {"roster.hints", "roster.review", "roster.statistics"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
-    "roster.review.models": {"roster.results", "roster.registry", "roster.versions", "roster.statistics"},
+    "roster.review.models": {
+        "roster.cases", "roster.hints", "roster.results", "roster.registry", "roster.versions", "roster.statistics",
+    },
     # The first version of a roster is made with it; what rows were before is shown as what they are is.
     "roster.versions.models": {"roster.intake", "roster.review"},
 }

@@ -47,6 +47,7 @@ FILTERS = [
     (registry, "_own"),
     (intake, "_own"),
     (cases, "own"),
+    (cases, "filed_by"),
     (deferment_history, "own_deferments"),
 ]
 

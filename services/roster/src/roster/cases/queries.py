@@ -31,12 +31,17 @@ _OF_DECISION = (
 )  # fmt: skip
 
 
+def filed_by(principal: Principal) -> tuple[ColumnElement[bool], ...]:
+    """The entries of men whom the organisation itself filed."""
+    return (Entry.filer_type == principal.org.type, Entry.filer_code == principal.org.code)
+
+
 def own(principal: Principal) -> tuple[ColumnElement[bool], ...]:
     """The cases that are the organisation's: those it filed; to a county those filed with it; to a township also the
     men of its households on whom the county decided (RO-51)."""
     if principal.org.type == "county":
         return (Entry.county_code == principal.org.code, Entry.filer_type.is_not(None))
-    filed = and_(Entry.filer_type == principal.org.type, Entry.filer_code == principal.org.code)
+    filed = and_(*filed_by(principal))
     if principal.org.type != TOWNSHIP:
         return (filed,)
     return (or_(filed, and_(Entry.township_code == principal.org.code, Entry.state == EntryState.DECIDED)),)

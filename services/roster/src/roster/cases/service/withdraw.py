@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.cases import queries as cases
 from roster.cases.schemas import CaseOut
 from roster.cases.service.read import get_case
 from roster.hints.service import announce
@@ -31,7 +32,7 @@ async def withdraw_case(session: AsyncSession, filer: Principal, entry_id: UUID)
 
     Raises 404 for what somebody else filed; 409 once an officer has opened it.
     """
-    mine = (Entry.id == entry_id, Entry.filer_type == filer.org.type, Entry.filer_code == filer.org.code)
+    mine = (Entry.id == entry_id, *cases.filed_by(filer))
     roster_id = await session.scalar(select(Entry.roster_id).where(*mine))
     of_roster = select(Roster.submission_id).where(Roster.id == roster_id).scalar_subquery()
     # In the order in which everybody takes these locks: submission, roster, entry.
