@@ -9,9 +9,9 @@ import re
 from typing import Any, NoReturn
 
 from roster.intake.charset import private_use_note, refuse_nul
-from roster.intake.columns import MAX_COLUMNS
-from roster.intake.csv_reader import MAX_ROWS, too_many_rows
+from roster.intake.csv_reader import too_many_rows
 from roster.intake.faults import FaultList, IntakeRejected, Note, one_fault, shown_heading
+from roster.intake.limits import MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import MAX_LISTED, Fault
 

@@ -8,15 +8,13 @@ import re
 from collections.abc import Iterator
 
 from roster.intake.charset import private_use_note
-from roster.intake.columns import MAX_COLUMNS
-from roster.intake.csv_reader import MAX_ROWS, too_many_rows
+from roster.intake.csv_reader import too_many_rows
 from roster.intake.faults import IntakeRejected, Note
 from roster.intake.json_reader import JsonRow, Repeated, decoded, load, repeated_fault, too_many_members
+from roster.intake.limits import LAST_NUMBER, MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import Fault
 
-# Blank lines are not students, but a file of nothing else is not read to its end.
-_MAX_LINES = 1_048_576
 # Room in a line for an object or a list in many of its cells, each of which is told as the faulty cell it is. Read, a
 # value takes up to a hundred times its bytes; more than this is refused unread.
 _MAX_MARKS = 20 * MAX_COLUMNS
@@ -37,7 +35,7 @@ def read_ndjson(data: bytes, declared: str | None) -> tuple[Iterator[JsonRow | F
 
 def _lines(text: str) -> Iterator[JsonRow | Fault]:
     count = start = 0
-    for number in range(1, _MAX_LINES + 1):
+    for number in range(1, LAST_NUMBER + 1):
         end = text.find("\n", start)
         line = text[start:] if end < 0 else text[start:end]
         if line.strip(" \t\r"):
