@@ -7,10 +7,17 @@ its number, and the lines after it are read all the same.
 import re
 from collections.abc import Iterator
 
-from roster.intake.charset import private_use_note
 from roster.intake.csv_reader import too_many_rows
-from roster.intake.faults import IntakeRejected, Note
-from roster.intake.json_reader import JsonRow, Repeated, decoded, load, repeated_fault, too_many_members
+from roster.intake.faults import IntakeRejected
+from roster.intake.json_reader import (
+    JsonRow,
+    Repeated,
+    decoded,
+    load,
+    may_hold_private,
+    repeated_fault,
+    too_many_members,
+)
 from roster.intake.limits import LAST_NUMBER, MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import Fault
@@ -24,13 +31,14 @@ _DEEP = re.compile(r"[^\[\]{}]*+(?:[\[{][^\[\]{}]*+){1000}")
 
 
 @rule("RO-06")
-def read_ndjson(data: bytes, declared: str | None) -> tuple[Iterator[JsonRow | Fault], tuple[Note, ...]]:
-    """Each line that is not blank, as a row or as what is wrong with it as JSON; and notes.
+def read_ndjson(data: bytes, declared: str | None) -> tuple[Iterator[JsonRow | Fault], bool]:
+    """Each line that is not blank, as a row or as what is wrong with it as JSON; and whether private-use characters
+    may be among them.
 
     Raises `IntakeRejected` of kind type or syntax for the file as a whole, of kind size while the lines are read.
     """
     text = decoded(data, declared)
-    return _lines(text), private_use_note(text)
+    return _lines(text), may_hold_private(text)
 
 
 def _lines(text: str) -> Iterator[JsonRow | Fault]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from roster.intake.charset import decode
+from roster.intake.characters import notes_on_characters
+from roster.intake.charset import decode, undecodable, undefined_in
 from roster.intake.checker import Checker, Layout, SheetAt
 from roster.intake.columns import Column, find_column
 from roster.intake.csv_reader import read_csv, too_many_rows
@@ -30,6 +31,7 @@ _POINTERS: Mapping[str, Callable[[int, str | None], str]] = {
     NDJSON: lambda _line, name: member(name),
 }
 MAX_TITLES = 3
+NO_NOTES: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,14 @@ def read_submission(
         raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
     checker = Checker(kind, reporter, today, _POINTERS.get(media))
     if media == JSON:
-        used, notes = "utf-8", _check_json(data, charset, checker)
+        used, notes, unusual = "utf-8", NO_NOTES, _check_json(data, charset, checker)
     elif media == NDJSON:
-        used, notes = "utf-8", _check_ndjson(data, charset, checker)
+        used, notes, unusual = "utf-8", NO_NOTES, _check_ndjson(data, charset, checker)
     else:
-        used, notes = _check_csv(data, charset, checker)
+        used, notes, unusual = _check_csv(data, charset, checker)
     checker.faults.raise_if_any()
-    return Submission(tuple(checker.rows), used, notes)
+    found = Submission(tuple(checker.rows), used, notes)
+    return replace(found, notes=notes + notes_on_characters(found.rows, found.place, used)) if unusual else found
 
 
 def no_rows(pointer: str | None) -> IntakeRejected:
@@ -101,26 +104,42 @@ def no_rows(pointer: str | None) -> IntakeRejected:
     )
 
 
-def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str, tuple[Note, ...]]:
+def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str, tuple[Note, ...], bool]:
     decoded = decode(data, charset)
     rows = read_csv(decoded.text)
-    number, names, titles = _heading_row(rows)
-    layout = Layout.of(names, checker.kind)
-    if not layout.places:
-        raise _no_heading(number, names)
+    try:
+        number, names, titles = _heading_row(rows)
+        layout = Layout.of(names, checker.kind)
+        if not layout.places:
+            raise _no_heading(number, names)
+    except IntakeRejected as refused:
+        raise (undecodable(decoded) if decoded.undefined else refused) from None
     checker.headings(layout, number)
     headed = {index for index, name in enumerate(names) if name.strip()}
     count = 0
     for count, (row, cells) in enumerate(rows, 1):
         if count > MAX_ROWS:
             raise too_many_rows()
-        checker.row(row, layout, cells)
+        checker.row(row, layout, _defined(cells) if decoded.undefined else cells)
         if len(cells) > len(headed):
             _check_strays(checker, row, headed, cells)
     if not count:
         checker.faults.raise_if_any()
         raise no_rows(None)
-    return decoded.charset, (*decoded.notes, *titles)
+    return decoded.charset, (*decoded.notes, *titles), decoded.unusual
+
+
+def _defined(cells: list[str]) -> list[str | CellError]:
+    """The cells, those with bytes that mean nothing as what is wrong with them."""
+    return [_UNDEFINED if undefined_in(cell) else cell for cell in cells]
+
+
+_UNDEFINED = CellError(
+    "undefined_bytes",
+    "此格含有該編碼未定義的位元組，原字無法得知；請以 UTF-8 重新匯出，或重新輸入此格。",
+    "The cell holds bytes that mean nothing in the file's charset: what was meant cannot be known. Export the file as "
+    "UTF-8, or type the cell again.",
+)
 
 
 def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str], tuple[Note, ...]]:
@@ -194,18 +213,18 @@ def _check_strays(checker: Checker, row: int, headed: set[int], cells: list[str]
             )
 
 
-def _check_json(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
-    rows, notes = read_json(data, charset)
+def _check_json(data: bytes, charset: str | None, checker: Checker) -> bool:
+    rows, unusual = read_json(data, charset)
     if not rows:
         raise no_rows("/rows")
     objects = _Objects(checker)
     for number, row in rows:
         objects.check(number, row)
-    return notes
+    return unusual
 
 
-def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
-    lines, notes = read_ndjson(data, charset)
+def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> bool:
+    lines, unusual = read_ndjson(data, charset)
     objects = _Objects(checker)
     broken = 0
     for line in lines:
@@ -219,7 +238,7 @@ def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> tuple[N
             checker.faults.add(0, line)
     if broken:
         raise _broken_lines(broken, checker)
-    return notes
+    return unusual
 
 
 def _broken_lines(broken: int, checker: Checker) -> IntakeRejected:

@@ -13,7 +13,7 @@ SHEET_TYPES = (XLSX, ODS)
 
 MAX_SHEETS = 50
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
-MAX_ELEMENTS = 6_000_000
+MAX_ELEMENTS = 1_600_000
 """Rows and cells, blank ones too, that are looked at before a workbook is refused for its size."""
 MAX_TEXT = 16 * 1024 * 1024
 """Characters of all cells that are handed over."""

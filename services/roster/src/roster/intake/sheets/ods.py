@@ -163,7 +163,7 @@ class _Content:
         return self._grid
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
-        self._sheet().count()
+        self._sheet().count(1)
         self._repeat_row = _count(attributes, "number-rows-repeated")
         self._row += 1
         if self._row > LAST_ROW:
@@ -190,7 +190,7 @@ class _Content:
     def _begin_cell(self, covered: bool, attributes: dict[str, str]) -> None:
         if self._in_cell:
             raise BookError("unsound")
-        self._sheet().count()
+        self._sheet().count(1)
         self._in_cell, self._covered, self._attributes = True, covered, attributes
         self._paragraphs = _Paragraphs()
 

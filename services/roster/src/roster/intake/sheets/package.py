@@ -7,8 +7,10 @@ one; 413 for one that is too large; 422 for one without a student.
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import Final
 
+from roster.intake.csv_reader import too_many_columns, too_many_rows
 from roster.intake.faults import IntakeRejected, RejectionKind, one_fault, shown_heading
 from roster.intake.sheets.book import ODS, XLSX, Refusal
 from roster.intake.sheets.zip_check import BadZip, check_zip
@@ -165,12 +167,19 @@ def refusal(code: str, sheet: str | None = None, row: int | None = None) -> Inta
 
 def told(found: Refusal) -> IntakeRejected:
     """The refusal of the process that read the workbook, in words."""
-    return refusal(found.code if found.code in REFUSALS else "unsound", found.sheet, found.row)
+    if found.code in REFUSALS:
+        return refusal(found.code, found.sheet, found.row)
+    # What every format may have too much of is told in the same words; the sheet is added.
+    same = too_many_rows() if found.code == "too_many_rows" else too_many_columns(found.row or 1)
+    same.faults = tuple(replace(fault, sheet=shown_heading(found.sheet or "")) for fault in same.faults)
+    return same
 
 
 @rule("RO-06")
 def look_at(data: bytes, media: str) -> None:
     """Raise `IntakeRejected` unless the file is a package of `media` that may be unpacked."""
+    if not data:
+        raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
     if not data.startswith(b"PK"):
         raise refusal(_without_package(data))
     try:
@@ -236,6 +245,9 @@ def _content(data: bytes, wanted: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             name = next(one for one in archive.namelist() if one.replace("\\", "/").casefold() == wanted)
             with archive.open(name) as stream:
-                return stream.read(_LOOKED_AT)
-    except (zipfile.BadZipFile, EOFError, zlib.error, StopIteration):
+                found = stream.read(_LOOKED_AT)
+    except (zipfile.BadZipFile, EOFError, zlib.error, StopIteration, RuntimeError, ValueError, OSError):
         raise refusal("damaged") from None
+    if b"<!doctype" in found.lower():
+        raise refusal("doctype")
+    return found

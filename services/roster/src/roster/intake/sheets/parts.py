@@ -14,6 +14,7 @@ from roster.intake.limits import MAX_COLUMNS, MAX_ROWS
 from roster.intake.sheets.book import LONGEST, MAX_ELEMENTS, MAX_TEXT, BookError, Cell, Number, Odd, blank
 
 _CHUNK = 65_536
+_NO_MEMORY = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
 # Titles and headings of all sheets besides the students; who has more is told by the checker, to the row.
 _MORE_ROWS = 500
 
@@ -42,15 +43,25 @@ def parse(archive: zipfile.ZipFile, name: str, start: Start, end: End, text: Tex
         parser.CharacterDataHandler = text
     try:
         with archive.open(name) as stream:
-            _read(parser, stream)
-    except (expat.ExpatError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, LookupError):
+            size = _read(parser, stream)
+    except expat.ExpatError as error:
+        if error.code == _NO_MEMORY:
+            raise MemoryError from None
         raise BookError("unsound") from None
+    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, LookupError):
+        raise BookError("unsound") from None
+    if size != archive.getinfo(name).file_size:
+        raise BookError("unsound")
 
 
-def _read(parser: expat.XMLParserType, stream: IO[bytes]) -> None:
+def _read(parser: expat.XMLParserType, stream: IO[bytes]) -> int:
+    """How many bytes there were."""
+    size = 0
     while chunk := stream.read(_CHUNK):
+        size += len(chunk)
         parser.Parse(chunk, False)
     parser.Parse(b"", True)
+    return size
 
 
 def cut(text: str) -> str:
@@ -82,8 +93,8 @@ class Grid:
         self.rows: list[tuple[int, list[Cell]]] = []
         self._counter = elements
 
-    def count(self, elements: int = 1) -> None:
-        """Rows and cells that were looked at."""
+    def count(self, elements: int) -> None:
+        """So many rows and cells were looked at."""
         self._counter.elements += elements
         if self._counter.elements > MAX_ELEMENTS:
             raise BookError("too_many_cells", self.sheet)
@@ -105,6 +116,8 @@ class Grid:
 
     def end_row(self, row: int, cells: list[Cell]) -> None:
         """The row is complete."""
+        if not cells:
+            return
         while cells and isinstance(cells[-1], Odd) and cells[-1].why == "covered":
             cells.pop()
         if not any(cell != "" and not (isinstance(cell, Odd) and cell.why == "covered") for cell in cells):

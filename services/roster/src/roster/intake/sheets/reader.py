@@ -13,7 +13,7 @@ from shared import child
 from shared.law import rule
 
 MEMORY = 400 * 1024 * 1024
-SECONDS = 10
+SECONDS = 12
 MOST = 64 * 1024 * 1024
 
 

@@ -1,9 +1,10 @@
 """A workbook's sheets to checked rows (RO-06, RO-07): every visible sheet that has headings is read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
+from roster.intake.characters import notes_on_characters
 from roster.intake.checker import Checker, Layout, SheetAt
 from roster.intake.columns import Column, find_column
 from roster.intake.csv_reader import too_many_rows
@@ -68,7 +69,8 @@ def read_book(book: Book, kind: RosterKind, reporter: Reporter, today: date) -> 
     if not checker.rows:
         raise no_rows(None)
     sheets = tuple(table.at for table in tables)
-    return Submission(tuple(checker.rows), "utf-8", tuple(_notes(book, tables, found)), sheets)
+    read = Submission(tuple(checker.rows), "utf-8", tuple(_notes(book, tables, found)), sheets)
+    return replace(read, notes=read.notes + notes_on_characters(read.rows, read.place, read.charset))
 
 
 def _tables(book: Book, checker: Checker, found: _Found) -> list[_Table]:

@@ -6,6 +6,7 @@ import zipfile
 from bisect import bisect_left
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from roster.intake.limits import MAX_COLUMNS
 from roster.intake.sheets import formats
@@ -30,6 +31,7 @@ _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _HALF = re.compile("[\ud800-\udfff]")
 # In 1900 the first program thought there was a 29 February; 1904 is how Macintosh counted.
 _BEFORE_MARCH_1900, _SINCE_MARCH_1900, _SINCE_1904 = date(1899, 12, 31), date(1899, 12, 30), date(1904, 1, 1)
+_UNSEEN: Any = object()
 _MAX_MERGED = 2_000_000
 _MAX_MERGES = 100_000
 
@@ -207,7 +209,9 @@ class _Sheet:
     ) -> None:
         self._grid = Grid(counter, name)
         self._strings, self._shown, self._since_1904 = strings, shown, since_1904
-        self._row = self._column = self._next_row = self._next_column = 0
+        self._row = self._column = self._seen = 0
+        self._begins: dict[str, Any] = {}
+        self._ends: dict[str, Any] = {}
         self._cells: list[Cell] = []
         self._type, self._style = "n", 0
         self._formula = self._taking = self._sound = False
@@ -217,21 +221,11 @@ class _Sheet:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
-        kind = name[name.rfind(" ") + 1 :]
-        if kind == "c":
-            self._begin_cell(attributes)
-        elif kind == "v" or (kind == "t" and not self._sound):
-            self._taking = True
-        elif kind == "f":
-            self._formula = True
-        elif kind == "row":
-            self._begin_row(attributes)
-        elif kind == "rPh":
-            self._sound = True
-        elif kind == "mergeCell":
-            self._merges.append(attributes.get("ref", ""))
-            if len(self._merges) > _MAX_MERGES:
-                raise BookError("too_many_merges", self._grid.sheet)
+        begin = self._begins.get(name, _UNSEEN)
+        if begin is _UNSEEN:
+            begin = self._begins[name] = getattr(self, f"_begin_{local(name)}", None) if len(name) < 200 else None
+        if begin is not None:
+            begin(attributes)
 
     def text(self, text: str) -> None:
         """Characters, of which those of a value are kept."""
@@ -240,17 +234,46 @@ class _Sheet:
 
     def end(self, name: str) -> None:
         """An element ends."""
-        kind = name[name.rfind(" ") + 1 :]
-        if kind == "c":
-            cell = self._value()
-            if cell != "":
-                self._grid.put(self._row, self._cells, self._column - 1, cell)
-        elif kind in ("v", "t"):
-            self._taking = False
-        elif kind == "row":
+        finish = self._ends.get(name, _UNSEEN)
+        if finish is _UNSEEN:
+            finish = self._ends[name] = getattr(self, f"_end_{local(name)}", None) if len(name) < 200 else None
+        if finish is not None:
+            finish()
+
+    def _begin_v(self, _attributes: dict[str, str]) -> None:
+        self._taking = True
+
+    def _end_v(self) -> None:
+        self._taking = False
+
+    def _begin_t(self, _attributes: dict[str, str]) -> None:
+        self._taking = not self._sound
+
+    _end_t = _end_v
+
+    def _begin_f(self, _attributes: dict[str, str]) -> None:
+        self._formula = True
+
+    def _begin_rPh(self, _attributes: dict[str, str]) -> None:  # noqa: N802 - the element's name
+        self._sound = True
+
+    def _end_rPh(self) -> None:  # noqa: N802 - the element's name
+        self._sound = False
+
+    def _begin_mergeCell(self, attributes: dict[str, str]) -> None:  # noqa: N802 - the element's name
+        self._merges.append(attributes.get("ref", ""))
+        if len(self._merges) > _MAX_MERGES:
+            raise BookError("too_many_merges", self._grid.sheet)
+
+    def _end_c(self) -> None:
+        cell = self._value()
+        if cell != "":
+            self._grid.put(self._row, self._cells, self._column - 1, cell)
+
+    def _end_row(self) -> None:
+        self._grid.count(1 + self._seen)
+        if self._cells:
             self._grid.end_row(self._row, self._cells)
-        elif kind == "rPh":
-            self._sound = False
 
     def done(self) -> Sheet:
         """The sheet, combined cells marked."""
@@ -259,16 +282,15 @@ class _Sheet:
         return Sheet(grid.sheet, rows=grid.rows, formulas=self._formulas, hidden_rows=self._hidden_rows)
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
-        self._grid.count()
         said = attributes.get("r")
         row = self._row + 1 if said is None else _whole(said)
         if not self._row < row <= LAST_ROW:
             raise BookError("unsound", self._grid.sheet)
-        self._row, self._column, self._cells = row, 0, []
-        self._hidden_rows += attributes.get("hidden") in ("1", "true")
+        self._row, self._column, self._seen, self._cells = row, 0, 0, []
+        if "hidden" in attributes:
+            self._hidden_rows += attributes["hidden"] in ("1", "true")
 
-    def _begin_cell(self, attributes: dict[str, str]) -> None:
-        self._grid.count()
+    def _begin_c(self, attributes: dict[str, str]) -> None:
         said = attributes.get("r")
         column = self._column + 1
         if said is not None:
@@ -279,6 +301,7 @@ class _Sheet:
         if not self._column < column <= LAST_COLUMN or not self._row:
             raise BookError("unsound", self._grid.sheet, self._row or None)
         self._column = column
+        self._seen += 1
         self._type = attributes.get("t", "n")
         style = attributes.get("s", "0")
         self._style = _whole(style)

@@ -20,10 +20,13 @@ _RATIO_MATTERS = 4 * 1024 * 1024
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _END64, _LOCATOR64, _DESCRIPTOR = b"PK\x06\x06", b"PK\x06\x07", b"PK\x07\x08"
 _MAX32 = 0xFFFFFFFF
+# Version 6.3 of the note, as it is written; none was published after it.
+_LATEST = 63
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIBED, _UTF8 = 0x0001, 0x0008, 0x0800
 # Bits 1 and 2 tell how hard deflate tried. Patches, strong encryption and hidden headers are none of ours.
-_KNOWN_FLAGS = 0x0006 | _DESCRIBED | _UTF8
+_HARMLESS_FLAGS = 0x0006 | _UTF8
+_KNOWN_FLAGS = _HARMLESS_FLAGS | _DESCRIBED
 
 
 class BadZip(Exception):
@@ -116,9 +119,24 @@ def _directory(data: bytes) -> Iterator[Member]:
     for _ in range(count):
         if at + 46 > end or data[at : at + 4] != _CENTRAL:
             raise _damaged("the directory is cut off")
-        _, _, flags, method, _, _, crc, packed, unpacked, name_size, extra_size, comment_size, disk, _, _, start = (
-            struct.unpack_from("<6H3L5H2L", data, at + 4)
-        )
+        (
+            _,
+            needed,
+            flags,
+            method,
+            _,
+            _,
+            crc,
+            packed,
+            unpacked,
+            name_size,
+            extra_size,
+            comment_size,
+            disk,
+            _,
+            _,
+            start,
+        ) = struct.unpack_from("<6H3L5H2L", data, at + 4)
         name_at = at + 46
         raw = data[name_at : name_at + name_size]
         extra = data[name_at + name_size : name_at + name_size + extra_size]
@@ -128,7 +146,7 @@ def _directory(data: bytes) -> Iterator[Member]:
         unpacked, packed, start = _long(extra, [unpacked, packed, start])
         if flags & _ENCRYPTED:
             raise BadZip("encrypted", "a member is encrypted")
-        if flags & ~_KNOWN_FLAGS or method not in (_STORED, _DEFLATED):
+        if flags & ~_KNOWN_FLAGS or method not in (_STORED, _DEFLATED) or needed & 0xFF > _LATEST:
             raise _damaged("a method that nobody uses in documents")
         if method == _STORED and packed != unpacked:
             raise _damaged("stored, and of two sizes")
@@ -174,7 +192,8 @@ def _end_of(data: bytes, member: Member) -> int:
     _, flags, method, _, _, crc, packed, unpacked, name_size, extra_size = struct.unpack_from("<5H3L2H", data, at + 4)
     name_at = at + 30
     extra = data[name_at + name_size : name_at + name_size + extra_size]
-    if data[name_at : name_at + name_size] != member.raw_name or (flags, method) != (member.flags, member.method):
+    differ = (flags ^ member.flags) & ~_HARMLESS_FLAGS or method != member.method
+    if data[name_at : name_at + name_size] != member.raw_name or differ:
         raise _damaged("a member and the directory differ")
     end: int = name_at + name_size + extra_size + member.packed
     if end > len(data):
