@@ -1,6 +1,7 @@
 """Spreadsheets of students: XLSX as xlsxwriter makes them, or part by part; ODS part by part."""
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,6 +99,11 @@ def text_cell(reference: str, text: str) -> str:
     return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
 
 
+def escaped(text: str) -> str:
+    """A text in which nothing reads as an escape of XLSX."""
+    return re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", text)
+
+
 def letter(column: int) -> str:
     """A to Z."""
     return chr(65 + column)
@@ -111,7 +117,7 @@ def xlsx_rows(rows: Sequence[Mapping[str, Any]], *, first: int = 1) -> str:
         cells = "".join(
             value.replace("@", f"{letter(column)}{at}")
             if value.startswith("<")
-            else text_cell(f"{letter(column)}{at}", value)
+            else text_cell(f"{letter(column)}{at}", escaped(value))
             for column, name in enumerate(names)
             if (value := row.get(name, ""))
         )

@@ -115,6 +115,16 @@ def test_damaged_utf8_is_a_faulty_cell_and_hides_no_other_fault() -> None:
 
 
 @pytest.mark.rule("RO-06")
+@pytest.mark.parametrize("charset", ["utf-8", "big5"])
+def test_a_file_in_another_charset_than_the_one_told_is_refused_once_and_not_cell_by_cell(charset: str) -> None:
+    data = to_csv([student(n, name="王堉明") for n in range(50)]).encode("euc-jp", "replace")
+    if charset == "big5":
+        data = b"name\r\n" + bytes(range(0x80, 0x81)) * 500
+    error = refusal(data, charset=charset)
+    assert (error.kind, error.code, error.faults[0].row) == ("type", "charset_undecodable", 2)
+
+
+@pytest.mark.rule("RO-06")
 def test_a_file_without_headings_in_an_unknown_charset_is_refused_as_a_type_with_its_line() -> None:
     error = refusal("first\r\nnév,név\r\n".encode("latin-1").replace(b"first", b"a,b\xff"))
     assert (error.kind, error.code, error.faults[0].row) == ("type", "charset_undecodable", 1)

@@ -111,6 +111,8 @@ codecs.register_error(_ERRORS, _fill)
 codecs.register_error(_MARKING, _fill_or_mark)
 # As Python's surrogateescape marks them: half a pair for each byte, which no text of either charset can hold.
 _MARK = 0xDC00
+# So many bytes that mean nothing may be damage, whatever else is in the file.
+_DAMAGE = 20
 _UNDEFINED = re.compile("[\udc80-\udcff]")
 
 
@@ -190,7 +192,8 @@ def decode(data: bytes, declared: str | None) -> Decoded:
     """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950. Bytes that mean nothing there
     are marked in the text: whoever reads its cells says in which they stand.
 
-    Raises `IntakeRejected` of kind type (415) for UTF-16/32 and an unknown declared charset; of kind syntax for a NUL.
+    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset and one that is plainly not
+    the file's; of kind syntax for a NUL.
     """
     notes: tuple[Note, ...] = ()
     if data.startswith(_WIDE_MARKS):
@@ -209,7 +212,16 @@ def decode(data: bytes, declared: str | None) -> Decoded:
         text = data.decode(UTF_8, "surrogateescape") if charset == UTF_8 else decode_cp950(data, _MARKING)
         undefined = undefined_in(text)
     unusual = may_be_private(text) or (charset == CP950 and any(gap in text for gap in GAPS.values()))
-    return Decoded(text, charset, notes, undefined, unusual)
+    decoded = Decoded(text, charset, notes, undefined, unusual)
+    if undefined and _is_another_charset(data, text):
+        raise undecodable(decoded)
+    return decoded
+
+
+def _is_another_charset(data: bytes, text: str) -> bool:
+    """True if most of the bytes beyond ASCII mean nothing: no damage, but another charset than the one told."""
+    wrong = _length_of(_UNDEFINED.finditer(text))
+    return wrong > _DAMAGE and wrong * 2 > len(data.translate(None, _ASCII))
 
 
 _GUESSED = Note(
