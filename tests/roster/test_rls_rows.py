@@ -42,6 +42,9 @@ BEYOND: Mapping[tuple[str, str], str] = {
     ("deferment", "county"): "national_id_index IN (SELECT national_id_index FROM entry WHERE county_code = $1)",
     ("history", "county"): "table_name = 'deferment' AND row_id IN (SELECT id FROM deferment WHERE national_id_index IN"
     " (SELECT national_id_index FROM entry WHERE county_code = $1))",
+    # A township hands refusals over to the men of its households (RO-75), and is told of each decision (RO-51).
+    ("decision", "township"): "township_code = $1",
+    ("entry", "township"): "township_code = $1 AND (state = 'decided' OR corrects IS NOT NULL)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }

@@ -47,6 +47,8 @@ OWN: dict[str, frozenset[str]] = {
     "review_entries": frozenset({"entry_state"}),
     "review_entry": frozenset({"entry_state", "four_eyes", "draft_refused"}),
     "transfer_entry": frozenset({"entry_state"}),
+    "take_up_correction": frozenset({"entry_state", "decision_built_upon", "draft_refused"}),
+    "drop_correction": frozenset({"not_correcting"}),
     "submit_batch": frozenset({"not_ready"}),
     "preview_batch": frozenset({"batch_closed"}),
     "recall_batch": frozenset({"batch_closed"}),

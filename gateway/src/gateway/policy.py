@@ -243,6 +243,8 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/entries/{entry_id}/contact", _COUNTY),
     Row("GET", "/roster/v1/entries/{entry_id}/hints", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/entries/{entry_id}/transfer", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction/drop", _OFFICER, rate="write"),
 
     # Roster: the approver decides.
     Row("GET", "/roster/v1/batches", _COUNTY),

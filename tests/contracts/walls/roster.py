@@ -80,6 +80,13 @@ ROWS: dict[str, Row] = {
     "transfer_entry": Row(
         "item", "case_officer", path={"entry_id": "{leaving_entry}"}, seen="{leaving_version}", body=_PLACE
     ),
+    "take_up_correction": Row(
+        "item", "case_officer", path={"entry_id": "{wrong_entry}"}, seen="{wrong_version}",
+        body={"reason_for_correction": "緩徵截止日期誤繕", "deferment_until": "2027-06-30"},
+    ),
+    "drop_correction": Row(
+        "item", "case_officer", path={"entry_id": "{dropped_entry}"}, seen="{dropped_version}"
+    ),
     "list_batches": Row("list", "approver", shows=("batch", "decided_batch")),
     "get_batch": Row("item", "approver", path=_BATCH),
     "preview_batch": Row("item", "case_officer", path=_BATCH),
@@ -176,10 +183,24 @@ async def _of_a(county: County) -> dict[str, Any]:
     roster, decided = await county.up(1, 80)
     await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
     await _longer(county, 80)
+    things |= await _wrong(county, things["decided_roster"])
     things["corrected"] = (await county.post(men(90, 2)))["63000"]
     assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
     things["settings_version"] = (await county.get("/county-settings"))["version"]
     return things
+
+
+async def _wrong(county: County, roster: str) -> dict[str, Any]:
+    """A decision to be corrected, and one whose correction was taken up."""
+    wrong, dropped = await county.entries(roster)
+    taken = await county.call(
+        "POST", f"/entries/{dropped['id']}/correction", OFFICER, {"reason_for_correction": "誤繕"}, dropped["version"]
+    )
+    assert taken.status_code == 200, taken.text
+    return {
+        "wrong_entry": wrong["id"], "wrong_version": wrong["version"],
+        "dropped_entry": dropped["id"], "dropped_version": taken.json()["version"],
+    }  # fmt: skip
 
 
 async def _longer(county: County, man: int) -> None:

@@ -84,6 +84,9 @@ class BatchDecidedData(BatchFacts):
 
     approved: Annotated[Count, Field(description="Entries approved")]
     rejected: Annotated[Count, Field(description="Entries rejected")]
+    corrected: Annotated[
+        Count, Field(description="Of all these, entries whose decision corrects an earlier one (RO-52)")
+    ] = 0
     decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
 
 

@@ -70,6 +70,9 @@ class Entry(Base):
     It belongs to the roster's versions from `from_version` until before `until_version`; null: to the current one
     (RO-09). `filed_on` is the day on which its man arrived: a correction that only changes him leaves it. `changed_at`
     is kept by the database: since then the row is as it is (RO-55).
+
+    `corrects` names the entry's current decision while that is being corrected (RO-52), with why and by whom it was
+    taken up.
     """
 
     __tablename__ = "entry"
@@ -116,5 +119,8 @@ class Entry(Base):
     judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     from_version: Mapped[int] = mapped_column(default=1)
     until_version: Mapped[int | None]
+    corrects: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id", use_alter=True, name="fk_entry_corrects"))
+    correction_reason: Mapped[str | None] = mapped_column(Text)
+    correction_by: Mapped[str | None] = mapped_column(Text)
     filed_on: Mapped[date]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

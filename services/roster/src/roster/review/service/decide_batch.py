@@ -44,7 +44,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     cannot stand any longer (a hint may have come since).
     """
     roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.DECIDE)
-    if not may_decide(batch.submitted_by, approver.sub):
+    if not may_decide(await common.makers(session, batch), approver.sub):
         raise common.FOUR_EYES()
     today = clock.today()
     planned = await _plan(session, roster, batch, today)
@@ -81,7 +81,8 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
                     "decision": r["decision"],
                     "decision_number": r["decision_number"],
                     "annotation_action": r["annotation_action"],
-                },
+                }
+                | ({"corrects": str(r["corrects"])} if r["corrects"] else {}),
             )
             for r in records
         ],
@@ -90,6 +91,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
         **await facts(session, batch, roster),
         approved=sums[Decision.APPROVED],
         rejected=sums[Decision.REJECTED],
+        corrected=sum(record["corrects"] is not None for record in records),
         decided_on=today,
     )
     await events.publish(session, event_types.BATCH_DECIDED, batch_id, data, priority=jobs.URGENT)
@@ -133,6 +135,10 @@ def _record(approver: Principal, roster: Roster, batch: Batch, draft: Draft, man
         "reason": draft.reason if rejected else None,
         "override_reason": None if rejected else draft.override_reason,
         "law_version": LAWS[DEFERMENT_REGULATION].version_on(man.decided.decided_on),
+        "corrects": row["corrects"],
+        "corrects_number": man.decided.corrects_number,
+        "correction_reason": row["correction_reason"],
+        "correction_by": row["correction_by"],
     }
 
 
@@ -141,6 +147,14 @@ _DECIDED = TRANSITIONS[EntryState.FOR_APPROVAL, EntryAction.DECIDE]
 
 async def _close_entries(session: AsyncSession, approver: Principal, batch: Batch, entry_ids: Sequence[UUID]) -> None:
     await session.execute(
-        update(Entry).where(Entry.batch_id == batch.id).values(state=_DECIDED.to.value, version=Entry.version + 1)
+        update(Entry)
+        .where(Entry.batch_id == batch.id)
+        .values(
+            state=_DECIDED.to.value,
+            corrects=None,
+            correction_reason=None,
+            correction_by=None,
+            version=Entry.version + 1,
+        )
     )
     await leave(session, approver, batch, entry_ids, BatchState.DECIDED, None)

@@ -57,7 +57,7 @@ async def list_rosters(
         Roster.term: term,
     }
     where = [*common.own(principal), *(column == value for column, value in asked.items() if value is not None)]
-    rows = queries.rosters(clock.today(), *where)
+    rows = queries.rosters(clock.today(), principal.org.type, *where)
     outer: list[Any] = []
     if state is not None:
         outer.append(rows.c.state == state)
@@ -104,7 +104,7 @@ async def list_entries(
     rows = queries.entries_of(roster_id, at, *common.own_entries(principal))
     where: list[Any] = []
     if state is not None:
-        where.append(rows.c.state == state)
+        where.append(queries.shown_state(rows.c, principal.org.type) == state)
     if hint is not None:
         where.append(queries.hinted(rows, roster_id, hint, principal.org.type))
     if batch_id is not None and principal.org.type == "county":
