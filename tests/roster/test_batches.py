@@ -44,6 +44,7 @@ async def test_a_decision_fixes_everything_at_once(county):
         "corrects": None,
         "corrects_number": None,
         "correction_reason": None,
+        "remedy": None,
     }
     assert entry["latest_deferment"] == {
         "id": entry["latest_deferment"]["id"],

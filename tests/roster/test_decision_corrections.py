@@ -90,7 +90,7 @@ async def test_a_correction_has_its_own_number_and_day_and_refers_to_the_first(c
         "id": now["decision"]["id"], "decision": "rejected", "decision_number": SECOND, "issued_on": "2026-10-02",
         "deferment_until": None, "ground": "enrolment_not_recognised", "reason": REJECTED["reason"],
         "annotation_action": "modify", "corrects": first["id"], "corrects_number": FIRST,
-        "correction_reason": WHY["reason_for_correction"],
+        "correction_reason": WHY["reason_for_correction"], "remedy": now["decision"]["remedy"],
     }  # fmt: skip
     # Never rightly granted: revoked as of its first day; the man can be called.
     assert of(await deferments(county), "decision_number", "deferred_until", "revoked_on", "ended_reason") == [

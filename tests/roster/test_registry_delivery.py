@@ -101,6 +101,7 @@ async def test_every_decision_is_reported_to_the_township(county, registry, work
         "deferment_until": "2028-06-30",
         "revoked_on": None,
         "corrects_number": None,
+        "remedy": None,
     }
     assert (rejected["national_id"], rejected["decision"]) == (national_id(2), "rejected")
     assert (rejected["deferment_from"], rejected["deferment_until"]) == (None, None)

@@ -167,9 +167,23 @@ def test_every_act_meets_every_answer_it_can_have(world: World) -> None:
     machine.hold(0, 0, "officer-1", held=True)
     machine.correct(0, ("leave out", "keep", "keep", "keep"))
     machine.correct(0, ("keep", "leave out", "keep", "keep"))
+    # What was decided in error (RO-52), of a man who is on no other roster.
+    machine.whole_story({2}, "application", "officer-1", no, "approver-1")
+    for decision in ("rejected", "approved", "approved"):
+        machine.put_right(0, 0, "officer-1", "approver-1", decision)
+    machine.reopen(0, 0, "officer-1")
+    machine.drop(0, 0, "officer-2")
+    machine.reopen(0, 0, "officer-1")
+    machine.hold(0, 0, "officer-1", held=True)
+    machine.drop(0, 0, "officer-2")
+    machine.drop(0, 0, "officer-2")
+    machine.put_right(0, 0, "officer-1", "approver-1", "rejected")
+    machine.put_right(0, 0, "officer-1", "approver-1", "approved")
+    machine.whole_story({2}, "extension", "officer-1", yes, "approver-1")
+    machine.reopen(1, 0, "officer-1")
     for holds in (
         machine.the_books_say_what_the_model_says,
-        machine.an_entry_is_decided_once_and_never_by_its_maker,
+        machine.the_decisions_of_an_entry_are_a_chain_and_none_is_its_maker_s,
         machine.the_first_number_and_day_stay,
     ):
         holds()

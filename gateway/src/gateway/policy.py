@@ -178,6 +178,7 @@ _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
+_TOWNSHIP = _roles("township")
 # How somebody with a password has proved who he is; a system has no inbox.
 _PEOPLE = frozenset({"pwd"})
 
@@ -265,6 +266,11 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
 
     # Roster: what was told to the conscription registry.
+    Row("GET", "/roster/v1/refusals", _SCHOOL | _TOWNSHIP | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/refusals/{decision_id}", _SCHOOL | _TOWNSHIP | _COUNTY),
+    Row("POST", "/roster/v1/refusals/{decision_id}/service", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/review-request", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/answer", _APPROVER, rate="write"),
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),
     Row("POST", "/roster/v1/registry-events/{event_id}/replay", _OFFICER | ADMIN, rate="write"),
 

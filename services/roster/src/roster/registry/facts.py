@@ -10,6 +10,7 @@ import msgspec
 from roster.deferments.rules import Annotation
 from roster.hints.model import RegistryFacts, RegistryStatus
 from roster.intake.rules import CessationReason, RosterKind
+from roster.remedies.rules import remedy_on
 from roster.review.rules import Decision
 from shared.law import rule
 
@@ -132,6 +133,7 @@ def township_report(
     back what was approved in error: `corrects_number` is the number of the decision that it corrects (RO-52).
     """
     corrected = corrects_number is not None
+    refused = decision is Decision.REJECTED and kind is not RosterKind.CESSATION
     told = period if corrected or decision is Decision.APPROVED else None
     return {
         "national_id": national_id,
@@ -150,4 +152,5 @@ def township_report(
         if told and told.revoked_on and (corrected or kind is RosterKind.CESSATION)
         else None,
         "corrects_number": corrects_number,
+        "remedy": remedy_on(decided_on).text if refused else None,
     }

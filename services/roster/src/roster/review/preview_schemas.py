@@ -79,6 +79,7 @@ class PreviewReport(Out):
     deferment_until: date | None
     revoked_on: date | None
     corrects_number: Number | None = Field(description="Of the decision in error that this one corrects (RO-52)")
+    remedy: str | None = Field(max_length=2_000, description="What a refusal says of the remedy (RO-75)")
 
 
 class PreviewEntry(Out):

@@ -135,6 +135,7 @@ class DecisionOut(Out):
     corrects: UUID | None = Field(default=None, description="The earlier decision that it corrects (RO-52)")
     corrects_number: Number | None = Field(default=None, description="That decision's number")
     correction_reason: LongText | None = Field(default=None, description="Why that one was wrong; counties only")
+    remedy: LongText | None = Field(default=None, description="What a refusal says of the remedy (教示, RO-75)")
 
 
 class CorrectionOut(Out):

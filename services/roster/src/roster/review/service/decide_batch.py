@@ -13,7 +13,9 @@ from roster import event_types
 from roster.deferments import service as deferments
 from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
+from roster.intake.rules import RosterKind
 from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
+from roster.remedies.rules import remedy_on
 from roster.review.models import Batch, DecisionRecord
 from roster.review.rules import (
     TRANSITIONS,
@@ -87,11 +89,13 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
             for r in records
         ],
     )
+    refused = sums[Decision.REJECTED] > 0 and roster.kind != RosterKind.CESSATION
     data = event_types.BatchDecidedData(
         **await facts(session, batch, roster),
         approved=sums[Decision.APPROVED],
         rejected=sums[Decision.REJECTED],
         corrected=sum(record["corrects"] is not None for record in records),
+        remedy_days=remedy_on(today).days if refused else 0,
         decided_on=today,
     )
     await events.publish(session, event_types.BATCH_DECIDED, batch_id, data, priority=jobs.URGENT)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from roster.intake.rules import RosterKind
 from roster.registry.models import RegistryFact
+from roster.remedies.rules import remedy_on
 from roster.review import drafts
 from roster.review.models import BatchEntry, DecisionRecord
-from roster.review.rules import EntryState, tells_nothing
+from roster.review.rules import Decision, EntryState, tells_nothing
 from roster.review.schemas import CorrectionOut, DecisionOut, DefermentOut, DraftOut, EntryOut, HintOut, ReturnedOut
 from shared.ids import mask_id
 from shared.places import TOWNSHIPS
@@ -93,8 +95,13 @@ def _correction(row: Cells) -> CorrectionOut:
     )
 
 
+def _remedy(record: Any) -> str | None:
+    refused = record.decision == Decision.REJECTED and record.kind != RosterKind.CESSATION
+    return remedy_on(record.decided_on).text if refused else None
+
+
 def _decision(record: Any, county: bool) -> DecisionOut:
-    decision = DecisionOut.model_validate(record)
+    decision = DecisionOut.model_validate(record).model_copy(update={"remedy": _remedy(record)})
     if county:
         return decision
     hidden = {} if tells_nothing(record.ground, record.ground_unseen) else {"ground": None, "reason": None}
