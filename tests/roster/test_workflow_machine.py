@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from local.databases import Urls
+from roster.deferments import correcting
 from roster.deferments import rules as deferment_rules
 from roster.deferments import service as deferments
 from roster.intake.rules import RosterKind
 from roster.registry import delivery
-from roster.review import queries
+from roster.review import queries, undone
 from roster.review.rules import Decision
 from roster.review.service import close_batch, decide_batch, review_entries
 from roster.review.states import (
@@ -125,7 +126,9 @@ def world(roster_urls: Urls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 @pytest.mark.soak
 @pytest.mark.timeout(0 if soak() else 600)
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.rule("RO-09", "RO-40", "RO-42", "RO-44", "RO-45", "RO-46", "RO-47", "RO-48", "RO-49", "RO-50", "RO-57")
+@pytest.mark.rule(
+    "RO-09", "RO-40", "RO-42", "RO-44", "RO-45", "RO-46", "RO-47", "RO-48", "RO-49", "RO-50", "RO-52", "RO-57"
+)
 def test_no_order_of_acts_breaks_the_workflow(world: World, part: int) -> None:
     """And most of what can come of an act came of one, in as many steps as were asked for."""
     for turn in range(EXAMPLES // ROUND):
@@ -271,6 +274,13 @@ def a_changed_man_keeps_his_review(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(correct_roster, "plan", kept)
 
 
+def a_correction_puts_nothing_right(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(session: Any, entry_ids: Any, deferments: Any) -> Any:
+        return {entry_id: correcting.Undo({}, told=False) for entry_id in entry_ids}
+
+    patch.setattr(undone, "undos", nothing)
+
+
 def submitted(machine: Workflow, who: str) -> None:
     """A roster of one man, up for approval."""
     machine.post({0}, "application", 0)
@@ -295,6 +305,12 @@ def reject(machine: Workflow) -> None:
 def grant_and_extend(machine: Workflow) -> None:
     machine.whole_story({0}, "application", "officer-1", ("approved",) * 4, "approver-1")
     machine.whole_story({0}, "extension", "officer-1", ("approved",) * 4, "approver-1")
+
+
+def put_right(machine: Workflow) -> None:
+    machine.whole_story({0}, "application", "officer-1", ("approved",) * 4, "approver-1")
+    machine.put_right(0, 0, "officer-1", "approver-1", "rejected")
+    machine.the_decisions_of_an_entry_are_a_chain_and_none_is_its_maker_s()
 
 
 def hold_one(machine: Workflow) -> None:
@@ -328,6 +344,7 @@ def change_one(machine: Workflow) -> None:
         (what_is_on_hold_is_forgotten, hold_one),
         (the_officer_writes_what_is_up, write_after_submission),
         (a_changed_man_keeps_his_review, change_one),
+        (a_correction_puts_nothing_right, put_right),
     ],
 )
 def test_a_planted_fault_is_found(world: World, fault: Any, acts: Callable[[Workflow], None]) -> None:

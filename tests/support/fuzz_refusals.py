@@ -54,6 +54,9 @@ OWN: dict[str, frozenset[str]] = {
     "recall_batch": frozenset({"batch_closed"}),
     "return_batch": frozenset({"batch_closed"}),
     "decide_batch": frozenset({"batch_closed", "four_eyes", "not_ready"}),
+    "record_refusal_service": frozenset({"review_requested", "not_your_hand"}),
+    "request_refusal_review": frozenset({"review_requested", "refusal_not_served"}),
+    "answer_refusal_review": frozenset({"review_answered", "four_eyes"}),
     "replay_registry_event": frozenset({"registry_event_not_dead"}),
     # notify
     "replay_message": frozenset({"conflict"}),
@@ -85,6 +88,10 @@ UNTOLD: dict[str, frozenset[str]] = {
     ),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
     "search_results": frozenset({"national_id_invalid"}),
+    "reassess_entries": frozenset({"law_unknown"}),
+    "record_refusal_service": frozenset({"day_impossible"}),
+    "request_refusal_review": frozenset({"day_impossible"}),
+    "answer_refusal_review": frozenset({"request_late"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
     "set_county_settings": frozenset(

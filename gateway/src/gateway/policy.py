@@ -266,6 +266,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
 
     # Roster: what was told to the conscription registry.
+    Row("POST", "/roster/v1/reassessments", _COUNTY | ADMIN, timeout=60, rate="search"),
     Row("GET", "/roster/v1/refusals", _SCHOOL | _TOWNSHIP | _COUNTY, timeout=30),
     Row("GET", "/roster/v1/refusals/{decision_id}", _SCHOOL | _TOWNSHIP | _COUNTY),
     Row("POST", "/roster/v1/refusals/{decision_id}/service", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),

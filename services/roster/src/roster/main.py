@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from roster.intake.routes import router as intake
+from roster.reassessments.routes import router as reassessments
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
 from roster.remedies.routes import router as remedies
@@ -20,7 +21,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, registry, remedies],
+        [reference, intake, versions, review, results, registry, remedies, reassessments],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,

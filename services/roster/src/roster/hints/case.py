@@ -17,7 +17,9 @@ INFO = Severity.INFO
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
-    """What every test gets. `granting`: the entry asks for a deferment (all kinds but the cessation)."""
+    """What every test gets. `granting`: the entry asks for a deferment (all kinds but the cessation). `law_on`: the day
+    whose law is applied, which is `today` but where an amendment is tried out (RO-54).
+    """
 
     student: Student
     school: School
@@ -30,6 +32,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     limit: AgeLimit | None
     experimental_limit: AgeLimit | None
     last_day: date | None
+    law_on: date
 
     def hint(
         self,
@@ -41,11 +44,11 @@ class Case(msgspec.Struct, frozen=True, gc=False):
         law: str = DEFERMENT_REGULATION,
         visible_to_school: bool | None = None,
     ) -> Hint:
-        """A hint of `finding` that cites `article` in the version in force today."""
+        """A hint of `finding` that cites `article` in the version in force on the day whose law is applied."""
         return Hint(
             finding,
             severity,
-            (cite_on(law, article, self.today),),
+            (cite_on(law, article, self.law_on),),
             values,
             self.last_day,
             finding.school_sees if visible_to_school is None else visible_to_school,
@@ -60,14 +63,19 @@ def lay_out(
     filing: Filing,
     today: date,
     age_rule: AgeRule,
+    law_on: date | None = None,
 ) -> Case:
-    """The case of one entry. Raises LookupError when `today` is before the oldest text of the regulation."""
+    """The case of one entry. Raises LookupError when `today` is before the oldest text of the regulation.
+
+    `law_on`: the day whose law is applied, by default `today`.
+    """
+    law_on = law_on or today
     if filing.kind == RosterKind.CESSATION:
-        return Case(student, school, history, facts, filing, today, age_rule, False, None, None, None)
-    limit = age_limit(school.kind, student.level, student.division, today)
-    experimental = experimental_age_limit(today) if student.experimental_education else None
+        return Case(student, school, history, facts, filing, today, age_rule, False, None, None, None, law_on)
+    limit = age_limit(school.kind, student.level, student.division, law_on)
+    experimental = experimental_age_limit(law_on) if student.experimental_education else None
     last_day = deferment_limit(student.birth_date, limit, experimental, age_rule)
-    return Case(student, school, history, facts, filing, today, age_rule, True, limit, experimental, last_day)
+    return Case(student, school, history, facts, filing, today, age_rule, True, limit, experimental, last_day, law_on)
 
 
 @decides("RO-26")

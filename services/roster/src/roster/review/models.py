@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Text, func
+from sqlalchemy import DateTime, ForeignKey, ForeignKeyConstraint, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,6 +55,11 @@ class DecisionRecord(Base):
     """
 
     __tablename__ = "decision"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["corrects", "entry_id"], ["decision.id", "decision.entry_id"], name="fk_decision_corrects_same_man"
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("entry.id"))
