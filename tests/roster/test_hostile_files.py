@@ -76,7 +76,12 @@ def measured() -> Iterator[list[tuple[float, int, str]]]:
     found: list[tuple[float, int, str]] = []
     yield found
     for key in (0, 1):
-        print([f"{name}: {s:.1f} s, {b // MB} MB" for s, b, name in sorted(found, key=lambda one: -one[key])[:4]])
+        print(
+            [
+                f"{name}: {s:.1f} s, {b // MB} MB"
+                for s, b, name in sorted(found, key=lambda one: float(one[key]), reverse=True)[:4]
+            ]
+        )
 
 
 def test_the_corpus_is_as_large_as_promised():

@@ -18,7 +18,7 @@ from tests.support.services import Service, running
 
 pytestmark = [pytest.mark.xdist_group("rls"), pytest.mark.rule("ID-03")]
 
-SCHOOL, COUNTY = "school_code", "county_code"
+SCHOOL, COUNTY, TOWNSHIP = "school_code", "county_code", "township_code"
 # Table → the kinds of organisation that have rows of their own in it, by this column.
 TENANT: Mapping[str, tuple[str, ...]] = {
     "submission": (SCHOOL,),
@@ -33,6 +33,8 @@ TENANT: Mapping[str, tuple[str, ...]] = {
     "county_setting": (COUNTY,),
     "decision": (SCHOOL, COUNTY),
     "deferment": (SCHOOL, COUNTY),
+    "refusal_service": (SCHOOL, COUNTY, TOWNSHIP),
+    "review_request": (SCHOOL, COUNTY, TOWNSHIP),
     "deferment_change": (COUNTY,),
     "case_file": (COUNTY,),
     "school_contact": (SCHOOL,),
@@ -43,6 +45,9 @@ BEYOND: Mapping[tuple[str, str], str] = {
     ("deferment", "county"): "national_id_index IN (SELECT national_id_index FROM entry WHERE county_code = $1)",
     ("history", "county"): "table_name = 'deferment' AND row_id IN (SELECT id FROM deferment WHERE national_id_index IN"
     " (SELECT national_id_index FROM entry WHERE county_code = $1))",
+    # A township hands refusals over to the men of its households (RO-75), and is told of each decision (RO-51).
+    ("decision", "township"): "township_code = $1",
+    ("entry", "township"): "township_code = $1 AND (state = 'decided' OR corrects IS NOT NULL)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
@@ -61,7 +66,8 @@ BEYOND = {
     " AND filer_code = $1)",
 }
 NATIONAL = "school_code = '*'"
-OWNERS = {"school": SCHOOL, "county": COUNTY}
+SEVERAL = {SCHOOL: {"0003", "0025"}, COUNTY: {"63000", "65000"}, TOWNSHIP: {"63000030", "65000010"}}
+OWNERS = {"school": SCHOOL, "county": COUNTY, "township": TOWNSHIP}
 CALLERS = [
     ("school", "0003"),
     ("school", "0025"),
@@ -165,7 +171,7 @@ async def test_the_rows_are_of_several_organisations(rows: Rows, table: str) -> 
     """The control: where all rows belong to one, nothing below proves anything."""
     for column in TENANT[table]:
         codes = {row[0] for row in await rows.owner.fetch(f"SELECT DISTINCT {column} FROM {table}")}
-        assert codes >= ({"0003", "0025"} if column == SCHOOL else {"63000", "65000"}), codes
+        assert codes >= SEVERAL[column], codes
 
 
 @pytest.mark.parametrize("org_type, org_code", CALLERS)

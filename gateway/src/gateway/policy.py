@@ -246,6 +246,8 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/entries/{entry_id}/contact", _COUNTY),
     Row("GET", "/roster/v1/entries/{entry_id}/hints", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/entries/{entry_id}/transfer", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction/drop", _OFFICER, rate="write"),
 
     # Roster: the approver decides.
     Row("GET", "/roster/v1/batches", _COUNTY),
@@ -278,6 +280,14 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/cases/notices/{entry_id}/withdrawal", _AUTHORITY, rate="write"),
     Row("POST", "/roster/v1/cases/training-lists/{entry_id}/withdrawal", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/cases/{entry_id}/annotation", _TOWNSHIP, rate="write"),
+
+    # Roster: after a decision: what the law would say otherwise, how a refusal reached the man, what he asked for.
+    Row("POST", "/roster/v1/reassessments", _COUNTY | ADMIN, timeout=60, rate="search"),
+    Row("GET", "/roster/v1/refusals", _SCHOOL | _TOWNSHIP | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/refusals/{decision_id}", _SCHOOL | _TOWNSHIP | _COUNTY),
+    Row("POST", "/roster/v1/refusals/{decision_id}/service", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/review-request", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/answer", _APPROVER, rate="write"),
 
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

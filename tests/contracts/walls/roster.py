@@ -88,6 +88,13 @@ ROWS: dict[str, Row] = {
     "transfer_entry": Row(
         "item", "case_officer", path={"entry_id": "{leaving_entry}"}, seen="{leaving_version}", body=_PLACE
     ),
+    "take_up_correction": Row(
+        "item", "case_officer", path={"entry_id": "{wrong_entry}"}, seen="{wrong_version}",
+        body={"reason_for_correction": "緩徵截止日期誤繕", "deferment_until": "2027-06-30"},
+    ),
+    "drop_correction": Row(
+        "item", "case_officer", path={"entry_id": "{dropped_entry}"}, seen="{dropped_version}"
+    ),
     "list_batches": Row("list", "approver", shows=("batch", "decided_batch")),
     "get_batch": Row("item", "approver", path=_BATCH),
     "preview_batch": Row("item", "case_officer", path=_BATCH),
@@ -124,6 +131,22 @@ ROWS: dict[str, Row] = {
     "withdraw_notice": Row("item", "education_authority", path={"entry_id": "{noticed}"}),
     "withdraw_trained": Row("item", "case_officer", path={"entry_id": "{listed}"}),
     "confirm_annotation": Row("item", "township", path={"entry_id": "{trained}"}),
+    "reassess_entries": Row(
+        "own", "case_officer", body={"as_of_law": "2026-10-01"}, witness="/roster/v1/rosters",
+    ),
+    "list_refusals": Row("list", "case_officer", shows=("refused", "refused_too")),
+    "get_refusal": Row("item", "township", path={"decision_id": "{refused}"}),
+    "record_refusal_service": Row(
+        "item", "township", 201, path={"decision_id": "{refused}"}, seen="0",
+        body={"handed_over_by": "township", "manner": "in_person", "served_on": "2026-10-01"},
+    ),
+    "request_refusal_review": Row(
+        "item", "school", 201, path={"decision_id": "{served}"}, seen="1", body={"received_on": "2026-10-01"},
+    ),
+    "answer_refusal_review": Row(
+        "item", "approver", path={"decision_id": "{asked}"}, seen="2",
+        body={"answer": "dismissed", "answer_reason": "所請無理由。"},
+    ),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -205,6 +228,8 @@ async def _of_a(county: County) -> dict[str, Any]:
     roster, decided = await county.up(1, 80)
     await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
     await _longer(county, 80)
+    things |= await _wrong(county, things["decided_roster"])
+    things |= await _refused(county)
     things["corrected"] = (await county.post(men(90, 2)))["63000"]
     assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
     things |= await _filed(county)
@@ -228,6 +253,37 @@ async def _filed(county: County) -> dict[str, Any]:
     return things
 
 
+async def _wrong(county: County, roster: str) -> dict[str, Any]:
+    """A decision to be corrected, and one whose correction was taken up."""
+    wrong, dropped = await county.entries(roster)
+    taken = await county.call(
+        "POST", f"/entries/{dropped['id']}/correction", OFFICER, {"reason_for_correction": "誤繕"}, dropped["version"]
+    )
+    assert taken.status_code == 200, taken.text
+    return {
+        "wrong_entry": wrong["id"], "wrong_version": wrong["version"],
+        "dropped_entry": dropped["id"], "dropped_version": taken.json()["version"],
+    }  # fmt: skip
+
+
+async def _refused(county: County) -> dict[str, Any]:
+    """Refusals: two that nobody handed over, one that was, and one of which review was asked for."""
+    roster, entries = await county.opened(men(110, 4))
+    draft = {
+        "decision": "rejected", "ground": "enrolment_not_recognised", "ground_unseen": True, "reason": "學籍已註銷。",
+    }  # fmt: skip
+    for entry in entries:
+        assert (await county.patch(entry, draft)).status_code == 200
+    batch = await county.submit(roster)
+    await county.do(f"/batches/{batch['id']}/decide", rosters.APPROVER, seen=batch["version"])
+    ids = [entry["decision"]["id"] for entry in await county.entries(roster)]
+    served = {"handed_over_by": "school", "manner": "in_person", "served_on": "2026-10-01"}
+    for decision in ids[2:]:
+        await county.do(f"/refusals/{decision}/service", NTU, served, 0)
+    await county.do(f"/refusals/{ids[3]}/review-request", OFFICER, {"received_on": "2026-10-01"}, 1)
+    return dict(zip(("refused", "refused_too", "served", "asked"), ids, strict=True))
+
+
 async def _longer(county: County, man: int) -> None:
     """A man's deferment extended, so that it has a past."""
     rows = [extension(man, birth_date="2006-03-04")]
@@ -247,7 +303,19 @@ async def _of_others(county: County) -> dict[str, Any]:
     _, batch = await _up_there(county, 230, NTU)
     roster = (await county.post(men(235, 2, **_THERE)))["65000"]
     opened = await county.do(f"/rosters/{roster}/open", ELSEWHERE)
-    await county.do("/cases", people.holder("township", "65000010"), cases.case(240))
+    await county.do("/cases", people.holder("township", "65000010"), cases.case(241))
+    refused = (await county.post(men(240, 1, **_THERE), who=OTHER_SCHOOL))["65000"]
+    await county.do(f"/rosters/{refused}/open", ELSEWHERE)
+    (entry,) = await county.entries(refused, ELSEWHERE)
+    draft = {"decision": "rejected", "ground": "wrong_county", "ground_unseen": True, "reason": "戶籍不符。"}
+    assert (await county.patch(entry, draft, ELSEWHERE)).status_code == 200
+    revision = (await county.get(f"/rosters/{refused}", ELSEWHERE))["revision"]
+    up = await county.do(f"/rosters/{refused}/batches", ELSEWHERE, {}, revision)
+    await county.do(f"/batches/{up['id']}/decide", people.holder("approver", "65000"), seen=up["version"])
+    decision = (await county.entries(refused, ELSEWHERE))[0]["decision"]["id"]
+    served = {"handed_over_by": "township", "manner": "by_post", "served_on": "2026-10-01"}
+    await county.do(f"/refusals/{decision}/service", ELSEWHERE, served, 0)
+    await county.do(f"/refusals/{decision}/review-request", ELSEWHERE, {"received_on": "2026-10-01"}, 1)
     return {"their_batch": batch["id"], "their_roster": roster, "their_revision": opened["revision"]}
 
 

@@ -68,6 +68,7 @@ class Desk(RuleBasedStateMachine):
         self.originals: dict[str, tuple[Any, ...]] = {}
         self.shown: dict[str, list[dict[str, Any]]] = {}
         self.decided = 0
+        self.made: dict[str, dict[str, Any]] = {}
         self.serial = 0
         self.world.set_day(0)
 
@@ -144,7 +145,10 @@ class Desk(RuleBasedStateMachine):
 
     @staticmethod
     def _came_to_block(roster: Roster, problem: Any) -> bool:
-        """A cessation's day may come to lie before the filing of a deferment granted since its draft was written."""
+        """What may have come since a draft was written: a cessation's day lies before the filing of a deferment that
+        was granted since, and later decisions rest on one that is being corrected."""
         told = {error["code"] for error in problem["errors"]}
-        blocked = told and told <= {"override_reason_missing", "decision_missing"}
-        return bool(roster.kind == "cessation" and problem["code"] == "not_ready" and blocked)
+        may = {"override_reason_missing"} if roster.kind == "cessation" else set()
+        if any(man.correcting for man in roster.men.values()):
+            may.add("decision_built_upon")
+        return bool(problem["code"] == "not_ready" and told and told <= may | {"decision_missing"} and told & may)

@@ -10,6 +10,7 @@ from tests.roster.workflow.desk import preferred, step
 from tests.roster.workflow.model import Batch, Man, Roster
 from tests.roster.workflow.world import (
     APPROVERS,
+    DECISIONS,
     ENTRIES,
     OFFICERS,
     PEOPLE,
@@ -19,6 +20,7 @@ from tests.support.cases import TOWNSHIP
 
 KINDS = ("application", "extension", "reapplication", "cessation")
 MEN, MOST_ROSTERS, MOST_DAYS = 4, 12, 40
+WRONG = {"reason_for_correction": "核定有誤。"}
 WRITTEN: dict[str, dict[str, Any]] = {
     "approved": {"decision": "approved", "ground": None, "ground_unseen": None, "reason": None},
     "rejected": {
@@ -173,7 +175,7 @@ class Workflow(Books):
             if who in OFFICERS:
                 man.officer = decision
         elif man.state == "for_approval" and who in APPROVERS:
-            own = self._batch_of(man).submitted_by == who
+            own = who in (self._batch_of(man).submitted_by, self._current(roster)[number]["correction_by"])
             assert answer.status_code == (403 if own else 200), answer.text
             if not own:
                 man.approver = decision
@@ -308,12 +310,73 @@ class Workflow(Books):
         batch = self._batch(at)
         self._decide(batch, batch.submitted_by if own and batch.submitted_by in APPROVERS else who)
 
+    # -- what was decided in error -----------------------------------------------------------------------------
+
+    @step(at=which, nth=numbers, who=officers)
+    def reopen(self, at: int, nth: int, who: str) -> None:
+        """RO-52: a decision is taken up to be corrected; not while later ones rest on it."""
+        roster = preferred(self.rosters, at, lambda r: any(man.state == "decided" for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].state == "decided")
+        man = roster.men[number]
+        entry = self._current(roster)[number]
+        path = f"/entries/{entry['id']}/correction"
+        answer = self.world.call("POST", path, OFFICERS[who], WRONG, entry["version"])
+        if man.state != "decided":
+            assert (answer.status_code, answer.json()["code"]) == (409, "entry_state"), answer.text
+        elif answer.status_code == 409:
+            assert answer.json()["code"] == "decision_built_upon", answer.text
+            assert self._approved_since(roster, number), answer.text
+            self.reached["correction refused, built upon"] += 1
+        else:
+            assert answer.status_code == 200, answer.text
+            roster.move(man, "reopen", "in_review")
+            man.officer, man.approver, man.batch, man.correcting = man.made[-1], None, None, True
+
+    def _approved_since(self, roster: Roster, number: int) -> bool:
+        """Whether anything else was decided on the man after the first decision on this entry."""
+        entry = self._current(roster)[number]
+        decisions = self.world.of(DECISIONS, [other.id for other in self.rosters])
+        his = [d for d in decisions if d["student_no"] == self._student_no(number)]
+        first = next(d for d in his if d["entry_id"] == entry["id"])
+        return any(d["decided_at"] > first["decided_at"] and d["entry_id"] != entry["id"] for d in his)
+
+    @step(at=which, nth=numbers, who=officers)
+    def drop(self, at: int, nth: int, who: str) -> None:
+        """The decision was right after all; not once its correction is up."""
+        roster = preferred(self.rosters, at, lambda r: any(man.correcting for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].correcting)
+        man = roster.men[number]
+        entry = self._current(roster)[number]
+        path = f"/entries/{entry['id']}/correction/drop"
+        answer = self.world.call("POST", path, OFFICERS[who], seen=entry["version"])
+        if man.correcting and man.state in ("in_review", "on_hold"):
+            assert answer.status_code == 200, answer.text
+            roster.move(man, "drop", "decided")
+            back = self._current(roster)[number]
+            man.officer, man.batch, man.correcting = back["draft"], back["batch_id"], False
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (409, "not_correcting"), answer.text
+
+    @step(at=which, nth=numbers, who=officers, decider=approvers, decision=decisions)
+    def put_right(self, at: int, nth: int, who: str, decider: str, decision: str) -> None:
+        """A correction that nobody disturbs."""
+        roster = preferred(self.rosters, at, lambda r: any(man.state == "decided" for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].state == "decided")
+        self.reopen(at, nth, who)
+        if roster.men[number].correcting and roster.men[number].state == "in_review":
+            self._review(roster, number, who, decision)
+            count = len(self.batches)
+            self._submit(roster, who, stale=False)
+            if len(self.batches) > count:
+                self._decide(self.batches[-1], decider)
+
     def _decide(self, batch: Batch, who: str) -> None:
         before = self._deferments(batch.roster)
+        taken_up = {e["correction_by"] for e in self.world.of(ENTRIES, [batch.roster.id]) if e["batch_id"] == batch.id}
         answer = self._act(batch, "decide", APPROVERS[who])
         if batch.state != "for_approval":
             assert answer.status_code == 409, answer.text
-        elif batch.submitted_by == who:
+        elif batch.submitted_by == who or who in taken_up:
             assert (answer.status_code, answer.json()["code"]) == (403, "four_eyes"), answer.text
             self.reached["own decision refused"] += 1
         elif answer.status_code == 422:
@@ -321,6 +384,13 @@ class Workflow(Books):
         else:
             assert answer.status_code == 200, answer.text
             batch.state = "decided"
+            corrected = {number for number in batch.men if batch.roster.men[number].correcting}
             for number in batch.men:
-                batch.roster.move(batch.roster.men[number], "decide", "decided")
-            self._check_effects(batch, before)
+                man = batch.roster.men[number]
+                batch.roster.move(man, "decide", "decided")
+                man.correcting = False
+                assert man.decision is not None
+                man.made.append(man.decision)
+                if number in corrected:
+                    self.reached[f"corrected from {man.made[-2]} to {man.made[-1]}"] += 1
+            self._check_effects(batch, before, corrected)

@@ -120,6 +120,8 @@ class BatchDecided(BatchFacts):
 
     approved: Count
     rejected: Count
+    corrected: Count = 0
+    remedy_days: Count = 0
     decided_on: LocalDate
 
     def variables(self) -> dict[str, Any]:

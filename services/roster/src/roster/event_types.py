@@ -84,6 +84,12 @@ class BatchDecidedData(BatchFacts):
 
     approved: Annotated[Count, Field(description="Entries approved")]
     rejected: Annotated[Count, Field(description="Entries rejected")]
+    corrected: Annotated[
+        Count, Field(description="Of all these, entries whose decision corrects an earlier one (RO-52)")
+    ] = 0
+    remedy_days: Annotated[
+        Count, Field(description="Days to ask for review of a refusal, from the day after receipt (RO-75); 0: none")
+    ] = 0
     decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
 
 

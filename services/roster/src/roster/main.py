@@ -4,8 +4,10 @@ from fastapi import FastAPI
 
 from roster.cases.routes import router as cases
 from roster.intake.routes import router as intake
+from roster.reassessments.routes import router as reassessments
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
+from roster.remedies.routes import router as remedies
 from roster.results.routes import router as results
 from roster.review.routes import router as review
 from roster.statistics.routes import router as statistics
@@ -21,7 +23,18 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, statistics, registry, cases],
+        [
+            reference,
+            intake,
+            versions,
+            review,
+            results,
+            statistics,
+            registry,
+            cases,
+            remedies,
+            reassessments,
+        ],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,

@@ -27,11 +27,12 @@ class AnnotationAction(StrEnum):
 
 
 class DefermentAction(StrEnum):
-    """What happens to the deferment in our own books."""
+    """What happens to the deferment in our own books. `correct`: what a decision in error did is put right (RO-52)."""
 
     GRANT = "grant"
     EXTEND = "extend"
     REVOKE = "revoke"
+    CORRECT = "correct"
     NONE = "none"
 
 
@@ -50,7 +51,11 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """緩徵註記. `revoked_on` and `revoked_for` are both set or both None. `summary` grows and is never cut (RO-50)."""
+    """緩徵註記. `revoked_on` and `revoked_for` are both set or both None. `summary` grows and is never cut (RO-50).
+
+    `revoked_for` is a reason of Art. 16 or 16-1, or says that another deferment took its place or that it was granted
+    in error (RO-52).
+    """
 
     decision_number: str
     issued_on: date
@@ -58,7 +63,7 @@ class Annotation:
     deferment_until: date
     summary: str
     revoked_on: date | None = None
-    revoked_for: CessationReason | None = None
+    revoked_for: str | None = None
     filed_on: date | None = None
 
     @property
@@ -78,7 +83,8 @@ ANNOTATION_FIELDS: Final = tuple(item.name for item in fields(Annotation) if ite
 class Decided:
     """A decision as it was fixed. `deferment_until`: of an approval that grants; the last two: of a cessation.
 
-    `annotation_text` is the officer's own line for the summary; None or blank for `summary_line`'s.
+    `annotation_text` is the officer's own line for the summary; None or blank for `summary_line`'s. `corrects_number`
+    is the number of the decision that this one corrects (RO-52).
     """
 
     decision: Decision
@@ -89,6 +95,7 @@ class Decided:
     cessation_reason: CessationReason | None = None
     left_on: date | None = None
     annotation_text: str | None = None
+    corrects_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ class Effects:
 
 
 # Art. 16-1: he has been trained and is in the reserve or a replacement soldier; nothing is left to call him to.
-_TRAINED: Final = frozenset({CessationReason.TRAINED_TO_RESERVE, CessationReason.TRAINED_REPLACEMENT})
+TRAINED: Final = frozenset({CessationReason.TRAINED_TO_RESERVE, CessationReason.TRAINED_REPLACEMENT})
 
 
 @rule("RO-49", "RO-30")
@@ -122,6 +129,7 @@ def effects(
     latest: Annotation | None,
     registry_status: RegistryStatus | None = None,
     others: Sequence[Annotation] = (),
+    since: date | None = None,
     *,
     confirms: bool = False,
 ) -> Effects:
@@ -129,10 +137,10 @@ def effects(
 
     `latest`: the annotation of the man's deferment at the filing school, else the one the registry holds of him, else
     None. `registry_status` None: not known, treated as liable. `others`: his other deferments that nothing has ended
-    and that this decision does not end. `confirms`: `latest` was granted by a certificate ahead of this very
-    application (Art. 12), which goes on under its number and date. Raises ValueError when `decided` lacks what its kind
-    needs (the end of a deferment granted, the reason and day of a cessation) or would grant a deferment that ends
-    before it starts.
+    and that this decision does not end. `since`: the first day of a deferment granted, by default the day of the
+    decision. `confirms`: `latest` was granted by a certificate ahead of this very application (Art. 12), which goes on
+    under its number and date. Raises ValueError when `decided` lacks what its kind needs (the end of a deferment
+    granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
     """
     if decided.decision is Decision.REJECTED:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=Why.REJECTED)
@@ -145,14 +153,15 @@ def effects(
     if confirms and latest is not None:
         extended = _extend(kind, decided, decided.deferment_until, latest, others)
         return extended if extended.why is not None else replace(extended, why=Why.CONFIRMS_CERTIFICATE)
-    if decided.deferment_until < decided.decided_on:
+    first_day = since or decided.decided_on
+    if decided.deferment_until < first_day:
         raise ValueError("a deferment cannot end before it starts")
     created = Annotation(
         decision_number=decided.decision_number,
         issued_on=decided.issued_on,
-        deferment_from=decided.decided_on,
+        deferment_from=first_day,
         deferment_until=decided.deferment_until,
-        summary=_line(kind, decided),
+        summary=line_of(kind, decided),
     )
     if kind is RosterKind.EXTENSION and _outrun(created, others):
         return _books_only(DefermentAction.GRANT, None, created, Why.OTHER_DEFERMENT_RUNS)
@@ -176,7 +185,7 @@ def _extend(
     after = replace(
         latest,
         deferment_until=until,
-        summary=append_summary(latest.summary, _line(kind, replace(decided, deferment_until=until))),
+        summary=append_summary(latest.summary, line_of(kind, replace(decided, deferment_until=until))),
         # An extension approved after a cessation by mistake makes the deferment run again.
         revoked_on=None,
         revoked_for=None,
@@ -192,7 +201,7 @@ def _cease(
 ) -> Effects:
     if decided.cessation_reason is None or decided.left_on is None:
         raise ValueError("a cessation needs its reason and the day")
-    trained = decided.cessation_reason in _TRAINED
+    trained = decided.cessation_reason in TRAINED
     why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
     # Training ends whatever deferment he has; only who left a school may have left an earlier enrolment.
     earlier = latest is not None and decided.left_on < latest.concerns_from and not trained
@@ -201,7 +210,7 @@ def _cease(
     after = replace(
         latest,
         deferment_until=ended_by_leaving(latest.deferment_from, latest.deferment_until, decided.left_on),
-        summary=append_summary(latest.summary, _line(RosterKind.CESSATION, decided)),
+        summary=append_summary(latest.summary, line_of(RosterKind.CESSATION, decided)),
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
     )
@@ -252,14 +261,22 @@ def _modified(deferment: DefermentAction, before: Annotation, after: Annotation,
     return Effects(AnnotationAction.MODIFY, deferment, before, after, books=after, liable_for_induction=liable)
 
 
-def _line(kind: RosterKind, decided: Decided) -> str:
+def line_of(kind: RosterKind, decided: Decided) -> str:
+    """The line that a decision adds to the summary: the officer's own, or `summary_line`."""
     written = (decided.annotation_text or "").strip()
     return written or summary_line(kind, decided)
 
 
 def summary_line(kind: RosterKind, decided: Decided) -> str:
-    """The line an approval adds to the summary when the officer wrote none: Chinese, ROC dates, its own number."""
-    act = f"{roc_long(decided.decided_on)}核准{label(kind)}"
+    """The line an approval adds to the summary when the officer wrote none: Chinese, ROC dates, its own number.
+
+    A correction says which decision it corrects, and adds a line where it rejects as well.
+    """
+    corrected = "" if decided.corrects_number is None else f"更正「{decided.corrects_number}」之處分，"
+    rejected = decided.decision is Decision.REJECTED
+    act = f"{roc_long(decided.decided_on)}{corrected}{'不予核准' if rejected else '核准'}{label(kind)}"
+    if rejected:
+        return f"{act}（{decided.decision_number}）"
     if kind is RosterKind.CESSATION and decided.cessation_reason is not None and decided.left_on is not None:
         act += f"（{label(decided.cessation_reason)}，{roc_long(decided.left_on)}），廢止緩徵"
     elif decided.deferment_until is not None:

@@ -25,6 +25,7 @@ from roster.registry.facts import annotation_of, status_of
 from shared.law import rule
 
 SUPERSEDED: Final = "superseded"
+GRANTED_IN_ERROR: Final = "granted_in_error"
 _REASONS: Final = frozenset(CessationReason)
 
 
@@ -51,11 +52,28 @@ class Man:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """How one deferment stands after a decision, and when it was to end before."""
+
+    deferment: Deferment
+    until_before: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision caused: the annotation's part, and the deferment it concerns."""
+    """What a decision caused: the annotation's part, and the deferments it changed, the one it is about first.
+
+    `renumbered`: the number and date that a correction gives the first of them (RO-52).
+    """
 
     effects: Effects
-    deferment_id: UUID | None
+    done: tuple[Done, ...]
+    renumbered: tuple[str, date] | None = None
+
+    @property
+    def deferment_id(self) -> UUID | None:
+        """The deferment that the decision is about."""
+        return self.done[0].deferment.id if self.done else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +93,33 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """What a correction makes of one deferment (RO-52); `renumbered`: the number and date that it is given."""
+
+    deferment: Deferment
+    until: date
+    revoked_on: date | None
+    ended_reason: str | None
+    summary: str
+    renumbered: tuple[str, date] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a decision will cause, worked out and not done: what it is about, and all that comes of it."""
+    """What a decision will cause, worked out and not done: what it is about, and all that comes of it.
+
+    `writes`: of a correction, everything that it puts right (`roster.deferments.correcting`).
+    """
 
     standing: Standing
     effects: Effects
+    writes: tuple[Write, ...] = ()
+
+    @property
+    def beside(self) -> list[Write]:
+        """What a correction makes of other deferments than the one it is about."""
+        about = self.standing.ours if self.effects.deferment is DefermentAction.CORRECT else None
+        return [write for write in self.writes if write.deferment is not about]
 
 
 async def all_deferments(
@@ -98,12 +138,15 @@ async def all_deferments(
 
 
 @rule("RO-49", "RO-71", "RO-72")
-def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
+def standing_of(man: Man, his: Sequence[Deferment], kept: Sequence[Deferment] | None = None) -> Standing:
     """Which of a man's deferments (`his`, newest first) the decision is about, which it ends, which go on beside it.
 
     The annotation is that of his deferment at the filing school, else the registry's: the second may be older than
-    this system (docs/adr/0044).
+    this system (docs/adr/0044). `kept`: all that our books know of him, where `his` leaves some out (RO-52).
     """
+    kept = his if kept is None else kept
+    # What was granted in error never was (RO-52).
+    his = [deferment for deferment in his if deferment.ended_reason != GRANTED_IN_ERROR]
     school, left_on = man.school, man.decided.left_on
     # Art. 16-1: 同時廢止已核准之緩徵, wherever he studies.
     trained = man.case is CaseKind.VACATION_TRAINING
@@ -119,16 +162,16 @@ def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
     elif man.kind is RosterKind.EXTENSION:
         ours = ours or _ceased_last(his, school)
     elif (ahead := _granted_ahead(man, here)) is not None:
-        others = tuple(_annotation(deferment) for deferment in running if deferment is not ahead)
-        return Standing(ahead, _annotation(ahead), (), others, confirms=True)
+        others = tuple(annotation(deferment) for deferment in running if deferment is not ahead)
+        return Standing(ahead, annotation(ahead), (), others, confirms=True)
     else:
         # Art. 14(3): done anew, so whatever he had before gives way. An application elsewhere is a second enrolment.
         ends = running if man.kind is RosterKind.REAPPLICATION else here
     return Standing(
         ours,
-        _of_registry(his, man.registry) if ours is None else _annotation(ours),
+        _of_registry(kept, man.registry) if ours is None else annotation(ours),
         tuple(ends),
-        tuple(_annotation(deferment) for deferment in beside if deferment is not ours),
+        tuple(annotation(deferment) for deferment in beside if deferment is not ours),
     )
 
 
@@ -159,7 +202,8 @@ def _of_registry(his: Sequence[Deferment], registry: Mapping[str, Any] | None) -
     return known if all(deferment.issued_on < known.issued_on for deferment in his) else None
 
 
-def _annotation(deferment: Deferment) -> Annotation:
+def annotation(deferment: Deferment) -> Annotation:
+    """What the registry is told of a deferment as it stands."""
     reason = deferment.ended_reason
     return Annotation(
         decision_number=deferment.decision_number,
@@ -196,10 +240,27 @@ async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) 
     """
     outcomes: dict[UUID, Outcome] = {}
     for man, foreseen in decided:
-        deferment = _carry_out(session, man, foreseen)
-        outcomes[man.decision_id] = Outcome(foreseen.effects, None if deferment is None else deferment.id)
+        done, renumbered = _put_right(foreseen), None
+        if foreseen.writes:
+            renumbered = next((write.renumbered for write in foreseen.writes if write.renumbered), None)
+        if foreseen.effects.deferment is not DefermentAction.CORRECT:
+            done = _carry_out(session, man, foreseen) + done
+        outcomes[man.decision_id] = Outcome(foreseen.effects, tuple(done), renumbered)
     await session.flush()
     return outcomes
+
+
+def _put_right(foreseen: Foreseen) -> list[Done]:
+    """Carry out a correction; the deferment that it is about first."""
+    done: list[Done] = []
+    about = foreseen.standing.ours
+    for write in sorted(foreseen.writes, key=lambda write: write.deferment is not about):
+        deferment = write.deferment
+        done.append(Done(deferment, deferment.deferred_until))
+        deferment.deferred_until, deferment.summary = write.until, write.summary
+        deferment.revoked_on, deferment.ended_reason = write.revoked_on, write.ended_reason
+        deferment.version += 1
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,35 +275,41 @@ class Ending:
 
 def endings(man: Man, foreseen: Foreseen) -> list[Ending]:
     """What a grant supersedes, and what else of the school's a cessation revokes."""
-    granted = foreseen.effects.deferment is DefermentAction.GRANT
-    if foreseen.effects.deferment is DefermentAction.NONE or foreseen.effects.books is None:
+    return endings_of(man, foreseen.standing, foreseen.effects, man.decided.decided_on)
+
+
+def endings_of(man: Man, standing: Standing, caused: Effects, day: date) -> list[Ending]:
+    """`endings` of a decision with these effects; a grant supersedes as of `day`."""
+    if caused.deferment is DefermentAction.NONE or caused.books is None:
         return []
-    if granted:
-        day = man.decided.decided_on
-        return [Ending(one, one.deferred_until, day, SUPERSEDED) for one in foreseen.standing.ends]
+    if caused.deferment is DefermentAction.GRANT:
+        return [Ending(one, one.deferred_until, day, SUPERSEDED) for one in standing.ends]
     left_on, reason = man.decided.left_on, man.decided.cessation_reason
     found: list[Ending] = []
-    for one in foreseen.standing.ends:
-        if one is not foreseen.standing.ours:
+    for one in standing.ends:
+        if one is not standing.ours:
             assert left_on is not None
             assert reason is not None
             found.append(Ending(one, ended_by_leaving(one.deferred_from, one.deferred_until, left_on), left_on, reason))
     return found
 
 
-def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment | None:
+def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> list[Done]:
     caused, ours = foreseen.effects, foreseen.standing.ours
     books = caused.books
     if caused.deferment is DefermentAction.NONE or books is None:
-        return None
+        return []
+    until_before = caused.before.deferment_until if caused.before else None
+    beside: list[Done] = []
     for ending in endings(man, foreseen):
+        beside.append(Done(ending.deferment, ending.deferment.deferred_until))
         ending.deferment.deferred_until = ending.until
         ending.deferment.revoked_on, ending.deferment.ended_reason = ending.revoked_on, ending.reason
         ending.deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:
         ours = _new(man, caused, books)
         session.add(ours)
-        return ours
+        return [Done(ours, until_before), *beside]
     ours.deferred_until = books.deferment_until
     ours.summary = books.summary
     ours.version += 1
@@ -251,7 +318,7 @@ def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment
     else:
         ours.revoked_on = ours.ended_reason = None
         ours.awaits_roster = ours.awaits_roster and not foreseen.standing.confirms
-    return ours
+    return [Done(ours, until_before), *beside]
 
 
 def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
@@ -283,28 +350,33 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
 async def record(session: AsyncSession, county_code: str, outcomes: Mapping[UUID, Outcome]) -> None:
     """The append-only history of what decisions did to deferments; after the decisions themselves.
 
-    It is that of our books, also where the annotation was left alone: the township's report reads it.
+    It is that of our books, also where the annotation was left alone: the township's report reads it. Here a deferment
+    gets the number and date of the decision that corrects the one which granted it: the database lets it for a decision
+    that is there.
     """
-    ids = [o.deferment_id for o in outcomes.values() if o.deferment_id is not None]
-    versions = {
-        row.id: row.version
-        for row in await session.execute(select(Deferment.id, Deferment.version).where(Deferment.id.in_(ids)))
-    }
+    for outcome in outcomes.values():
+        if outcome.renumbered is not None:
+            deferment = outcome.done[0].deferment
+            deferment.decision_number, deferment.issued_on = outcome.renumbered
+    await session.flush()
     session.add_all(
         DefermentChange(
             decision_id=decision_id,
-            deferment_id=outcome.deferment_id,
+            deferment_id=done.deferment.id,
             county_code=county_code,
-            deferment_version=versions[outcome.deferment_id],
-            annotation_action=outcome.effects.annotation,
-            until_before=outcome.effects.before.deferment_until if outcome.effects.before else None,
-            until_after=outcome.effects.books.deferment_until,
-            revoked_on=outcome.effects.books.revoked_on,
-            summary=outcome.effects.books.summary,
-            liable_for_induction=outcome.effects.liable_for_induction,
+            deferment_version=done.deferment.version,
+            annotation_action=outcome.effects.annotation if about else AnnotationAction.NONE,
+            until_before=done.until_before,
+            until_after=done.deferment.deferred_until,
+            revoked_on=done.deferment.revoked_on,
+            ended_reason=done.deferment.ended_reason,
+            decision_number=done.deferment.decision_number,
+            issued_on=done.deferment.issued_on,
+            summary=done.deferment.summary,
+            liable_for_induction=about and outcome.effects.liable_for_induction,
         )
         for decision_id, outcome in outcomes.items()
-        if outcome.deferment_id is not None and outcome.effects.books is not None
+        for done, about in zip(outcome.done, (True, *(False,) * len(outcome.done)), strict=False)
     )
     await session.flush()
 

@@ -35,7 +35,8 @@ Record = Row[*tuple[Any, ...]]
 UNDECIDED = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 
 _JUDGED = (
-    Entry.id, Entry.roster_id, Entry.school_code, Entry.county_code, Entry.national_id_index, Entry.birth_date,
+    Entry.id, Entry.roster_id, Entry.row_no, Entry.state, Entry.school_code, Entry.county_code,
+    Entry.national_id_index, Entry.birth_date,
     Entry.division, Entry.level, Entry.nominal_years, Entry.department, Entry.enrolled_on,
     Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
     Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
@@ -56,12 +57,17 @@ def among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> Column
     return column == any_(literal(list(values), ARRAY(kind)))
 
 
-async def judged(session: AsyncSession, entry_ids: Sequence[UUID]) -> Sequence[Record]:
-    """The undecided ones of `entry_ids` with what the legal tests read; a decided entry keeps its hints (RO-54)."""
+async def judged(
+    session: AsyncSession, entry_ids: Sequence[UUID], states: Sequence[EntryState] = UNDECIDED
+) -> Sequence[Record]:
+    """The undecided ones of `entry_ids` with what the legal tests read; a decided entry keeps its hints (RO-54).
+
+    `states`: those of others too, where nothing is stored.
+    """
     query = (
         select(*_JUDGED)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
+        .where(among(Entry.id, entry_ids), Entry.state.in_(states))
     )
     return await read_all(session, query)
 

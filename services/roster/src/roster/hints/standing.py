@@ -53,9 +53,9 @@ _ASKED_OF_REGISTRY = (
 def past_draftee_age(case: Case) -> Hint | None:
     """He turned 36 in an earlier year: the roster came in time, the year has changed since."""
     birth_date = case.student.birth_date
-    if conscription_age(birth_date, case.today) != "past":
+    if conscription_age(birth_date, case.today, case.law_on) != "past":
         return None
-    _, last = CONSCRIPTION_AGES.on(case.today).value
+    _, last = CONSCRIPTION_AGES.on(case.law_on).value
     last_liable_day = date(birth_date.year + last, 12, 31)
     values: Values = {"age": age_in_year(birth_date, case.today), "last_liable_day": last_liable_day}
     severity = BLOCKING if case.granting else INFO
@@ -66,9 +66,9 @@ def past_draftee_age(case: Case) -> Hint | None:
 def not_yet_draftee(case: Case) -> Hint | None:
     """He turns 19 in a later year, so is no draftee yet."""
     birth_date = case.student.birth_date
-    if conscription_age(birth_date, case.today) != "before":
+    if conscription_age(birth_date, case.today, case.law_on) != "before":
         return None
-    first, _ = CONSCRIPTION_AGES.on(case.today).value
+    first, _ = CONSCRIPTION_AGES.on(case.law_on).value
     first_liable_day = date(min(birth_date.year + first, date.max.year), 1, 1)
     values: Values = {"age": age_in_year(birth_date, case.today), "first_liable_day": first_liable_day}
     return case.hint(NOT_YET_DRAFTEE, WARNING, "3", values, law=MILITARY_SERVICE_ACT)
@@ -298,7 +298,7 @@ def study_period(case: Case) -> Hint | None:
     until = asked_until(student, case.filing.kind)
     if student.level is None or student.enrolled_on is None or until is None:
         return None
-    years = longest_study(student.level, student.nominal_years, case.today)
+    years = longest_study(student.level, student.nominal_years, case.law_on)
     if years is None:
         return None
     longest_until = end_of_study(student.enrolled_on, years)

@@ -85,6 +85,9 @@ class Entry(Base):
 
     `school_code` is the school that filed him and may see it; who else filed him is `filer_type` and `filer_code`.
     `certified_school` is the school whose certificate a township handed in (Art. 12): he is judged as its student.
+
+    `corrects` names the entry's current decision while that is being corrected (RO-52), with why and by whom it was
+    taken up.
     """
 
     __tablename__ = "entry"
@@ -134,5 +137,8 @@ class Entry(Base):
     judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     from_version: Mapped[int] = mapped_column(default=1)
     until_version: Mapped[int | None]
+    corrects: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id", use_alter=True, name="fk_entry_corrects"))
+    correction_reason: Mapped[str | None] = mapped_column(Text)
+    correction_by: Mapped[str | None] = mapped_column(Text)
     filed_on: Mapped[date]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

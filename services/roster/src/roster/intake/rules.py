@@ -105,15 +105,18 @@ def age_in_year(birth_date: date, day: date) -> int:
 
 
 @rule("RO-10")
-def past_conscription_age(birth_date: date, day: date) -> bool:
-    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3)."""
-    return age_in_year(birth_date, day) > CONSCRIPTION_AGES.on(day).value[1]
+def past_conscription_age(birth_date: date, day: date, law_on: date | None = None) -> bool:
+    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3).
+
+    `law_on`: the day whose law is applied, by default `day`.
+    """
+    return age_in_year(birth_date, day) > CONSCRIPTION_AGES.on(law_on or day).value[1]
 
 
 @rule("RO-14")
-def not_yet_draftee(birth_date: date, day: date) -> bool:
+def not_yet_draftee(birth_date: date, day: date, law_on: date | None = None) -> bool:
     """True until 31 December of the year in which he turns 18 (Act Art. 3).
 
-    In a posted roster this is a warning, never a faulty cell (RO-33).
+    In a posted roster this is a warning, never a faulty cell (RO-33). `law_on` as for `past_conscription_age`.
     """
-    return age_in_year(birth_date, day) < CONSCRIPTION_AGES.on(day).value[0]
+    return age_in_year(birth_date, day) < CONSCRIPTION_AGES.on(law_on or day).value[0]

@@ -81,6 +81,7 @@ class ResultEntryOut(Out):
     decision: Decision | None = Field(description="Null while undecided")
     decided_on: date | None
     decision_number: str | None = Field(max_length=60)
+    corrects_number: str | None = Field(max_length=60, description="Of the earlier decision that it corrects")
     issued_on: date | None
     deferment_until: date | None
     reason: str | None = Field(max_length=20_000, description="Why it was rejected")

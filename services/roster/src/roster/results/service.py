@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Subquery, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from roster import lists
 from roster.intake.models import Entry, Roster
@@ -35,6 +36,7 @@ from shared.problems import INVALID_CONTENT, Fault
 _UNDECIDED = date(1, 1, 1)
 # What every man of a roster has; the rest of the columns may be empty.
 _ALWAYS = frozenset({"row_no", "national_id", "name", "state"})
+_Numbered = aliased(DecisionRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _result(row: RowMapping) -> ResultOut:
 
 
 def _results(principal: Principal, criteria: Criteria) -> Subquery:
-    rosters = queries.rosters(clock.today(), *own(principal), *_men(principal, criteria))
+    rosters = queries.rosters(clock.today(), principal.org.type, *own(principal), *_men(principal, criteria))
     sums = (
         select(
             func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
@@ -159,7 +161,7 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             # A roster without a decision sorts before all that have one.
             func.coalesce(func.max(DecisionRecord.decided_on), _UNDECIDED).label("last_decided_on"),
         )
-        .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.corrects.is_(None))
+        .where(DecisionRecord.roster_id == rosters.c.id, queries.current())
         .lateral()
     )
     wanted: list[ColumnElement[bool]] = [rosters.c.for_approval + rosters.c.decided > 0]
@@ -187,7 +189,9 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     if criteria.man:
         about.append(Entry.national_id_index == bytes.fromhex(criteria.man))
     if criteria.decision_number:
-        about.append(DecisionRecord.decision_number == criteria.decision_number)
+        # A number that stands on a letter leads to the man, also where that decision was corrected since (RO-52).
+        numbered = select(_Numbered.entry_id).where(_Numbered.decision_number == criteria.decision_number)
+        about.append(Entry.id.in_(numbered))
     if criteria.decision:
         about.append(DecisionRecord.decision == criteria.decision)
     for text, column_is in ((criteria.from_on, "__ge__"), (criteria.to_on, "__le__")):
@@ -204,7 +208,7 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     men = (
         select(1)
         .select_from(Entry)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
         .where(Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about)
         .correlate(Roster)
     )
@@ -236,10 +240,11 @@ async def list_result_entries(
         Entry.national_id,
         Entry.name,
         Entry.student_no,
-        Entry.state,
+        queries.shown_state(Entry, principal.org.type).label("state"),
         DecisionRecord.decision,
         DecisionRecord.decided_on,
         DecisionRecord.decision_number,
+        DecisionRecord.corrects_number,
         DecisionRecord.issued_on,
         DecisionRecord.deferment_until,
         DecisionRecord.reason,
@@ -248,7 +253,7 @@ async def list_result_entries(
     ]
     rows = (
         select(*columns)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
         .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )

@@ -34,6 +34,7 @@ from roster.review.models import Batch, BatchEntry, DecisionRecord
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.versions.past import stood
 from shared.db import context_of
+from shared.law import rule
 
 GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
@@ -41,18 +42,30 @@ _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, Entry
 _NO_DEADLINE = date(9999, 12, 31)
 
 
-def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
+def shown_state(cells: Any, org_type: str) -> ColumnElement[str]:
+    """The state of entries (or of rows that hold their columns) for a caller.
+
+    A decision that is being corrected stands until it is: to a school its entry stays decided (RO-52).
+    """
+    state: ColumnElement[str] = cells.state
+    if org_type != "school":
+        return state
+    return case((cells.corrects.is_not(None), literal(EntryState.DECIDED.value)), else_=state)
+
+
+def rosters(today: date, org_type: str, *where: ColumnElement[bool]) -> Subquery:
     """Rosters with school, the derived state, the days they have waited, and of their current version the headcount
-    and the entries by state.
+    and the entries by state, as a caller of `org_type` is shown them.
 
     The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
     together.
     """
-    counts = {state: func.count().filter(Entry.state == state).label(state) for state in EntryState}
+    shown = shown_state(Entry, org_type)
+    counts = {state: func.count().filter(shown == state).label(state) for state in EntryState}
     sums = (
         select(
             func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(GONE)).label("headcount"),
-            func.count().filter(Entry.state.in_(_PENDING)).label("pending"),
+            func.count().filter(shown.in_(_PENDING)).label("pending"),
             *counts.values(),
         )
         .where(Entry.roster_id == Roster.id, Entry.until_version.is_(None))
@@ -221,14 +234,30 @@ async def returns(
     return {left.entry_id: left for left in await session.scalars(query)}
 
 
+@rule("RO-52")
+def current(at: datetime | None = None) -> ColumnElement[bool]:
+    """The condition on decisions: nothing corrects it, or nothing did at `at`; an entry has one such at the most."""
+    newer = aliased(DecisionRecord)
+    corrected = select(1).where(newer.corrects == DecisionRecord.id)
+    if at is not None:
+        corrected = corrected.where(newer.decided_at <= at)
+    return ~corrected.exists()
+
+
 async def decisions(
     session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
 ) -> dict[UUID, DecisionRecord]:
-    """The final decisions of entries."""
-    query = select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), DecisionRecord.corrects.is_(None))
+    """The decisions that stand, or stood at `at`, by entry."""
+    query = select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), current(at))
     if at is not None:
         query = query.where(DecisionRecord.decided_at <= at)
     return {decision.entry_id: decision for decision in await session.scalars(query)}
+
+
+async def all_decisions(session: AsyncSession, entry_id: UUID) -> list[DecisionRecord]:
+    """The decisions of an entry, the first one first, each correcting the one before."""
+    query = select(DecisionRecord).where(DecisionRecord.entry_id == entry_id).order_by(DecisionRecord.decided_at)
+    return list(await session.scalars(query))
 
 
 async def still_here(session: AsyncSession, indexes: Iterable[bytes], county_code: str) -> set[bytes]:

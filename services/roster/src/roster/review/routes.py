@@ -18,6 +18,7 @@ from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
     BatchOut,
     BatchPage,
+    CorrectionIn,
     CountySettings,
     CountySettingsIn,
     DecidedBatch,
@@ -35,6 +36,7 @@ from roster.review.schemas import (
 from roster.review.service import (
     close_batch,
     common,
+    correct_decision,
     decide_batch,
     explain_deadline,
     numbers,
@@ -292,6 +294,32 @@ async def transfer(
 ) -> Response:
     """Hand an entry to the county of the man's household; its day of arrival is kept (RO-29)."""
     return await once.run(lambda: transfer_entry.transfer_entry(session, officer, entry_id, seen, body))
+
+
+@router.post(
+    "/entries/{entry_id}/correction",
+    operation_id="take_up_correction",
+    response_model=EntryOut,
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, correct_decision.BUILT_UPON, common.DRAFT_REFUSED),
+)
+async def take_up_correction(
+    entry_id: UUID, body: CorrectionIn, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Correct a decision made in error by a new one (RO-52): the entry comes back into review, and goes up again."""
+    return await once.run(lambda: correct_decision.take_up(session, officer, entry_id, seen, body))
+
+
+@router.post(
+    "/entries/{entry_id}/correction/drop",
+    operation_id="drop_correction",
+    response_model=EntryOut,
+    openapi_extra=refuses(correct_decision.NOT_CORRECTING),
+)
+async def drop_correction(
+    entry_id: UUID, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Leave the decision as it is after all, while its correction is not up for approval."""
+    return await once.run(lambda: correct_decision.drop(session, officer, entry_id, seen))
 
 
 @router.get("/batches", operation_id="list_batches")

@@ -54,6 +54,7 @@ __all__ = [
     "Step",
     "StoredHint",
     "blocking_codes",
+    "built_upon",
     "check_draft",
     "decision_defaults",
     "deferment_cap",
@@ -246,6 +247,14 @@ _OVER_ALREADY = Refusal(
 )
 
 
+_PAST_NOT_KEPT = Refusal(
+    "past_not_kept",
+    "decision",
+    "此處分作成時本系統尚未保存緩徵歷程，無從回復原狀；請另送名冊辦理。",
+    "The decision is older than the past that is kept: what it changed cannot be restored. A new roster is needed.",
+)
+
+
 @rule("RO-56")
 def is_clean(hints: Iterable[HintRef]) -> bool:
     """Whether "approve all clean" takes the entry: nothing blocking, no warning; `registry_pending` is a warning."""
@@ -385,10 +394,32 @@ def decision_defaults(
     return Fixed(decided_on, issued_on, granted_until(draft, asked_until, limits))
 
 
-@rule("RO-48")
-def may_decide(submitted_by: str, decider: str) -> bool:
-    """Nobody decides what he himself submitted. Both are token subjects."""
-    return submitted_by != decider
+@rule("RO-48", "RO-52")
+def may_decide(makers: Iterable[str | None], decider: str) -> bool:
+    """Nobody decides what he himself submitted, nor a correction that he took up. All are token subjects."""
+    return decider not in makers
+
+
+@rule("RO-52")
+def built_upon(later: Sequence[str | None], *, kept: bool = True) -> tuple[Refusal, ...]:
+    """Why a decision cannot be corrected (yet): others were built on it. `later`: their numbers, the newest first; None
+    for one of another county. They are corrected first, the newest before the others. `kept` False: it is older than
+    the past that the system keeps, so that what it did cannot be told.
+    """
+    if not kept:
+        return (_PAST_NOT_KEPT,)
+    if not later:
+        return ()
+    told = "、".join(number or "其他縣市政府之處分" for number in later)
+    told_en = ", ".join(number or "another county's decision" for number in later)
+    return (
+        Refusal(
+            "decision_built_upon",
+            "decision",
+            f"其後之處分以此處分為基礎，應由新至舊先行更正：{told}。",
+            f"Later decisions rest on this one. Correct them first, the newest first: {told_en}.",
+        ),
+    )
 
 
 def _written(text: str | None) -> bool:

@@ -116,8 +116,9 @@ class DefermentOut(Out):
 
 
 class DecisionOut(Out):
-    """The final decision on a man."""
+    """The decision on a man that stands."""
 
+    id: UUID
     decision: Decision
     decision_number: Number
     issued_on: date
@@ -126,6 +127,18 @@ class DecisionOut(Out):
     ground: Ground | None = Field(description="To a school only where it reveals nothing of the registry's")
     reason: LongText | None = Field(description="As `ground`")
     annotation_action: Literal["create", "modify", "none"] | None = Field(default=None, description="Counties only")
+    corrects: UUID | None = Field(default=None, description="The earlier decision that it corrects (RO-52)")
+    corrects_number: Number | None = Field(default=None, description="That decision's number")
+    correction_reason: LongText | None = Field(default=None, description="Why that one was wrong; counties only")
+    remedy: LongText | None = Field(default=None, description="What a refusal says of the remedy (教示, RO-75)")
+
+
+class CorrectionOut(Out):
+    """That, why and by whom the entry's decision is being corrected (RO-52); it stands until the new one is made."""
+
+    corrects: UUID = Field(description="The decision that stands")
+    reason_for_correction: LongText
+    taken_up_by: str = Field(max_length=128)
 
 
 class EntryOut(Out):
@@ -181,6 +194,7 @@ class EntryOut(Out):
     approver_draft: DraftOut | None = None
     returned: ReturnedOut | None = Field(default=None, description="The last return by an approver")
     batch_id: UUID | None = None
+    correction: CorrectionOut | None = Field(default=None, description="While its decision is being corrected")
 
 
 class DraftIn(In):
@@ -215,6 +229,12 @@ class EntryPatch(DraftIn):
         if not self.model_fields_set:
             raise ContentError("未載明任何變更", "Nothing to change is stated")
         return self
+
+
+class CorrectionIn(DraftIn):
+    """Why a decision was wrong, and what the draft of the one that corrects it says; left out: as decided."""
+
+    reason_for_correction: Annotated[Text, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 
 
 class Refused(Out):

@@ -12,7 +12,7 @@ from roster.intake.rules import RosterKind
 from roster.reference import service as reference
 from roster.reference.models import School
 from roster.review.models import DecisionRecord
-from roster.review.queries import GONE
+from roster.review.queries import GONE, current
 from roster.review.rules import Decision, EntryState
 from roster.review.service.common import own
 from roster.statistics.rules import PROCESSING_MONTHS, overdue_through
@@ -63,7 +63,7 @@ async def figures(
         select(key.label("key"), func.grouping(key).label("is_total"), *_sums(through))
         .select_from(Entry)
         .join(Roster, Roster.id == Entry.roster_id)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
         .where(*where)
         .group_by(func.grouping_sets(key, literal_column("()")))
         .order_by(key)
@@ -114,15 +114,17 @@ def _sums(through: date) -> list[ColumnElement[Any]]:
     def count(*which: ColumnElement[bool]) -> ColumnElement[int]:
         return func.count().filter(*which) if which else func.count()
 
+    # A decision that is being corrected stands until it is (RO-52).
+    open_ = Entry.corrects.is_(None)
     # Days are whole numbers; of an even number of men the lower of the two in the middle.
     days = (DecisionRecord.decided_on - Entry.filed_on).cast(Integer)
     return [
         count().label("filed"),
-        *(count(Entry.state == state).label(state.value) for state in _UNDECIDED),
+        *(count(Entry.state == state, open_).label(state.value) for state in _UNDECIDED),
         count(DecisionRecord.decision == Decision.APPROVED).label("approved"),
         count(DecisionRecord.decision == Decision.REJECTED).label("rejected"),
         count(Entry.filed_on > Roster.deadline).label("late"),
-        count(Entry.state.in_(_UNDECIDED), Entry.filed_on <= literal(through, Date)).label("overdue"),
+        count(Entry.state.in_(_UNDECIDED), open_, Entry.filed_on <= literal(through, Date)).label("overdue"),
         func.percentile_disc(0.5).within_group(days).label("median_days"),
     ]
 

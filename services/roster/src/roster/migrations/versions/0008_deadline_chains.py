@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0008_deadline_chains"
-down_revision = "0006_cases"
+down_revision = "0007_remedies"
 branch_labels = None
 depends_on = None
 

@@ -120,7 +120,9 @@ def judged_before(rows: Iterable[Cells], today: date) -> list[UUID]:
 
 async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUID) -> RosterOut:
     """One roster as it stands now; raises 404."""
-    found = await session.execute(select(queries.rosters(clock.today(), Roster.id == roster_id, *own(principal))))
+    found = await session.execute(
+        select(queries.rosters(clock.today(), principal.org.type, Roster.id == roster_id, *own(principal)))
+    )
     row = found.mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
@@ -165,6 +167,12 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
             "revision": row["revision"] if county else row["version"],
         }
     )
+
+
+async def makers(session: AsyncSession, batch: Batch) -> set[str]:
+    """Who submitted a batch, and who took up the corrections in it: none of them decides it (RO-48, RO-52)."""
+    taken_up = select(Entry.correction_by).where(Entry.batch_id == batch.id, Entry.correction_by.is_not(None))
+    return {batch.submitted_by, *(str(sub) for sub in await session.scalars(taken_up.distinct()))}
 
 
 async def batch_out(session: AsyncSession, principal: Principal, batch_id: UUID) -> BatchOut:

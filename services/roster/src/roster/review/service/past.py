@@ -90,14 +90,15 @@ async def roster_then(session: AsyncSession, principal: Principal, roster_id: UU
         raise NOT_FOUND()
     row = await row_then(session, Roster, roster_id, at)
     entries = queries.entries_of(roster_id, at, *common.own_entries(principal)).c
+    state = queries.shown_state(entries, principal.org.type).label("state")
     found = await session.execute(
-        select(
-            entries.state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")
-        ).group_by(entries.state)
+        select(state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")).group_by(
+            state
+        )
     )
     counts, men = Counter[str](), Counter[str]()
-    for state, n, distinct in found:
-        counts[state], men[state] = n, distinct
+    for then, n, distinct in found:
+        counts[then], men[then] = n, distinct
     return common.as_roster(principal, cells(row, name, counts, men, day_of(at)))
 
 

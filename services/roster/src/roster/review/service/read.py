@@ -78,7 +78,7 @@ async def list_rosters(
         where.append(func.coalesce(Roster.received_on > Roster.deadline, False).is_(late))
     if opened is not None:
         where.append(Roster.opened_at.is_not(None) if opened else Roster.opened_at.is_(None))
-    rows = queries.rosters(clock.today(), *where)
+    rows = queries.rosters(clock.today(), principal.org.type, *where)
     outer: list[Any] = []
     if state is not None:
         outer.append(rows.c.state == state)
@@ -131,7 +131,7 @@ async def list_entries(
     rows = queries.entries_of(roster_id, at, *common.own_entries(principal))
     where: list[Any] = []
     if state is not None:
-        where.append(rows.c.state == state)
+        where.append(queries.shown_state(rows.c, principal.org.type) == state)
     if hint is not None:
         where.append(queries.hinted(rows, roster_id, HintRow.code == hint, principal.org.type))
     if severity is not None:

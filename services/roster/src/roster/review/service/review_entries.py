@@ -98,7 +98,7 @@ async def _approver_may(session: AsyncSession, reviewer: Principal, row: RowMapp
         )
     counted = update(Batch).where(Batch.id == row["batch_id"]).values(version=Batch.version + 1)
     submitted_by = await session.scalar(counted.returning(Batch.submitted_by))
-    if not may_decide(str(submitted_by), reviewer.sub):
+    if not may_decide((str(submitted_by), row["correction_by"]), reviewer.sub):
         raise common.FOUR_EYES()
 
 

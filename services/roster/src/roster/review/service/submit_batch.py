@@ -108,6 +108,8 @@ async def _candidates(session: AsyncSession, roster_id: UUID, entry_ids: list[UU
         Entry.judged_at,
         Entry.expected_graduation_on,
         Entry.extended_until,
+        Entry.corrects,
+        Entry.filed_on,
     )
     wanted = [Entry.roster_id == roster_id]
     if entry_ids is None:
@@ -137,7 +139,8 @@ async def _split(
             common.stored_hints(hints[row["id"]]),
             asked_until=common.asked_until(roster.kind, row),
             limits=common.limits_of(row, today),
-            today=today,
+            # What a correction puts right began earlier; whether it ended before it began, the plan says (RO-52).
+            today=today if row["corrects"] is None else row["filed_on"],
             open_to=common.open_grounds(roster),
         )
         if refusals:

@@ -38,10 +38,10 @@ async def transfer_entry(
     row = found.mappings().one()
     preconditions.require(seen, row["version"])
     step = TRANSITIONS.get((EntryState(row["state"]), EntryAction.TRANSFER))
-    if step is None:
+    if step is None or row["corrects"] is not None:
         raise common.ENTRY_NOT_YOURS_NOW(
-            detail="僅審查中或待查明之資料得移轉。",
-            detail_en="Only an entry in review or on hold can be handed on.",
+            detail="僅審查中或待查明、且未在更正處分之資料得移轉。",
+            detail_en="Only an entry in review or on hold, whose decision is not being corrected, can be handed on.",
             state=row["state"],
         )
     _check_place(body, roster.county_code)

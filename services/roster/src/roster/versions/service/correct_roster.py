@@ -126,6 +126,7 @@ async def _known(session: AsyncSession, roster_id: UUID) -> list[Known]:
             EntryState(row["state"]),
             row["filed_on"],
             {name: row[name] for name in COMPARED},
+            row["corrects"] is not None,
         )
         for row in rows.mappings()
     ]
