@@ -219,6 +219,7 @@ def test_which_sheets_are_read() -> None:
     names = list(student(1))
     sheets = {
         "說明": [["請依格式填寫"], ["欄位", "說明"]],
+        "填寫須知": [["欄位", "備註"], ["姓名", "請填全名"]],
         "甲": [names, list(student(1).values())],
         "乙": [["進修部"], names, [], list(student(2).values())],
     }

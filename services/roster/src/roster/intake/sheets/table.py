@@ -19,6 +19,7 @@ from shared.law import rule
 from shared.problems import Fault
 
 _PLACES_TOLD = 10
+_A_ROSTERS_HEADINGS = 4
 _Rows = Sequence[tuple[int, list[Cell]]]
 
 
@@ -32,6 +33,12 @@ class _Table:
     titles: int
     headed: frozenset[int]
     rows: _Rows
+
+    @property
+    def is_roster(self) -> bool:
+        """True if the headings are a roster's beyond doubt, or a man is named under them."""
+        known = self.layout.headings
+        return "national_id" in known or len(known) >= _A_ROSTERS_HEADINGS or _names_a_man(self.rows)
 
 
 @dataclass(slots=True)
@@ -74,23 +81,27 @@ def read_book(book: Book, kind: RosterKind, reporter: Reporter, today: date) -> 
 
 
 def _tables(book: Book, checker: Checker, found: _Found) -> list[_Table]:
+    """The sheets to be read; what is wrong with others, or why they are not read, is noted."""
     tables: list[_Table] = []
-    above = 0
     for index, sheet in enumerate(book.sheets):
-        name = shown_heading(sheet.name)
+        at = SheetAt(index, shown_heading(sheet.name))
         if sheet.hidden:
-            found.hidden.append(name)
-            continue
-        table = _table(sheet, SheetAt(index, name, above), checker.kind)
-        if table is not None:
+            found.hidden.append(at.name or "")
+        elif table := _table(sheet, at, checker.kind):
             tables.append(table)
-            above += table.rows[-1][0] if table.rows else table.heading
         elif _names_a_man(sheet.rows):
-            checker.at = SheetAt(index, name)
+            checker.at = at
             checker.fault(sheet.rows[0][0], (0, None), _HEADING_MISSING)
         elif sheet.rows:
-            found.skipped.append(name)
-    return tables
+            found.skipped.append(at.name or "")
+    # A page of instructions may have a column of remarks; if nothing else is there, its faults say what is missing.
+    rosters = [table for table in tables if table.is_roster] or tables
+    found.skipped += [table.at.name or "" for table in tables if table not in rosters]
+    above = 0
+    for table in rosters:
+        table.at = table.at._replace(above=above)
+        above += table.rows[-1][0] if table.rows else table.heading
+    return rosters
 
 
 def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:

@@ -30,8 +30,9 @@ def read_xlsx(archive: zipfile.ZipFile) -> Book:
     counter = Counter()
     sheets: list[Sheet] = []
     for name, part, hidden in workbook.sheets:
-        if hidden or part is None:
+        if hidden:
             sheets.append(Sheet(name[:100], hidden=True))
+        if hidden or part is None:
             continue
         reading = SheetReader(name[:100], counter, strings.found, styles.shown, workbook.since_1904)
         parse(archive, part, reading.start, reading.end, reading.text)
