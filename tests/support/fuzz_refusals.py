@@ -16,7 +16,7 @@ BY_SHAPE = ALWAYS | {
 _PAST = frozenset({"as_of_future", "nothing_then"})
 
 # A list as a file.
-_REPORT = frozenset({"not_acceptable", "report_too_large"})
+_REPORT = frozenset({"not_acceptable", "report_too_large", "report_not_made", "font_missing"})
 
 # The codes that only this operation's own rules bring. The document of the operation names the same (a test compares):
 # a new one is a decision that is seen here.
@@ -37,6 +37,7 @@ OWN: dict[str, frozenset[str]] = {
     "submit_roster": frozenset({"school_unknown", "term_unknown"}),
     "correct_roster": frozenset({"roster_withdrawn"}),
     "withdraw_roster": frozenset({"roster_opened", "roster_withdrawn"}),
+    "list_rosters": _REPORT,
     "get_roster": _PAST,
     "list_entries": _PAST | _REPORT | {"as_of_or_version", "roster_version_unknown"},
     "search_results": _REPORT,

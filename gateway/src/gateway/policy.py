@@ -229,9 +229,9 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 
     # Roster: the case officer reviews.
-    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
-    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}/versions", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/history", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
@@ -258,9 +258,9 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/deferments/{deferment_id}/history", _COUNTY),
 
     # Roster: results.
-    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=30, rate="search"),
-    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=30),
-    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=120, rate="search"),
+    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=120),
+    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
 
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

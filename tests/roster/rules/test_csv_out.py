@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roster.csv_out import Sheet, as_text, cell, plain
-from roster.exports import Form, chosen
+from roster.exports import chosen
+from roster.papers.forms import Form
 from roster.intake.cells import refuse_formula
 from roster.intake.faults import CellError
 

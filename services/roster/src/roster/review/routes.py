@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Form, Wanted
+from roster.exports import FORMS, REFUSED, Export, Wanted
 from roster.intake.rules import RosterKind
+from roster.papers.forms import Form
 from roster.reference.schemas import ContactOut
 from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
@@ -74,11 +75,19 @@ AsOf = Annotated[
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
-@router.get("/rosters", operation_id="list_rosters")
+@router.get(
+    "/rosters",
+    operation_id="list_rosters",
+    response_model=RosterPage,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED),
+)
 async def list_rosters(
+    request: Request,
     session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
+    wanted: Wanted,
     state: RosterState | None = None,
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
@@ -86,22 +95,26 @@ async def list_rosters(
     academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
     term: Annotated[int | None, Query(ge=1, le=2)] = None,
     sort: RosterSort = "received_on",
-) -> RosterPage:
+) -> RosterPage | Response:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
-    page = await read.list_rosters(
-        session,
-        caller,
-        state=state,
-        kind=kind,
-        school_code=school_code,
-        school_name=school_name,
-        academic_year=academic_year,
-        term=term,
-        sort=sort,
-        cursor=pages.cursor,
-        limit=pages.limit,
-    )
-    return pages.linked(page)
+
+    def fetch(session: Session, **place: Any) -> Awaitable[RosterPage]:
+        return read.list_rosters(
+            session,
+            caller,
+            state=state,
+            kind=kind,
+            school_code=school_code,
+            school_name=school_name,
+            academic_year=academic_year,
+            term=term,
+            sort=sort,
+            **place,
+        )
+
+    if wanted is not Form.JSON:
+        return Export(request, caller, wanted, reports.ROSTERS, fetch)
+    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
 @router.get(
@@ -162,7 +175,8 @@ async def list_entries(
         )
 
     if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.entries(caller.org.type), fetch)
+        moment = f"第{version}版" if version else f"資料時點：{as_of.isoformat()}" if as_of else None
+        return Export(request, caller, wanted, reports.entries(caller, roster_id, moment), fetch)
     return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 

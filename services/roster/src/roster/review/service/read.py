@@ -48,8 +48,12 @@ async def list_rosters(
     sort: str,
     cursor: str | None,
     limit: int,
+    most: int | None = None,
 ) -> RosterPage:
-    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined."""
+    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined.
+
+    Raises 422 where all pages hold more than `most` rosters.
+    """
     asked = {
         Roster.kind: kind,
         Roster.school_code: school_code,
@@ -72,6 +76,7 @@ async def list_rosters(
         limit=limit,
         bound=cursors.bound_to("rosters", state, kind, school_code, school_name, academic_year, term),
         where=tuple(outer),
+        most=most,
     )
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
 
