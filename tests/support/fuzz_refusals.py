@@ -43,6 +43,8 @@ OWN: dict[str, frozenset[str]] = {
     "search_results": _REPORT,
     "list_results": _REPORT,
     "list_result_entries": _REPORT,
+    "ask_report": frozenset({"cursor_invalid", "roster_undecided"}),
+    "get_report_file": frozenset({"report_not_ready", "report_expired"}),
     "get_entry": _PAST,
     "get_deferment": _PAST,
     "review_entries": frozenset({"entry_state"}),
@@ -84,6 +86,7 @@ UNTOLD: dict[str, frozenset[str]] = {
     ),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
     "search_results": frozenset({"national_id_invalid"}),
+    "ask_report": frozenset({"required"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
     "set_county_settings": frozenset(

@@ -178,6 +178,7 @@ _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
+_TOWNSHIP = _roles("township")
 # How somebody with a password has proved who he is; a system has no inbox.
 _PEOPLE = frozenset({"pwd"})
 
@@ -261,6 +262,12 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=120, rate="search"),
     Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
+
+    # Roster: reports that are made after the answer.
+    Row("POST", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30, rate="write"),
+    Row("GET", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}/file", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30),
 
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

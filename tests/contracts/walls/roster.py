@@ -5,6 +5,9 @@ from typing import Any
 import asyncpg
 
 from local.databases import plain
+from roster.report_jobs.jobs import MAKE
+from roster.report_jobs.making import MakeReport
+from shared import jobs
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.roster.corrections import correct
@@ -97,6 +100,12 @@ ROWS: dict[str, Row] = {
     "search_results": Row("list", "case_officer", body={"national_id": "{national_id}"}, shows=("decided_roster",)),
     "list_results": Row("list", "case_officer", shows=("decided_roster",)),
     "list_result_entries": Row("item", "case_officer", path={"roster_id": "{decided_roster}"}),
+    "ask_report": Row(
+        "own", "case_officer", 202, body={"report": "results", "form": "csv"}, witness="/roster/v1/reports"
+    ),
+    "list_reports": Row("list", "case_officer", shows=("report",)),
+    "get_report": Row("item", "case_officer", path={"report_id": "{report}"}),
+    "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -109,6 +118,7 @@ async def furnish(service: Service) -> World:
     county = await rosters.county(service)
     things = await _of_a(county)
     things |= await _of_others(county)
+    things["report"] = await _reported(county)
     async with service_owner(service) as owner:
         things["event"] = await owner.fetchval(
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
@@ -180,6 +190,16 @@ async def _of_a(county: County) -> dict[str, Any]:
     assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
     things["settings_version"] = (await county.get("/county-settings"))["version"]
     return things
+
+
+async def _reported(county: County) -> str:
+    """A report that is ready."""
+    body = {"report": "results", "form": "csv"}
+    asked = await county.call("POST", "/reports", people.holder("case_officer", "63000"), body)
+    assert asked.status_code == 202, asked.text
+    made = MakeReport(county.service.database, "")
+    await jobs.Worker(county.service.database, "roster", {MAKE: made}).run_once()
+    return str(asked.json()["id"])
 
 
 async def _longer(county: County, man: int) -> None:

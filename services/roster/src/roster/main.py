@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from roster.intake.routes import router as intake
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
+from roster.report_jobs.routes import router as report_jobs
 from roster.results.routes import router as results
 from roster.review.routes import router as review
 from roster.versions.routes import router as versions
@@ -19,7 +20,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, registry],
+        [reference, intake, versions, review, results, report_jobs, registry],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,
