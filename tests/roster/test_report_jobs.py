@@ -56,7 +56,7 @@ async def test_a_report_holds_what_the_list_holds(county):
             file = await made(county, {**body, "form": form})
             listed = await county.service.http.get(f"/roster/v1{path}", headers={**OFFICER, "Accept": media})
             assert file == listed.content
-            assert file.count(b"\n") >= 2
+            assert file.count(b"\n") >= 1
 
 
 async def test_more_than_may_be_made_at_once_is_a_jobs(county, monkeypatch):
