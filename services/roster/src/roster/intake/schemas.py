@@ -67,7 +67,8 @@ class HintCount(Out):
 class RowHint(Out):
     """A hint on one student of the file."""
 
-    row: Count = Field(description="Row of the file, as a spreadsheet program numbers it")
+    sheet: str | None = Field(max_length=100, description="Sheet of the file, where it has sheets")
+    row: Count = Field(description="Row of the file or of its sheet, as a spreadsheet program numbers it")
     code: str = Field(max_length=60)
     severity: Literal["blocking", "warning", "info"]
     message: Words

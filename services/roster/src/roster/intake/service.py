@@ -22,6 +22,8 @@ from roster.intake.reading import read_submission
 from roster.intake.rows import canonical_digest, canonical_line
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
+from roster.intake.sheets.book import SHEET_TYPES
+from roster.intake.sheets.reader import read_workbook
 from roster.reference import service as reference
 from roster.registry import service as registry
 from roster.versions.models import RosterVersion
@@ -84,16 +86,14 @@ async def read_file(sender: Principal, kind: RosterKind, content_type: str, body
     """
     if sender.org.type != Reporter.SCHOOL:
         raise FORBIDDEN()
+    reporter, today = Reporter(sender.org.type), clock.today()
+    media = content_type.partition(";")[0].strip().lower()
     try:
+        if media in SHEET_TYPES:
+            return await read_workbook(body, media, kind, reporter, today)
         # Twenty thousand rows take a second: other requests are answered meanwhile.
         return await asyncio.to_thread(
-            read_submission,
-            body,
-            content_type,
-            _charset(content_type),
-            kind,
-            Reporter(sender.org.type),
-            clock.today(),
+            read_submission, body, content_type, _charset(content_type), kind, reporter, today
         )
     except IntakeRejected as refused:
         raise _REFUSALS[refused.kind](
@@ -152,7 +152,7 @@ async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> T
         notes=[Note.model_validate(note) for note in read.notes],
         rosters=[CountyPart(**_part(roster)) for roster in rosters],
         hint_counts=[HintCount.model_validate(count) for count in counts],
-        hints=[_row_hint(hint) for hint in found],
+        hints=[_row_hint(hint, read) for hint in found],
         hint_count=sum(count.count for count in counts),
     )
 
@@ -194,10 +194,12 @@ def _part(roster: Record) -> dict[str, Any]:
     }
 
 
-def _row_hint(hint: Record) -> RowHint:
+def _row_hint(hint: Record, read: FileRead) -> RowHint:
     body = hint.body
+    sheet, row = read.place(hint.row_no)
     return RowHint(
-        row=hint.row_no,
+        sheet=sheet,
+        row=row,
         code=body["code"],
         severity=body["severity"],
         message=body["message"],

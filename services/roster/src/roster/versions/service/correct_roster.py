@@ -90,7 +90,7 @@ async def correct_roster(
         beyond_correction(found),
     ):
         for fault in checked:
-            faults.add(0, fault)
+            faults.add(0, read.located(fault), fault.row or 0)
     if faults.total:
         raise INVALID_CONTENT(
             detail=f"有 {faults.total:,} 處不能更正，整份未收件，名冊維持原狀；請依所列修正後重新送出。",
