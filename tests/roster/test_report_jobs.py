@@ -129,7 +129,8 @@ async def test_each_fetch_is_kept_on_record(county):
         assert (await file_of(county, report)).status_code == 200
     async with service_owner(county.service) as owner:
         kept = await owner.fetch(
-            "SELECT sub, org_code, action, data FROM audit_entry WHERE entity = 'report' AND entity_id = $1 ORDER BY id",
+            "SELECT sub, org_code, action, data FROM audit_entry WHERE entity = 'report' AND entity_id = $1"
+            " ORDER BY id",
             report["id"],
         )
     assert [row["action"] for row in kept] == ["report.asked", "report.made", "report.fetched", "report.fetched"]

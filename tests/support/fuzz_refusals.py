@@ -43,6 +43,7 @@ OWN: dict[str, frozenset[str]] = {
     "search_results": _REPORT,
     "list_results": _REPORT,
     "list_result_entries": _REPORT,
+    "get_template": frozenset({"not_acceptable", "report_not_made"}),
     "ask_report": frozenset({"cursor_invalid", "roster_undecided"}),
     "get_report_file": frozenset({"report_not_ready", "report_expired"}),
     "get_entry": _PAST,

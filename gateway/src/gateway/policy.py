@@ -226,6 +226,7 @@ ROWS: tuple[Row, ...] = (
     # Roster: a school posts.
     Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
+    Row("GET", "/roster/v1/templates/{kind}", _SCHOOL, timeout=30),
     Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 

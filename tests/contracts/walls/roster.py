@@ -54,6 +54,9 @@ ROWS: dict[str, Row] = {
         "own", "school", 201, query="?kind=application&academic_year=115&term=1", content=to_csv(men(900, 2)).encode(),
         media="text/csv", witness="/roster/v1/rosters",
     ),
+    "get_template": Row(
+        "national", "school", path={"kind": "application"}, why="an empty form is the same for every school"
+    ),
     "get_submission": Row("item", "school", path={"submission_id": "{submission}"}),
     "correct_roster": Row(
         "item", "school", path={"roster_id": "{roster}"}, seen="1", content=to_csv(men(1, 4)).encode(), media="text/csv"

@@ -6,7 +6,7 @@ a report cannot hold other rows than the search it was asked from.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Generic
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from roster.csv_out import BOM
 from roster.lists import REPORT_TOO_LARGE
-from roster.papers.forms import BOUND, Form
+from roster.papers.forms import BOUND, SPREADSHEETS, Form
 from roster.papers.making import FONT_MISSING, REPORT_NOT_MADE, Rows, make
 from roster.papers.report import Fetch, Report, T, frame
 from shared import clock
@@ -50,16 +50,16 @@ _PART = 262_144
 _WEIGHT = re.compile(r"(?P<whole>0(?=\.|$)|1(?=\.0{0,3}$|$))(?:\.(?P<rest>[0-9]{0,3}))?")
 
 
-def chosen(accept: str) -> Form | None:
-    """The form that an `Accept` header asks for (RFC 9110 12.5.1); None when it takes none of them.
+def chosen(accept: str, offered: Sequence[Form] = tuple(Form)) -> Form | None:
+    """The form that an `Accept` header asks for (RFC 9110 12.5.1); None when it takes none of those offered.
 
-    Of equal weights JSON wins, then NDJSON. What cannot be read as a media range counts for nothing.
+    Of equal weights the first that is offered wins. What cannot be read as a media range counts for nothing.
     """
     weights = [_weighed(part) for part in accept.split(",") if part.strip()]
     if not weights:
-        return Form.JSON
+        return offered[0]
     best: tuple[int, Form] | None = None
-    for form in Form:
+    for form in offered:
         kind = form.partition("/")[0]
         matching = [
             (specific, weight)
@@ -98,6 +98,28 @@ def _wanted(request: Request, response: Response) -> Form:
 
 
 Wanted = Annotated[Form, Depends(_wanted)]
+
+
+def _sheet(request: Request, response: Response) -> Form:
+    response.headers["Vary"] = "Accept"
+    form = chosen(",".join(request.headers.getlist("accept")), SPREADSHEETS)
+    if form is None:
+        offered = "、".join(SPREADSHEETS)
+        raise NOT_ACCEPTABLE(detail=f"範本可以下列格式提供：{offered}。", detail_en=f"Templates come as {offered}.")
+    return form
+
+
+WantedSheet = Annotated[Form, Depends(_sheet)]
+"""XLSX or ODS, by `Accept`."""
+
+
+def _mended(request: Request) -> Form | None:
+    form = chosen(",".join(request.headers.getlist("accept")), (Form.JSON, *SPREADSHEETS))
+    return form if form in SPREADSHEETS else None
+
+
+Mended = Annotated[Form | None, Depends(_mended)]
+"""The form in which a refused file is to come back to be mended, if `Accept` asks for one."""
 
 FORMS: dict[int | str, dict[str, Any]] = {
     200: {
