@@ -1,4 +1,4 @@
-"""Empty rosters to fill in, one a kind: the headings that intake reads, the words that it takes, all cells text (RO-07)."""
+"""Empty rosters to fill in, one a kind: the headings that intake reads, its words in lists, all cells text (RO-07)."""
 
 from collections.abc import Iterable
 

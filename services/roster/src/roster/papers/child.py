@@ -15,9 +15,9 @@ def work(data: bytes, argument: Sequence[str]) -> bytes:
     # Each child loads what its form needs and nothing else.
     what = argument[0]
     if what == BIND:
-        from roster.papers import pdf
+        from roster.papers import binding
 
-        return pdf.bind(msgspec.msgpack.decode(data, type=list[bytes]))
+        return binding.bind(msgspec.msgpack.decode(data, type=list[bytes]))
     packed = decode(data)
     if what == Form.XLSX:
         from roster.papers import xlsx

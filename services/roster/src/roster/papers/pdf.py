@@ -1,10 +1,9 @@
 """PDF/A-2b by typst: a table on landscape A4 as on the paper rosters, in Chinese with its font. For child processes.
 
 One call sets one volume: a document costs a quarter of a megabyte a row while it is set, so that long ones are set in
-volumes (分冊), each by a child of its own, and bound by `bind`.
+volumes (分冊), each by a child of its own, and bound (`roster.papers.binding`).
 """
 
-import io
 import json
 import re
 from datetime import UTC, date, datetime
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import typst
-from pypdf import PdfReader, PdfWriter
 
 from roster.papers.document import Cell, Packed
 from roster.papers.fonts import found
@@ -84,13 +82,3 @@ def _shown(value: Cell) -> str:
 def _broken(text: str) -> str:
     """With places where a long word may be broken: it would run over its neighbours otherwise."""
     return _LONG_WORD.sub("\\g<0>\u200b", text)
-
-
-def bind(volumes: list[bytes]) -> bytes:
-    """The volumes as one file, still PDF/A: the first's catalogue with all of the pages."""
-    bound = PdfWriter(clone_from=io.BytesIO(volumes[0]))
-    for volume in volumes[1:]:
-        bound.append(PdfReader(io.BytesIO(volume)), import_outline=False)
-    out = io.BytesIO()
-    bound.write(out)
-    return out.getvalue()

@@ -111,7 +111,8 @@ def _own(caller: Principal) -> Select[Any]:
 
 
 async def _find(session: AsyncSession, caller: Principal, report_id: UUID) -> RowMapping:
-    row = (await session.execute(_own(caller).where(ReportRow.id == report_id))).mappings().one_or_none()
+    found = await session.execute(_own(caller).where(ReportRow.id == report_id))
+    row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
     return row
