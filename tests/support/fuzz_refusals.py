@@ -16,7 +16,7 @@ BY_SHAPE = ALWAYS | {
 _PAST = frozenset({"as_of_future", "nothing_then"})
 
 # A list as a file.
-_REPORT = frozenset({"not_acceptable", "report_too_large"})
+_REPORT = frozenset({"not_acceptable", "report_too_large", "report_not_made", "font_missing"})
 
 # The codes that only this operation's own rules bring. The document of the operation names the same (a test compares):
 # a new one is a decision that is seen here.
@@ -37,11 +37,15 @@ OWN: dict[str, frozenset[str]] = {
     "submit_roster": frozenset({"school_unknown", "term_unknown"}),
     "correct_roster": frozenset({"roster_withdrawn"}),
     "withdraw_roster": frozenset({"roster_opened", "roster_withdrawn"}),
+    "list_rosters": _REPORT,
     "get_roster": _PAST,
     "list_entries": _PAST | _REPORT | {"as_of_or_version", "roster_version_unknown"},
     "search_results": _REPORT,
     "list_results": _REPORT,
     "list_result_entries": _REPORT,
+    "get_template": frozenset({"not_acceptable", "report_not_made"}),
+    "ask_report": frozenset({"cursor_invalid", "roster_undecided"}),
+    "get_report_file": frozenset({"report_not_ready", "report_expired"}),
     "get_entry": _PAST,
     "get_deferment": _PAST,
     "review_entries": frozenset({"entry_state"}),
@@ -112,6 +116,7 @@ UNTOLD: dict[str, frozenset[str]] = {
     "record_refusal_service": frozenset({"day_impossible"}),
     "request_refusal_review": frozenset({"day_impossible"}),
     "answer_refusal_review": frozenset({"request_late"}),
+    "ask_report": frozenset({"required"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
     "set_county_settings": frozenset(

@@ -227,13 +227,14 @@ ROWS: tuple[Row, ...] = (
     # Roster: a school posts.
     Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
+    Row("GET", "/roster/v1/templates/{kind}", _SCHOOL, timeout=30),
     Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 
     # Roster: the case officer reviews.
-    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
-    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}/versions", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/history", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
@@ -263,9 +264,15 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/deferments/{deferment_id}/history", _COUNTY),
 
     # Roster: results.
-    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=30, rate="search"),
-    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=30),
-    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=120, rate="search"),
+    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=120),
+    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
+
+    # Roster: reports that are made after the answer.
+    Row("POST", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30, rate="write"),
+    Row("GET", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}/file", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30),
 
     Row("GET", "/roster/v1/statistics", _COUNTY | _LOOKS_AFTER, timeout=30),
 

@@ -5,6 +5,9 @@ from typing import Any
 import asyncpg
 
 from local.databases import plain
+from roster.report_jobs.jobs import MAKE
+from roster.report_jobs.making import MakeReport
+from shared import jobs
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.roster.corrections import correct
@@ -50,6 +53,9 @@ ROWS: dict[str, Row] = {
     "submit_roster": Row(
         "own", "school", 201, query="?kind=application&academic_year=115&term=1", content=to_csv(men(900, 2)).encode(),
         media="text/csv", witness="/roster/v1/rosters",
+    ),
+    "get_template": Row(
+        "national", "school", path={"kind": "application"}, why="an empty form is the same for every school"
     ),
     "get_submission": Row("item", "school", path={"submission_id": "{submission}"}),
     "correct_roster": Row(
@@ -147,6 +153,12 @@ ROWS: dict[str, Row] = {
         "item", "approver", path={"decision_id": "{asked}"}, seen="2",
         body={"answer": "dismissed", "answer_reason": "所請無理由。"},
     ),
+    "ask_report": Row(
+        "own", "case_officer", 202, body={"report": "results", "form": "csv"}, witness="/roster/v1/reports"
+    ),
+    "list_reports": Row("list", "case_officer", shows=("report",)),
+    "get_report": Row("item", "case_officer", path={"report_id": "{report}"}),
+    "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -159,6 +171,7 @@ async def furnish(service: Service) -> World:
     county = await rosters.county(service)
     things = await _of_a(county)
     things |= await _of_others(county)
+    things["report"] = await _reported(county)
     async with service_owner(service) as owner:
         things["event"] = await owner.fetchval(
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
@@ -282,6 +295,16 @@ async def _refused(county: County) -> dict[str, Any]:
         await county.do(f"/refusals/{decision}/service", NTU, served, 0)
     await county.do(f"/refusals/{ids[3]}/review-request", OFFICER, {"received_on": "2026-10-01"}, 1)
     return dict(zip(("refused", "refused_too", "served", "asked"), ids, strict=True))
+
+
+async def _reported(county: County) -> str:
+    """A report that is ready."""
+    body = {"report": "results", "form": "csv"}
+    asked = await county.call("POST", "/reports", people.holder("case_officer", "63000"), body)
+    assert asked.status_code == 202, asked.text
+    made = MakeReport(county.service.database, "")
+    await jobs.Worker(county.service.database, "roster", {MAKE: made}).run_once()
+    return str(asked.json()["id"])
 
 
 async def _longer(county: County, man: int) -> None:

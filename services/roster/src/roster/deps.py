@@ -23,3 +23,4 @@ CaseOfficerOrAdmin = Annotated[Principal, Depends(Requires("case_officer", "admi
 Township = Annotated[Principal, Depends(Requires("township"))]
 EducationAuthority = Annotated[Principal, Depends(Requires("education_authority"))]
 OfCases = Annotated[Principal, Depends(Requires("township", "education_authority", "case_officer", "approver"))]
+Reporting = Annotated[Principal, Depends(Requires("school", "case_officer", "approver", "township"))]

@@ -123,8 +123,10 @@ async def _refuse_more(session: AsyncSession, rows: Subquery, where: tuple[Any, 
     beyond = select(literal(1)).select_from(rows).where(*where).offset(most).limit(1)
     if await session.scalar(beyond) is not None:
         raise REPORT_TOO_LARGE(
-            detail=f"直接產出之報表以 {most:,} 筆為限，超過者須以報表作業產出；請先縮小查詢範圍。",
-            detail_en=f"A report made at once holds at most {most:,} rows; more needs a report job. Narrow the search.",
+            detail=f"直接產出之報表以 {most:,} 筆為限，超過者請以報表作業（POST /roster/v1/reports）產出，"
+            "或縮小查詢範圍。",
+            detail_en=f"A report made at once holds at most {most:,} rows; for more, ask for a report job"
+            " (POST /roster/v1/reports), or narrow the search.",
             most=most,
         )
 

@@ -8,6 +8,7 @@ from roster.reassessments.routes import router as reassessments
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
 from roster.remedies.routes import router as remedies
+from roster.report_jobs.routes import router as report_jobs
 from roster.results.routes import router as results
 from roster.review.routes import router as review
 from roster.statistics.routes import router as statistics
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
             versions,
             review,
             results,
+            report_jobs,
             statistics,
             registry,
             cases,

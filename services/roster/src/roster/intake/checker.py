@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from roster.intake.cells import refuse_formula
-from roster.intake.columns import BY_FIELD, Column, find_column, missing_columns, nearest_heading
+from roster.intake.columns import BY_FIELD, EXPLANATION, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
 from roster.intake.limits import MAX_COLUMNS
 from roster.intake.rows import FIELDS, Row, findings
@@ -45,7 +45,7 @@ class Layout:
         for index, name in enumerate(names):
             column = find_column(name)
             if column is None:
-                if name.strip():
+                if name.strip() and name.strip() != EXPLANATION:
                     unknown.append((index, name))
                 continue
             heading = shown_heading(name)

@@ -116,6 +116,8 @@ _BY_NAME = {folded(name): column for column in COLUMNS for name in (column.field
 if len(_BY_NAME) != sum(1 + len(column.headings) for column in COLUMNS):
     raise RuntimeError("two roster columns share a heading")
 _LONGEST_HEADING = 60
+EXPLANATION = "錯誤說明"
+"""The column that a file to mend has in front (`intake.mending`); what stands in it is passed over."""
 
 
 @rule("RO-06")

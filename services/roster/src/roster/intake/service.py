@@ -17,6 +17,7 @@ from roster.hints.subjects import Subject, Terms
 from roster.intake import queries, store
 from roster.intake.faults import IntakeRejected, RejectionKind
 from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
+from roster.intake.mending import mended
 from roster.intake.models import Roster, Submission
 from roster.intake.reading import Submission as FileRead
 from roster.intake.reading import read_submission
@@ -25,6 +26,9 @@ from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
 from roster.intake.sheets.book import SHEET_TYPES
 from roster.intake.sheets.reader import read_workbook
+from roster.intake.templates import template
+from roster.papers.forms import Form
+from roster.papers.making import Rows, make
 from roster.reference import service as reference
 from roster.registry import service as registry
 from roster.versions.models import RosterVersion
@@ -41,6 +45,7 @@ from shared.problems import (
     NOT_FOUND,
     TOO_LARGE,
     UNSUPPORTED_TYPE,
+    ProblemError,
     ProblemType,
 )
 
@@ -110,6 +115,22 @@ async def read_file(sender: Principal, kind: RosterKind, content_type: str, body
             errors=refused.faults,
             error_count=refused.total,
         ) from None
+
+
+async def read_or_mend(
+    sender: Principal, kind: RosterKind, content_type: str, body: bytes, form: Form | None
+) -> FileRead:
+    """`read_file`; what it raises for faulty cells brings the file to mend in `form`, if one is asked for."""
+    try:
+        return await read_file(sender, kind, content_type, body)
+    except ProblemError as refused:
+        raise (refused if form is None else await mended(refused, form, content_type, kind, body)) from None
+
+
+async def blank_roster(kind: RosterKind, form: Form) -> bytes:
+    """The template of `kind` in `form`."""
+    document = template(kind, int(clock.now().timestamp()))
+    return await make(form, document, Rows([]))
 
 
 def _charset(content_type: str) -> str | None:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Form, Wanted
+from roster.exports import FORMS, REFUSED, Export, Wanted
+from roster.papers.forms import Form
 from roster.results import service
 from roster.results.schemas import (
     COUNTY_MEN_SORTS,
@@ -101,5 +102,5 @@ async def list_result_entries(
         )
 
     if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.RESULT_ENTRIES, fetch)
+        return Export(request, caller, wanted, reports.result_entries(caller, roster_id), fetch)
     return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))

@@ -119,6 +119,12 @@ async def list_results(
     return await _page(session, principal, criteria, sort, cursor, limit, most)
 
 
+async def count_results(session: AsyncSession, principal: Principal, *, search: str | None) -> int:
+    """How many rows all pages of `list_results` hold."""
+    criteria = Criteria(**cursors.unseal(search, _bound(principal))) if search else Criteria()
+    return await session.scalar(select(func.count()).select_from(_results(principal, criteria))) or 0
+
+
 async def _page(
     session: AsyncSession,
     principal: Principal,

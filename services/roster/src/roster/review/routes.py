@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Form, Wanted
+from roster.exports import FORMS, REFUSED, Export, Wanted
 from roster.hints.hint import Severity
 from roster.intake.rules import CaseKind, RosterKind
+from roster.papers.forms import Form
 from roster.reference.schemas import ContactOut
 from roster.review.bulk_schemas import AcrossResult, BulkResult, BulkReview, ReviewAcross
 from roster.review.preview_schemas import BatchPreview
@@ -78,11 +79,19 @@ Explain = Annotated[bool, Query(description="Say how the deadline came about: it
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
-@router.get("/rosters", operation_id="list_rosters")
+@router.get(
+    "/rosters",
+    operation_id="list_rosters",
+    response_model=RosterPage,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED),
+)
 async def list_rosters(
+    request: Request,
     session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
+    wanted: Wanted,
     state: RosterState | None = None,
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
@@ -96,28 +105,32 @@ async def list_rosters(
     opened: Annotated[bool | None, Query(description="An officer has taken it in hand, or nobody yet")] = None,
     case_kind: Annotated[CaseKind | None, Query(description="Filed by others than schools (RO-70 to RO-72)")] = None,
     sort: RosterSort = "received_on",
-) -> RosterPage:
+) -> RosterPage | Response:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
-    page = await read.list_rosters(
-        session,
-        caller,
-        state=state,
-        kind=kind,
-        school_code=school_code,
-        school_name=school_name,
-        county_code=county_code,
-        academic_year=academic_year,
-        term=term,
-        received_from=received_from,
-        received_to=received_to,
-        late=late,
-        opened=opened,
-        case_kind=case_kind,
-        sort=sort,
-        cursor=pages.cursor,
-        limit=pages.limit,
-    )
-    return pages.linked(page)
+
+    def fetch(session: Session, **place: Any) -> Awaitable[RosterPage]:
+        return read.list_rosters(
+            session,
+            caller,
+            state=state,
+            kind=kind,
+            school_code=school_code,
+            school_name=school_name,
+            county_code=county_code,
+            academic_year=academic_year,
+            term=term,
+            received_from=received_from,
+            received_to=received_to,
+            late=late,
+            opened=opened,
+            case_kind=case_kind,
+            sort=sort,
+            **place,
+        )
+
+    if wanted is not Form.JSON:
+        return Export(request, caller, wanted, reports.ROSTERS, fetch)
+    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
 @router.get(
@@ -193,7 +206,8 @@ async def list_entries(
         )
 
     if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.entries(caller.org.type), fetch)
+        moment = f"第{version}版" if version else f"資料時點：{as_of.isoformat()}" if as_of else None
+        return Export(request, caller, wanted, reports.entries(caller, roster_id, moment), fetch)
     return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 

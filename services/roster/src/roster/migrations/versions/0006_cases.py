@@ -10,7 +10,7 @@ from alembic import op
 from shared.migrations import org, protect, purpose
 
 revision = "0006_cases"
-down_revision = "0004_share_hints"
+down_revision = "0005_reports"
 branch_labels = None
 depends_on = None
 

@@ -58,8 +58,12 @@ async def list_rosters(
     sort: str,
     cursor: str | None,
     limit: int,
+    most: int | None = None,
 ) -> RosterPage:
-    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined."""
+    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined.
+
+    Raises 422 where all pages hold more than `most` rosters.
+    """
     asked = {
         Roster.kind: kind,
         Roster.school_code: school_code,
@@ -96,6 +100,7 @@ async def list_rosters(
         ),
         where=tuple(outer),
         nullable=("opened_at", "proposed_number", "case_kind", "filer_type", "filer_code", "filer_name"),
+        most=most,
     )
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
 
