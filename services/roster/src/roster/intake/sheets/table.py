@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from roster.intake.characters import notes_on_characters
+from roster.intake.characters import TEXTS, notes_on_characters
 from roster.intake.checker import Checker, Layout, SheetAt
 from roster.intake.columns import Column, find_column
 from roster.intake.csv_reader import too_many_rows
@@ -107,7 +107,7 @@ def _tables(book: Book, checker: Checker, found: _Found) -> list[_Table]:
 def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:
     """The sheet under its headings; None if none of its first rows holds any."""
     for skipped, (number, cells) in enumerate(sheet.rows):
-        names = [_heading(cell) for cell in cells]
+        names = [_plain(cell) for cell in cells]
         filled = [name for name in names if name.strip()]
         if skipped < MAX_TITLES and len(filled) <= 1 and not any(map(find_column, filled)):
             continue
@@ -119,7 +119,8 @@ def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:
     return None
 
 
-def _heading(cell: Cell) -> str:
+def _plain(cell: Cell) -> str:
+    """A text or the digits of a number; nothing else is a heading."""
     if isinstance(cell, str):
         return cell
     return cell.text if isinstance(cell, Number) else ""
@@ -135,7 +136,7 @@ def _longest_number(table: _Table) -> int:
     place = table.layout.headings.get("student_no")
     if place is None:
         return 0
-    texts = (_heading(cells[place[0]]).strip() for _, cells in table.rows if place[0] < len(cells))
+    texts = (_plain(cells[place[0]]).strip() for _, cells in table.rows if place[0] < len(cells))
     return max((len(text) for text in texts if text.isdigit()), default=0)
 
 
@@ -164,7 +165,7 @@ def _texts(
 
 
 def _may_have_lost_zeros(cell: Number, column: Column) -> bool:
-    return column.written == "text" and not column.dated and not cell.padded
+    return column.field in TEXTS and not cell.padded
 
 
 def _place(at: SheetAt, row: int, heading: str) -> str:
