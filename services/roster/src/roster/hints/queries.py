@@ -89,7 +89,11 @@ async def undecided_of(session: AsyncSession, men: Collection[bytes]) -> Sequenc
 async def certificates_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
     """The certificates that townships handed in for these men (Art. 12): national_id_index, certified_school; and
     `rejected`, the decision's number, with its day, where it was."""
-    rejected = and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.decision == Decision.REJECTED)
+    rejected = and_(
+        DecisionRecord.entry_id == Entry.id,
+        DecisionRecord.corrects.is_(None),
+        DecisionRecord.decision == Decision.REJECTED,
+    )
     query = (
         select(
             CaseFile.national_id_index,

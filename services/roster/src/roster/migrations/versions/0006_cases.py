@@ -187,7 +187,9 @@ def upgrade() -> None:
     household = org("township", "township_code")
     _policy("entry", "select_township", "SELECT", f"{household} AND state = 'decided'")
     _policy("decision", "select_township", "SELECT", household)
-    filed = f"EXISTS (SELECT 1 FROM entry WHERE entry.id = decision.entry_id AND {caller})"
+    # Who the caller is comes first: for schools and counties no entry is looked up beside a decision.
+    outside = "(SELECT current_setting('app.org_type', true)) IN ('township', 'education_authority')"
+    filed = f"{outside} AND EXISTS (SELECT 1 FROM entry WHERE entry.id = decision.entry_id AND {caller})"
     _policy("decision", "select_filer", "SELECT", filed)
     decided = f"{household} AND filer_type = 'county' AND EXISTS (SELECT 1 FROM entry WHERE entry.id = entry_id)"
     protect(
