@@ -67,10 +67,24 @@ READERS = {
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
     "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
     "roster.hints.models": {"roster.intake", "roster.review"},
-    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions"},
+    "roster.intake.models": {
+        "roster.hints",
+        "roster.review",
+        "roster.results",
+        "roster.registry",
+        "roster.remedies",
+        "roster.versions",
+    },
     "roster.reference.models": {"roster.hints", "roster.review"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
-    "roster.review.models": {"roster.results", "roster.registry", "roster.versions"},
+    # A refusal is a decision; what an amendment would change are decisions too.
+    "roster.review.models": {
+        "roster.hints",
+        "roster.results",
+        "roster.registry",
+        "roster.remedies",
+        "roster.versions",
+    },
     # The first version of a roster is made with it; what rows were before is shown as what they are is.
     "roster.versions.models": {"roster.intake", "roster.review"},
 }
