@@ -70,16 +70,18 @@ READERS = {
     "roster.hints.models": {"roster.intake", "roster.review"},
     "roster.intake.models": {
         "roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions", "roster.cases",
-        "roster.statistics",
+        "roster.remedies", "roster.report_jobs", "roster.statistics",
         # The order of a list by national ID goes on after a man who has left the list.
         "roster.lists",
     },
     # What no school files is an entry too: a certificate is judged with it, and its file goes with it (RO-71, RO-29).
     "roster.cases.models": {"roster.hints", "roster.review"},
-    "roster.reference.models": {"roster.hints", "roster.review", "roster.statistics"},
+    "roster.reference.models": {"roster.hints", "roster.review", "roster.statistics", "roster.report_jobs"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
+    # A refusal is a decision; what an amendment would change are decisions too.
     "roster.review.models": {
-        "roster.cases", "roster.hints", "roster.results", "roster.registry", "roster.versions", "roster.statistics",
+        "roster.cases", "roster.hints", "roster.results", "roster.registry", "roster.remedies", "roster.versions",
+        "roster.report_jobs", "roster.statistics",
     },
     # The first version of a roster is made with it; what rows were before is shown as what they are is.
     "roster.versions.models": {"roster.intake", "roster.review"},
