@@ -66,7 +66,9 @@ READERS = {
     # Failures of clients are counted by the rule and in the table of failed log-ins.
     "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
-    "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
+    "roster.deferments.models": {
+        "roster.hints", "roster.review", "roster.registry", "roster.versions", "roster.report_jobs",
+    },
     "roster.hints.models": {"roster.intake", "roster.review"},
     "roster.intake.models": {
         "roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions", "roster.cases",
