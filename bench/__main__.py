@@ -11,7 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
-from bench import gateway_warm, idle_memory, roster_submission_2000, roster_submission_2000_faulty, suite_start
+from bench import (
+    gateway_warm,
+    idle_memory,
+    roster_requests,
+    roster_submission_2000,
+    roster_submission_2000_faulty,
+    suite_start,
+)
 from bench.place import BusyError, Place, only_one
 from bench.results import Row
 from bench.rounds import DifferentAnswersError
@@ -25,6 +32,9 @@ GROUPS: Mapping[str, Mapping[str, Benchmark]] = {
     "roster": {
         "roster_submission_2000": roster_submission_2000.measure,
         "roster_submission_2000_faulty": roster_submission_2000_faulty.measure,
+        "roster_page_50": roster_requests.page,
+        "roster_entry_read": roster_requests.entry,
+        "roster_review_one": roster_requests.review,
     },
     "gateway": {"gateway_warm": gateway_warm.measure},
 }

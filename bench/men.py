@@ -22,9 +22,9 @@ class Men:
     def __init__(self, days: Days) -> None:
         self._maker = Maker("bench", days)
 
-    def roster(self, count: int) -> tuple[list[Student], list[dict[str, Any]]]:
+    def roster(self, count: int, counties: Sequence[str] = _COUNTIES) -> tuple[list[Student], list[dict[str, Any]]]:
         """`count` rows as a school states them, and the same men as the conscription registry knows them."""
-        men = [self._maker.man(_COUNTIES[number % len(_COUNTIES)]) for number in range(count)]
+        men = [self._maker.man(counties[number % len(counties)]) for number in range(count)]
         return [_stated(man) for man in men], [man.draftee() for man in men]
 
 

@@ -19,7 +19,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,8 +100,8 @@ class Arena:
         self.suite = suite
         self.days = plan(clock.today())
         self.men = Men(self.days)
-        self.token = _log_in(suite, SCHOOL)
-        self._admin = _log_in(suite, "admin")
+        self.token = log_in(suite, SCHOOL)
+        self._admin = log_in(suite, "admin")
         target = f"/roster/v1/submissions?kind=application&{self.days.term.query}"
         pids = suite.pids
         self.ours = Door(
@@ -118,7 +118,7 @@ class Arena:
         with ExitStack() as stack:
             suite = stack.enter_context(Stack(folder / "suite", environment=ENVIRONMENT))
             arena = cls(suite)
-            arena._furnish()
+            arena.furnish()
             for name, pid in suite.pids.items():
                 pin(pid, cores().servers if name in ("gateway", "roster") else cores().rest)
             stack.enter_context(on(cores().rest))
@@ -135,7 +135,7 @@ class Arena:
 
     def introduce(self, draftees: list[dict[str, Any]]) -> None:
         """Have the conscription registry know these men."""
-        _call(self.suite.ports["registry"], "PUT", "/v1/draftees", json.dumps(draftees, ensure_ascii=False).encode())
+        call(self.suite.ports["registry"], "PUT", "/v1/draftees", json.dumps(draftees, ensure_ascii=False).encode())
 
     async def ask(self, url: str, query: str, *arguments: object) -> list[dict[str, Any]]:
         """The rows of a query, asked past every wall."""
@@ -171,12 +171,13 @@ class Arena:
                 return items
             cursor = f"&cursor={page['next_cursor']}"
 
-    def _furnish(self) -> None:
+    def furnish(self) -> None:
+        """The Ministry's schools and the term."""
         port = self.suite.ports["gateway"]
         schools = (REPO / "local" / "data" / "schools.csv").read_bytes()
-        _call(port, "POST", "/roster/v1/schools/imports", schools, self._admin, "text/csv")
+        call(port, "POST", "/roster/v1/schools/imports", schools, self._admin, "text/csv")
         term = {"registration_deadline": self.days.term.registration_deadline.isoformat()}
-        _call(port, "PUT", f"/roster/v1/terms/{self.days.term.path}", json.dumps(term).encode(), self.token)
+        call(port, "PUT", f"/roster/v1/terms/{self.days.term.path}", json.dumps(term).encode(), self.token)
 
     async def _settled(self) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -197,7 +198,7 @@ class Arena:
     @contextmanager
     def _peer(self, place: Place) -> Iterator[Door]:
         binary = postgrest.program(place.peers)
-        jwks = json.loads(_call(self.suite.ports["gateway"], "GET", "/identity/v1/.well-known/jwks.json"))
+        jwks = json.loads(call(self.suite.ports["gateway"], "GET", "/identity/v1/.well-known/jwks.json"))
         password = secrets.token_urlsafe(24)
         asyncio.run(self._make_database(password))
         rest_port, gateway_port = free_port(), free_port()
@@ -262,19 +263,20 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _log_in(suite: Stack, name: str) -> str:
+def log_in(suite: Stack, name: str) -> str:
+    """A token of one of the demonstration's accounts."""
     account = suite.accounts[name]
     body = json.dumps({"username": account["username"], "password": account["password"]}).encode()
-    token: str = json.loads(_call(suite.ports["gateway"], "POST", "/identity/v1/sessions", body))["access_token"]
+    token: str = json.loads(call(suite.ports["gateway"], "POST", "/identity/v1/sessions", body))["access_token"]
     return token
 
 
-def _call(
+def call(
     port: int, method: str, path: str, body: bytes | None = None, token: str | None = None,
-    media_type: str = "application/json",
+    media_type: str = "application/json", headers: Mapping[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """One request that succeeds; its body."""
-    headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+    headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(headers or {}) if method == "POST" else {}
     if body is not None:
         headers["Content-Type"] = media_type
     if token is not None:

@@ -18,7 +18,7 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/de
          "Python 3.11 or newer is needed; $python is $version. Install one, or name it: make run PYTHON=python3.11"
 
 # The stamp tells what the environment was made from: another checkout path, Python or pin makes it stale.
-stamp="$PWD $version $(echo services/*) $(cksum < requirements/dev.txt) $(cksum < local/setup.sh)"
+stamp="$PWD $version $(echo services/*) $(cksum < requirements/dev.txt) $(cksum < requirements/fonts.txt) $(cksum < local/setup.sh)"
 if [ -x .venv/bin/python ] && [ "$(cat .venv/.ready 2>/dev/null || :)" = "$stamp" ]; then
     exit 0
 fi
@@ -42,6 +42,29 @@ echo "安裝套件中，首次約需一分鐘  installing the pinned packages, a
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt ||
     stop "套件安裝失敗（原因見上）。請確認可連線至套件庫，再執行一次即可。" \
          "The packages could not be installed (see above). Check the way to the package registry and run this again."
+# One file of 16 MB out of a wheel of 85; the wheel itself would want a plotting library.
+fonts=.venv/share/muster/fonts
+of=$(cksum < requirements/fonts.txt)
+if [ "$(cat "$fonts/.of" 2>/dev/null || :)" != "$of" ]; then
+    rm -rf "$fonts"
+    mkdir -p "$fonts"
+    .venv/bin/python -m pip download -qq --disable-pip-version-check --no-input --no-cache-dir --no-deps \
+        --only-binary :all: --require-hashes -r requirements/fonts.txt -d "$fonts" ||
+        stop "字型下載失敗（原因見上）。請確認可連線至套件庫，再執行一次即可。" \
+             "The font could not be fetched (see above). Check the way to the package registry and run this again."
+    .venv/bin/python - "$fonts" <<'PY'
+import pathlib
+import sys
+import zipfile
+
+folder = pathlib.Path(sys.argv[1])
+for wheel in folder.glob("*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        (folder / "NotoSansCJKsc-Regular.otf").write_bytes(archive.read("mplfonts/fonts/NotoSansCJKsc-Regular.otf"))
+    wheel.unlink()
+PY
+    printf '%s\n' "$of" > "$fonts/.of"
+fi
 .venv/bin/python - <<'PY'
 # What an editable install of every package would do, without building any.
 import pathlib

@@ -58,6 +58,7 @@ PLANTED = {
 
 # Rooms of the same service that read a room's tables besides itself. A new line here is a decision: the two rooms
 # then change together.
+# fmt: off
 READERS = {
     "notify.directory.models": {"notify.messages"},
     # What stands in an inbox is a message.
@@ -65,15 +66,29 @@ READERS = {
     # Failures of clients are counted by the rule and in the table of failed log-ins.
     "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
-    "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
+    "roster.deferments.models": {
+        "roster.hints", "roster.review", "roster.registry", "roster.versions", "roster.report_jobs",
+    },
     "roster.hints.models": {"roster.intake", "roster.review"},
-    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions"},
-    "roster.reference.models": {"roster.hints", "roster.review"},
+    "roster.intake.models": {
+        "roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions", "roster.cases",
+        "roster.remedies", "roster.report_jobs", "roster.statistics",
+        # The order of a list by national ID goes on after a man who has left the list.
+        "roster.lists",
+    },
+    # What no school files is an entry too: a certificate is judged with it, and its file goes with it (RO-71, RO-29).
+    "roster.cases.models": {"roster.hints", "roster.review"},
+    "roster.reference.models": {"roster.hints", "roster.review", "roster.statistics", "roster.report_jobs"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
-    "roster.review.models": {"roster.results", "roster.registry", "roster.versions"},
+    # A refusal is a decision; what an amendment would change are decisions too.
+    "roster.review.models": {
+        "roster.cases", "roster.hints", "roster.results", "roster.registry", "roster.remedies", "roster.versions",
+        "roster.report_jobs", "roster.statistics",
+    },
     # The first version of a roster is made with it; what rows were before is shown as what they are is.
     "roster.versions.models": {"roster.intake", "roster.review"},
 }
+# fmt: on
 
 
 def lint(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,11 +12,16 @@ from bench.results import Row, within
 from bench.rounds import DifferentAnswersError
 
 # What issues and readers of the output ask for by name.
+# fmt: off
 NAMES = {
     "suite": {"suite_start", "idle_memory"},
-    "roster": {"roster_submission_2000", "roster_submission_2000_faulty"},
+    "roster": {
+        "roster_submission_2000", "roster_submission_2000_faulty", "roster_page_50", "roster_entry_read",
+        "roster_review_one",
+    },
     "gateway": {"gateway_warm"},
 }
+# fmt: on
 
 
 def good(_place: Place) -> Iterator[Row]:

@@ -18,9 +18,9 @@ from local.demo.people import Maker, Man, national_id
 from local.stack import Stack
 from roster.hints.hint import Severity
 from roster.intake.rules import CessationReason, Division, Level, RosterKind
-from roster.reports import word
 from roster.review.rules import Ground
 from roster.review.states import BatchState, Decision, EntryState, RosterState
+from roster.words import word
 from shared import clock
 from tests.support.openapi_doc import FOLDER
 from tests.support.rosters import SCHOOLS

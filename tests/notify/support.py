@@ -126,6 +126,30 @@ OF_ROSTERS = {
 }
 
 
+OF_CASES = {
+    "case.filed": {"case_kind": "school_certificate", "urgent": True, "headcount": 1},
+    "case.decided": {**DATA["decided"], "case_kind": "school_certificate", "township_code": "63000030"},
+    "notice.decided": {**DATA["decided"], "authority_code": "63000"},
+    "training_list.forwarded": {"township_code": "63000030", "headcount": 3, "decided_on": "2026-10-02"},
+}
+
+
+def of_case(act: str) -> dict[str, Any]:
+    """Data of an event about what no school filed."""
+    data = batch(school_name="臺北市大安區公所", **OF_CASES[act])
+    del data["school_code"]
+    if act == "case.filed":
+        del data["batch_id"]
+    return data
+
+
+def case_event(act: str) -> dict[str, Any]:
+    """A CloudEvent about what no school filed."""
+    data = of_case(act)
+    made = event("submitted", data | {"batch_id": "x"})
+    return made | {"type": f"muster.roster.{act}.v1", "subject": data["roster_id"], "data": data}
+
+
 def roster_event(act: str, **changes) -> dict[str, Any]:
     """A CloudEvent about a roster as a whole."""
     data = batch(**OF_ROSTERS[act]) | changes

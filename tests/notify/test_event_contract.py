@@ -7,7 +7,7 @@ import pytest
 from notify.events import HANDLERS, KINDS
 from notify.subscriptions import SUBSCRIPTIONS
 from roster.intake.rules import RosterKind
-from tests.notify.support import DATA, account, batch, roster_event
+from tests.notify.support import DATA, OF_CASES, account, batch, of_case, roster_event
 from tests.support.events_doc import event_types
 
 DECLARED = {kind.name: kind for kind in event_types() if "notify" in kind.to}
@@ -43,6 +43,8 @@ def _sample(name: str) -> dict[str, Any]:
     if name == "muster.identity.account.changed.v1":
         return account("0b8f2c34-0000-4000-8000-000000000001")
     _, _, thing, act, _ = name.split(".")
+    if f"{thing}.{act}" in OF_CASES:
+        return of_case(f"{thing}.{act}")
     sample: dict[str, Any] = roster_event(act)["data"] if thing == "roster" else batch(**DATA[act])
     return sample
 

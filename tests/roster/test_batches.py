@@ -32,6 +32,7 @@ async def test_a_decision_fixes_everything_at_once(county):
     assert (await county.get(f"/rosters/{roster_id}"))["state"] == "decided"
     entry = (await county.entries(roster_id))[0]
     assert entry["decision"] == {
+        "id": entry["decision"]["id"],
         "decision": "approved",
         "decision_number": "府兵徵字第1150000001號",
         "issued_on": "2026-10-01",
@@ -40,6 +41,10 @@ async def test_a_decision_fixes_everything_at_once(county):
         "ground": None,
         "reason": None,
         "annotation_action": "create",
+        "corrects": None,
+        "corrects_number": None,
+        "correction_reason": None,
+        "remedy": None,
     }
     assert entry["latest_deferment"] == {
         "id": entry["latest_deferment"]["id"],

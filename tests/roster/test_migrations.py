@@ -24,7 +24,8 @@ PLATFORM = {
 }  # fmt: skip
 TENANT = {
     "submission", "roster", "roster_version", "history", "entry", "hint", "registry_fact", "batch", "batch_entry",
-    "county_setting", "decision", "deferment", "deferment_change", "school_contact",
+    "county_setting", "decision", "deferment", "deferment_change", "school_contact", "case_file", "refusal_service",
+    "review_request",
 }  # fmt: skip
 
 

@@ -206,11 +206,14 @@ class Story:
         self.county = county
         self.random = Random(seed)
         self.round = 0
+        self.rosters: list[tuple[str, str]] = []
 
     async def next_batch(self) -> tuple[str, dict[str, Any]]:
         """One more roster, up for approval."""
         self.round += 1
         dice, county = self.random, self.county
+        if self.round > 2 and dice.random() < 0.5 and (taken := await self._corrections()):
+            return taken
         kinds = ["application", "extension", "reapplication", "cessation"]
         kind = "application" if self.round == 1 else dice.choice(kinds)
         numbers = sorted(dice.sample(range(1, 9), 8 if self.round == 1 else dice.randint(2, 6)))
@@ -222,7 +225,23 @@ class Story:
         for entry in await county.entries(roster_id):
             answer = await county.patch(entry, self._draft(kind))
             assert answer.status_code == 200, answer.text
+        self.rosters.append((roster_id, kind))
         return roster_id, await county.submit(roster_id)
+
+    async def _corrections(self) -> tuple[str, dict[str, Any]] | None:
+        """Decisions of one of the rosters taken up to be corrected, those that nothing was built on (RO-52)."""
+        roster_id, kind = self.random.choice(self.rosters)
+        taken = 0
+        for entry in await self.county.entries(roster_id):
+            draft = self._draft(kind)
+            if kind == "cessation":
+                draft = {**draft, "ground": "not_conscriptable"} if draft is REJECTED else draft
+            body = {"reason_for_correction": "查有錯誤。", **draft}
+            path = f"/entries/{entry['id']}/correction"
+            answer = await self.county.call("POST", path, OFFICER, body, entry["version"])
+            assert answer.status_code in (200, 409), answer.text
+            taken += answer.status_code == 200
+        return (roster_id, await self.county.submit(roster_id)) if taken else None
 
     def _row(self, kind: str, number: int) -> dict[str, str]:
         dice, stated = self.random, {**BORN, "remarks": f"第{self.round}次"}
@@ -284,7 +303,7 @@ async def agrees(county: County, registry: Registry, worker: Worker, batch: dict
     rows = await owner(
         county,
         "SELECT d.entry_id::text, c.* FROM decision d LEFT JOIN deferment_change c ON c.decision_id = d.id"
-        " WHERE d.batch_id = $1::text::uuid",
+        " AND c.deferment_id = d.deferment_id WHERE d.batch_id = $1::text::uuid",
         batch["id"],
     )
     history = {row["entry_id"]: row for row in rows}
@@ -319,24 +338,29 @@ async def agrees(county: County, registry: Registry, worker: Worker, batch: dict
         }
     changed = {id_ for id_, row in books_after.items() if row != books_before.get(id_)}
     aside = changed - {str(row["deferment_id"]) for row in history.values()}
+    restored = [(one["school_code"], one["decision_number"]) for item in found["items"] for one in item["restores"]]
+    again = [books_after[id_] for id_ in aside if books_after[id_]["revoked_on"] is None]
+    assert sorted(restored) == sorted((row["school_code"], row["decision_number"]) for row in again)
+    aside -= {row["id"] for row in again}
     assert ended == {
         (row["school_code"], row["decision_number"], row["revoked_on"].isoformat(), row["ended_reason"])
         for row in (books_after[id_] for id_ in aside)
     }
     assert (found["counts"]["approved"], found["counts"]["rejected"]) == (decided["approved"], decided["rejected"])
     seen = {f"{item['annotation']['action']} {item['annotation']['why']}" for item in found["items"]}
-    return seen | ({"ends another"} if ended else set())
+    seen |= {"corrects" for item in found["items"] if (item["township_report"] or {})["corrects_number"]}
+    return seen | ({"ends another"} if ended else set()) | ({"restores another"} if restored else set())
 
 
 @pytest.mark.rule("RO-53", "RO-49")
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_preview_is_what_deciding_does(county, registry, worker, seed):
     story, seen = Story(county, seed), set[str]()
-    for _ in range(7):
+    for _ in range(8):
         _, batch = await story.next_batch()
         seen |= await agrees(county, registry, worker, batch)
     # A story in which nothing happens would prove nothing.
-    assert {"create None", "modify None", "none rejected", "ends another"} <= seen, seen
+    assert {"create None", "modify None", "none rejected", "ends another", "corrects"} <= seen, seen
     assert len(seen) >= 6, seen
 
 

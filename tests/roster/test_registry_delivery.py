@@ -65,6 +65,7 @@ async def test_an_approved_application_creates_an_annotation(county, registry, w
         "decision_number": FIRST,
         "issued_on": "2026-10-01",
         "decided_on": "2026-10-01",
+        "corrects": None,
     }
     (event,) = man["history"]
     assert event["type"] == "muster.roster.annotation.created.v1"
@@ -99,6 +100,8 @@ async def test_every_decision_is_reported_to_the_township(county, registry, work
         "deferment_from": "2026-10-01",
         "deferment_until": "2028-06-30",
         "revoked_on": None,
+        "corrects_number": None,
+        "remedy": None,
     }
     assert (rejected["national_id"], rejected["decision"]) == (national_id(2), "rejected")
     assert (rejected["deferment_from"], rejected["deferment_until"]) == (None, None)

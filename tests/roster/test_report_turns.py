@@ -11,10 +11,13 @@ from starlette.requests import Request
 
 from roster import exports
 from roster.csv_out import Sheet
+from roster.papers.forms import Form
+from roster.papers.report import Report
 from shared.db import Context
 from shared.principals import Org, Principal
 from shared.problems import ProblemError
 from shared.schemas import Page
+from tests.roster.test_reports import no_paper
 from tests.support.rosters import ELSEWHERE, OFFICER, County
 
 pytestmark = pytest.mark.rule("RO-61")
@@ -134,7 +137,7 @@ async def test_a_county_s_slow_readers_stop_no_other_county(county: County, monk
         "officer-1", frozenset({"case_officer"}), Org("county", "63000"), frozenset(), "pwd", "1", False
     )
     request = Request({"type": "http", "app": county.service.app, "headers": []})
-    report = exports.Report(Sheet[Any]((("列號", lambda _: 1),)), "x", "x")
+    report = Report(Sheet[Any]((("列號", lambda _: 1),)), "x", "x", no_paper)
     reading = asyncio.Semaphore(0)
 
     async def fetch(*_: Any, **__: Any) -> Page[Any]:
@@ -148,7 +151,7 @@ async def test_a_county_s_slow_readers_stop_no_other_county(county: County, monk
     async def nothing() -> Any:
         raise AssertionError("nobody reads the request")
 
-    slow = [exports.Export(request, officer, exports.Form.CSV, report, fetch) for _ in range(2)]
+    slow = [exports.Export(request, officer, Form.CSV, report, fetch) for _ in range(2)]
     tasks = [asyncio.create_task(one({"type": "http"}, nothing, stall)) for one in slow]
     try:
         for _ in tasks:

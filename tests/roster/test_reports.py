@@ -14,6 +14,8 @@ from starlette.requests import Request
 
 from roster import exports, lists
 from roster.csv_out import Sheet, plain
+from roster.papers.forms import Form
+from roster.papers.report import Layout, Report
 from shared.db import Context
 from shared.principals import Org, Principal
 from shared.schemas import Page
@@ -277,7 +279,7 @@ async def test_the_file_has_a_name_in_both_scripts(county):
 
 
 async def test_a_form_that_is_not_offered(county):
-    answer = await asked(county, "/results", OFFICER, "application/pdf")
+    answer = await asked(county, "/results", OFFICER, "image/png")
     assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
     assert CSV in answer.json()["detail_en"]
 
@@ -334,7 +336,11 @@ def exported(county: County, fetch: Any) -> exports.Export[Any]:
     caller = Principal("officer-1", frozenset({"case_officer"}), Org("county", "63000"), frozenset(), "pwd", "1", False)
     request = Request({"type": "http", "app": county.service.app, "headers": []})
     sheet = Sheet[Any]((("列號", lambda _: 1),))
-    return exports.Export(request, caller, exports.Form.CSV, exports.Report(sheet, "x", "x"), fetch)
+    return exports.Export(request, caller, Form.CSV, Report(sheet, "x", "x", no_paper), fetch)
+
+
+async def no_paper(_session: Any) -> Layout[Any]:
+    return Layout("x", (), ())
 
 
 async def nothing() -> Any:

@@ -18,7 +18,7 @@ from tests.support.services import Service, running
 
 pytestmark = [pytest.mark.xdist_group("rls"), pytest.mark.rule("ID-03")]
 
-SCHOOL, COUNTY = "school_code", "county_code"
+SCHOOL, COUNTY, TOWNSHIP = "school_code", "county_code", "township_code"
 # Table → the kinds of organisation that have rows of their own in it, by this column.
 TENANT: Mapping[str, tuple[str, ...]] = {
     "submission": (SCHOOL,),
@@ -33,7 +33,10 @@ TENANT: Mapping[str, tuple[str, ...]] = {
     "county_setting": (COUNTY,),
     "decision": (SCHOOL, COUNTY),
     "deferment": (SCHOOL, COUNTY),
+    "refusal_service": (SCHOOL, COUNTY, TOWNSHIP),
+    "review_request": (SCHOOL, COUNTY, TOWNSHIP),
     "deferment_change": (COUNTY,),
+    "case_file": (COUNTY,),
     "school_contact": (SCHOOL,),
     "term": (SCHOOL,),
 }
@@ -42,11 +45,29 @@ BEYOND: Mapping[tuple[str, str], str] = {
     ("deferment", "county"): "national_id_index IN (SELECT national_id_index FROM entry WHERE county_code = $1)",
     ("history", "county"): "table_name = 'deferment' AND row_id IN (SELECT id FROM deferment WHERE national_id_index IN"
     " (SELECT national_id_index FROM entry WHERE county_code = $1))",
+    # A township hands refusals over to the men of its households (RO-75), and is told of each decision (RO-51).
+    ("decision", "township"): "township_code = $1",
+    ("entry", "township"): "township_code = $1 AND (state = 'decided' OR corrects IS NOT NULL)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
+# Tables of what others than schools filed: theirs are the rows that name them (RO-70 to RO-72).
+FILED = {"submission", "roster", "entry", "case_file"}
+# Of its households a township receives what was decided (RO-51), and of men after vacation training their file.
+_HOUSEHOLD = "township_code = $1 AND {}"
+BEYOND = {
+    **BEYOND,
+    ("entry", "township"): _HOUSEHOLD.format("state = 'decided'"),
+    ("case_file", "township"): _HOUSEHOLD.format(
+        "filer_type = 'county' AND entry_id IN (SELECT id FROM entry WHERE state = 'decided')"
+    ),
+    ("decision", "township"): "township_code = $1",
+    ("decision", "education_authority"): "entry_id IN (SELECT id FROM entry WHERE filer_type = 'education_authority'"
+    " AND filer_code = $1)",
+}
 NATIONAL = "school_code = '*'"
-OWNERS = {"school": SCHOOL, "county": COUNTY}
+SEVERAL = {SCHOOL: {"0003", "0025"}, COUNTY: {"63000", "65000"}, TOWNSHIP: {"63000030", "65000010"}}
+OWNERS = {"school": SCHOOL, "county": COUNTY, "township": TOWNSHIP}
 CALLERS = [
     ("school", "0003"),
     ("school", "0025"),
@@ -55,6 +76,9 @@ CALLERS = [
     ("county", "65000"),
     ("county", "64000"),
     ("township", "63000030"),
+    ("township", "63000010"),
+    ("education_authority", "moe"),
+    ("education_authority", "63000"),
     ("employer", "12345675"),
     ("moi", "moi"),
     ("service", "roster"),
@@ -136,6 +160,8 @@ def _own(table: str, org_type: str) -> str:
     own = f"{column} = $1" if column in TENANT[table] else "$1::text IS NULL"
     if org_type == "school" and table in ("hint", "history"):
         own += " AND visible_to_school"
+    if table in FILED:
+        own += f" OR (filer_type = '{org_type}' AND filer_code = $1)"
     beyond = BEYOND.get((table, org_type), "false")
     return f"({own}) OR ({beyond}) OR ({NATIONAL if table == 'term' else 'false'})"
 
@@ -145,7 +171,7 @@ async def test_the_rows_are_of_several_organisations(rows: Rows, table: str) -> 
     """The control: where all rows belong to one, nothing below proves anything."""
     for column in TENANT[table]:
         codes = {row[0] for row in await rows.owner.fetch(f"SELECT DISTINCT {column} FROM {table}")}
-        assert codes >= ({"0003", "0025"} if column == SCHOOL else {"63000", "65000"}), codes
+        assert codes >= SEVERAL[column], codes
 
 
 @pytest.mark.parametrize("org_type, org_code", CALLERS)
@@ -256,7 +282,7 @@ async def test_a_county_extends_what_another_granted_and_makes_nothing_in_its_na
 # Purposes: which tables each opens to a worker, who has no organisation's rows, and which of these it may change.
 PURPOSES: Mapping[str, tuple[set[str], set[str]]] = {
     "judge": (
-        {"submission", "roster", "entry", "hint", "registry_fact", "decision", "deferment"},
+        {"submission", "roster", "entry", "hint", "registry_fact", "decision", "deferment", "case_file"},
         {"roster", "entry", "registry_fact"},
     ),
     "deliver": ({"roster", "entry", "decision", "deferment", "deferment_change"}, set()),
@@ -283,7 +309,7 @@ async def test_a_purpose_opens_what_its_policies_say(rows: Rows, purpose: str) -
     assert (sees, changes) == PURPOSES[purpose]
 
 
-MADE = {"judge": {"roster", "entry", "hint"}, "transfer": {"roster", "entry", "roster_version"}}
+MADE = {"judge": {"roster", "entry", "hint"}, "transfer": {"roster", "entry", "roster_version", "case_file"}}
 INSERTS = [
     (purpose, table, table in MADE.get(purpose, set()))
     for purpose in ("judge", "deliver", "transfer")
@@ -299,6 +325,7 @@ INSERTS = [
         "deferment",
         "deferment_change",
         "county_setting",
+        "case_file",
     )
 ]
 

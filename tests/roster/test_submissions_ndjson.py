@@ -70,7 +70,7 @@ async def test_the_document_names_the_lines(county):
     document = county.service.app.openapi()
     for path, method in (("/roster/v1/submissions", "post"), ("/roster/v1/rosters/{roster_id}", "put")):
         content = document["paths"][path][method]["requestBody"]["content"]
-        assert set(content) == {"application/json", LINES, "text/csv"}
+        assert {"application/json", LINES, "text/csv"} < set(content)
         for example in content[LINES]["schema"]["examples"]:
             assert json.loads(example)["name"] == "王小明"
     lists = ("/results", "/results/{roster_id}/entries", "/rosters/{roster_id}/entries")

@@ -16,6 +16,8 @@ OPERATIONS = {
     EntryAction.DECIDE: "decide_batch",
     EntryAction.WITHDRAW: "withdraw_roster",
     EntryAction.SUPERSEDE: "correct_roster",
+    EntryAction.REOPEN: "take_up_correction",
+    EntryAction.DROP: "drop_correction",
 }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Annotated
 
+import asyncpg
 import httpx
 import pytest
 import time_machine
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from local.databases import Urls
+from local.databases import Urls, plain
 from shared import clock, db
 from shared.db import Base, Context, Database, check_clock, context_of, is_away
 from tests.shared.probe import PLANTED, owner
@@ -228,4 +229,43 @@ async def test_a_start_waits_for_its_database(probe_urls, monkeypatch):
     left = [ValueError("not a matter of time")]
     with pytest.raises(ValueError, match="not a matter"):
         await database.when_reachable(system, work)
+    await database.close()
+
+
+async def _broken(urls) -> None:
+    """The server ends every connection of the application, as a restart does."""
+    ending = await asyncpg.connect(plain(urls.app))
+    await ending.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
+        " AND pid <> pg_backend_pid()"
+    )
+    await ending.close()
+
+
+async def test_a_connection_that_broke_while_it_lay_unused_is_replaced(probe_urls, monkeypatch):
+    database = Database(probe_urls.app)
+    system = Context.system("notify")
+    async with database.transaction(system) as session:
+        await session.execute(text("SELECT 1"))
+    await _broken(probe_urls)
+    monkeypatch.setattr("shared.db._TRUSTED_SECONDS", 0.0)
+    async with database.transaction(system) as session:
+        assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.close()
+
+
+async def test_one_that_broke_just_now_is_told_as_a_database_that_is_away(probe_urls, monkeypatch):
+    """It is not asked first; whoever meets it is told to come again, and finds a new one then."""
+    database = Database(probe_urls.app)
+    system = Context.system("notify")
+    async with database.transaction(system) as session:
+        await session.execute(text("SELECT 1"))
+    monkeypatch.setattr("shared.db._TRUSTED_SECONDS", 60.0)
+    await _broken(probe_urls)
+    with pytest.raises(Exception) as away:
+        async with database.transaction(system) as session:
+            await session.execute(text("SELECT 1"))
+    assert db.is_away(away.value)
+    async with database.transaction(system) as session:
+        assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
     await database.close()

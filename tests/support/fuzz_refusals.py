@@ -16,7 +16,7 @@ BY_SHAPE = ALWAYS | {
 _PAST = frozenset({"as_of_future", "nothing_then"})
 
 # A list as a file.
-_REPORT = frozenset({"not_acceptable", "report_too_large"})
+_REPORT = frozenset({"not_acceptable", "report_too_large", "report_not_made", "font_missing"})
 
 # The codes that only this operation's own rules bring. The document of the operation names the same (a test compares):
 # a new one is a decision that is seen here.
@@ -37,21 +37,36 @@ OWN: dict[str, frozenset[str]] = {
     "submit_roster": frozenset({"school_unknown", "term_unknown"}),
     "correct_roster": frozenset({"roster_withdrawn"}),
     "withdraw_roster": frozenset({"roster_opened", "roster_withdrawn"}),
+    "list_rosters": _REPORT,
     "get_roster": _PAST,
     "list_entries": _PAST | _REPORT | {"as_of_or_version", "roster_version_unknown"},
     "search_results": _REPORT,
     "list_results": _REPORT,
     "list_result_entries": _REPORT,
+    "get_template": frozenset({"not_acceptable", "report_not_made"}),
+    "ask_report": frozenset({"cursor_invalid", "roster_undecided"}),
+    "get_report_file": frozenset({"report_not_ready", "report_expired"}),
     "get_entry": _PAST,
     "get_deferment": _PAST,
     "review_entries": frozenset({"entry_state"}),
     "review_entry": frozenset({"entry_state", "four_eyes", "draft_refused"}),
     "transfer_entry": frozenset({"entry_state"}),
+    "take_up_correction": frozenset({"entry_state", "decision_built_upon", "draft_refused"}),
+    "drop_correction": frozenset({"not_correcting"}),
     "submit_batch": frozenset({"not_ready"}),
     "preview_batch": frozenset({"batch_closed"}),
     "recall_batch": frozenset({"batch_closed"}),
     "return_batch": frozenset({"batch_closed"}),
     "decide_batch": frozenset({"batch_closed", "four_eyes", "not_ready"}),
+    "file_case": frozenset({"certificate_missing"}),
+    "hand_in_certificate": frozenset({"certificate_missing"}),
+    "withdraw_case": frozenset({"case_opened"}),
+    "withdraw_notice": frozenset({"case_opened"}),
+    "withdraw_trained": frozenset({"case_opened"}),
+    "confirm_annotation": frozenset({"nothing_to_annotate", "annotated_already"}),
+    "record_refusal_service": frozenset({"review_requested", "not_your_hand"}),
+    "request_refusal_review": frozenset({"review_requested", "refusal_not_served"}),
+    "answer_refusal_review": frozenset({"review_answered", "four_eyes"}),
     "replay_registry_event": frozenset({"registry_event_not_dead"}),
     # notify
     "replay_message": frozenset({"conflict"}),
@@ -64,6 +79,15 @@ _ROLES = frozenset(
     }
 )  # fmt: skip
 
+# What is wrong with a man at a counter is what would be wrong with him in a file.
+_MAN = frozenset(
+    {
+        "national_id_format", "national_id_checksum", "resident_number", "not_male", "formula", "control_character",
+        "required", "name_character_lost", "birth_in_future", "past_conscription_age", "township_unknown",
+        "graduation_before_enrolment", "enrolment_before_birth", "extension_before_enrolment", "left_before_enrolment",
+        "left_before_birth", "left_in_future",
+    }
+)  # fmt: skip
 # Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
 # under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
 UNTOLD: dict[str, frozenset[str]] = {
@@ -81,8 +105,18 @@ UNTOLD: dict[str, frozenset[str]] = {
             "password_unchanged",
         }
     ),
+    "review_rosters": frozenset({"value_error", "too_many_entries"}),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
+    "file_case": _MAN | {"certificate_in_future", "plan_ends_before_it_begins"},
+    "hand_in_certificate": _MAN
+    | {"certificate_in_future", "plan_ends_before_it_begins", "order_in_future", "school_unknown"},
+    "list_trained": _MAN | {"days_in_camp_too_few", "days_not_asked", "national_id_repeated", "not_your_household"},
     "search_results": frozenset({"national_id_invalid"}),
+    "reassess_entries": frozenset({"law_unknown"}),
+    "record_refusal_service": frozenset({"day_impossible"}),
+    "request_refusal_review": frozenset({"day_impossible"}),
+    "answer_refusal_review": frozenset({"request_late"}),
+    "ask_report": frozenset({"required"}),
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
     "set_county_settings": frozenset(
@@ -93,4 +127,4 @@ UNTOLD: dict[str, frozenset[str]] = {
 # These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
 ENDS_SESSIONS = frozenset({"change_password", "end_session"})
 # What a file says cell by cell has rules of its own (tests/roster/intake_corpus); whatever they find may be told.
-FILES = frozenset({"submit_roster", "correct_roster", "import_schools", "import_calendar"})
+FILES = frozenset({"submit_roster", "correct_roster", "report_cessations", "import_schools", "import_calendar"})

@@ -178,6 +178,8 @@ _SCHOOL = _roles("school")
 _OFFICER = _roles("case_officer")
 _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
+_TOWNSHIP = _roles("township")
+_AUTHORITY = _roles("education_authority")
 # How somebody with a password has proved who he is; a system has no inbox.
 _PEOPLE = frozenset({"pwd"})
 
@@ -225,17 +227,19 @@ ROWS: tuple[Row, ...] = (
     # Roster: a school posts.
     Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
+    Row("GET", "/roster/v1/templates/{kind}", _SCHOOL, timeout=30),
     Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 
     # Roster: the case officer reviews.
-    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY),
+    Row("GET", "/roster/v1/rosters", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}", _SCHOOL | _COUNTY),
-    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/rosters/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
     Row("GET", "/roster/v1/rosters/{roster_id}/versions", _SCHOOL | _COUNTY),
     Row("GET", "/roster/v1/rosters/{roster_id}/history", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/rosters/{roster_id}/open", _OFFICER, rate="write"),
     Row("POST", "/roster/v1/rosters/{roster_id}/reviews", _OFFICER, timeout=30, rate="write"),
+    Row("POST", "/roster/v1/reviews", _OFFICER, timeout=60, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/batches", _OFFICER, timeout=30, rate="write"),
     Row("GET", "/roster/v1/entries/{entry_id}", _SCHOOL | _COUNTY),
     Row("PATCH", "/roster/v1/entries/{entry_id}", _COUNTY, rate="write"),
@@ -243,6 +247,8 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/entries/{entry_id}/contact", _COUNTY),
     Row("GET", "/roster/v1/entries/{entry_id}/hints", _SCHOOL | _COUNTY),
     Row("POST", "/roster/v1/entries/{entry_id}/transfer", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/entries/{entry_id}/correction/drop", _OFFICER, rate="write"),
 
     # Roster: the approver decides.
     Row("GET", "/roster/v1/batches", _COUNTY),
@@ -258,9 +264,37 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/roster/v1/deferments/{deferment_id}/history", _COUNTY),
 
     # Roster: results.
-    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=30, rate="search"),
-    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=30),
-    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=30),
+    Row("POST", "/roster/v1/result-searches", _SCHOOL | _COUNTY, timeout=120, rate="search"),
+    Row("GET", "/roster/v1/results", _SCHOOL | _COUNTY, timeout=120),
+    Row("GET", "/roster/v1/results/{roster_id}/entries", _SCHOOL | _COUNTY, timeout=120),
+
+    # Roster: reports that are made after the answer.
+    Row("POST", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30, rate="write"),
+    Row("GET", "/roster/v1/reports", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}", _SCHOOL | _COUNTY | _TOWNSHIP),
+    Row("GET", "/roster/v1/reports/{report_id}/file", _SCHOOL | _COUNTY | _TOWNSHIP, timeout=30),
+
+    Row("GET", "/roster/v1/statistics", _COUNTY | _LOOKS_AFTER, timeout=30),
+
+    # Roster: what townships, education authorities and counties file.
+    Row("POST", "/roster/v1/cases", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/certificates", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/cases/notices", _AUTHORITY, body=1 * MB, timeout=60, rate="bulk"),
+    Row("POST", "/roster/v1/cases/training-lists", _OFFICER, body=1 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/roster/v1/cases", _TOWNSHIP | _AUTHORITY | _COUNTY),
+    Row("GET", "/roster/v1/cases/{entry_id}", _TOWNSHIP | _AUTHORITY | _COUNTY),
+    Row("POST", "/roster/v1/cases/{entry_id}/withdrawal", _TOWNSHIP, rate="write"),
+    Row("POST", "/roster/v1/cases/notices/{entry_id}/withdrawal", _AUTHORITY, rate="write"),
+    Row("POST", "/roster/v1/cases/training-lists/{entry_id}/withdrawal", _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/cases/{entry_id}/annotation", _TOWNSHIP, rate="write"),
+
+    # Roster: after a decision: what the law would say otherwise, how a refusal reached the man, what he asked for.
+    Row("POST", "/roster/v1/reassessments", _COUNTY | ADMIN, timeout=60, rate="search"),
+    Row("GET", "/roster/v1/refusals", _SCHOOL | _TOWNSHIP | _COUNTY, timeout=30),
+    Row("GET", "/roster/v1/refusals/{decision_id}", _SCHOOL | _TOWNSHIP | _COUNTY),
+    Row("POST", "/roster/v1/refusals/{decision_id}/service", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/review-request", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
+    Row("POST", "/roster/v1/refusals/{decision_id}/answer", _APPROVER, rate="write"),
 
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),

@@ -89,6 +89,10 @@ def _unanswered(error: Exception) -> ProblemError:
 
 def problem_response(error: ProblemError, request: Request) -> Response:
     """The HTTP form of a refusal."""
+    if error.file is not None:
+        content, media_type, name = error.file
+        kept_as = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
+        return Response(content, error.type.status, {**error.headers, **kept_as}, media_type=media_type)
     return Response(
         error.encode(request.scope["path"]),
         error.type.status,

@@ -53,6 +53,8 @@ class GiveUp(Exception):
 
 
 Handler = Callable[[Job], Awaitable[None]]
+SECONDS_KEY = "seconds"
+"""The attribute by which a handler says how long it may take, if longer than a lease; it then keeps its job."""
 
 _INSERT = text(
     "INSERT INTO job (kind, key, payload, priority, run_at, max_attempts)"
@@ -73,6 +75,11 @@ _CLAIM = text(
 
 _FINISH = text(
     "UPDATE job SET state = 'done', finished_at = now(), owner = NULL, lease_until = NULL, last_error = NULL"
+    " WHERE id = :id AND owner = :owner AND state = 'ready'"
+)
+
+_HOLD = text(
+    "UPDATE job SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE id = :id AND owner = :owner AND state = 'ready'"
 )
 
@@ -144,6 +151,16 @@ async def finish(session: AsyncSession, job: Job) -> None:
         raise RetryLater("The lease was lost.")
     # Should the handler's transaction fail after this, it raises, or the lease runs out: either way it comes again.
     job.finished = True
+
+
+async def hold(session: AsyncSession, job: Job, seconds: int) -> None:
+    """Keep `job` for so long from now: for a handler whose work takes more than a lease (`SECONDS_KEY`).
+
+    Raises `RetryLater` when the lease was lost meanwhile.
+    """
+    result = await session.execute(_HOLD, {"id": job.id, "owner": job.owner, "lease": seconds})
+    if result.rowcount != 1:  # type: ignore[attr-defined]
+        raise RetryLater("The lease was lost.")
 
 
 def backoff_seconds(attempts: int) -> float:
@@ -244,7 +261,7 @@ class Worker:
             if job.attempts > 2 * job.max_attempts:
                 # Never seen to fail, and yet never done: each try has taken its worker with it.
                 raise GiveUp("Every worker that tried it died.")
-            async with asyncio.timeout(self.lease_seconds * 0.8):
+            async with asyncio.timeout(getattr(handler, SECONDS_KEY, self.lease_seconds * 0.8)):
                 await handler(job)
             if not job.finished:
                 async with self.database.transaction(self.context) as session:

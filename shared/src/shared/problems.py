@@ -90,6 +90,8 @@ class ProblemError(Exception):
     error_count: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    file: tuple[bytes, str, str] | None = None
+    """What is sent in place of the document, if the client asked for it (`Accept`): a file, its type, its name."""
 
     def __str__(self) -> str:
         return f"{self.type.status} {self.type.code}"

@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     `issuer` is identity's public address and stands in every token as `iss`. `field_keys` or `field_keys_dir`
     holds the key ring of encrypted columns (`shared.crypto`). After `job_lease_seconds` a job whose worker died is
     taken up again; a handler gets four fifths of it. `audit_head_dir` is where a worker keeps the heads of sealed
-    audit blocks (`shared.audit_heads`).
+    audit blocks (`shared.audit_heads`). `font_dir` has the fonts of PDF, where local/setup.sh does not put
+    them.
     """
 
     model_config = SettingsConfigDict(env_prefix="MUSTER_", extra="ignore", frozen=True)
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     field_keys: SecretStr = SecretStr("")
     field_keys_dir: str = ""
     audit_head_dir: str = ""
+    font_dir: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     pool_size: int = Field(default=8, ge=1, le=100)
     job_lease_seconds: int = Field(default=60, ge=5, le=3_600)

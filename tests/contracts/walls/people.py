@@ -25,7 +25,12 @@ HOME = {
     "reserve_command": "north",
 }
 # The same roles elsewhere: the first has things of its own, the second has none.
-ELSEWHERE = {"school": ("0025", "0099"), "county": ("65000", "64000")}
+ELSEWHERE = {
+    "school": ("0025", "0099"),
+    "county": ("65000", "64000"),
+    "township": ("65000010", "63000010"),
+    "education_authority": ("65000", "64000"),
+}
 MACHINES = MACHINES_ONLY
 SUBS = {"case_officer": "officer-1", "approver": "approver-1"}
 

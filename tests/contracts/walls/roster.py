@@ -5,11 +5,14 @@ from typing import Any
 import asyncpg
 
 from local.databases import plain
+from roster.report_jobs.jobs import MAKE
+from roster.report_jobs.making import MakeReport
+from shared import jobs
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.roster.corrections import correct
 from tests.roster.intake_corpus.files import extension, to_csv
-from tests.support import rosters
+from tests.support import cases, rosters
 from tests.support.rosters import ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, SCHOOLS, County, men
 from tests.support.services import Service
 
@@ -51,6 +54,9 @@ ROWS: dict[str, Row] = {
         "own", "school", 201, query="?kind=application&academic_year=115&term=1", content=to_csv(men(900, 2)).encode(),
         media="text/csv", witness="/roster/v1/rosters",
     ),
+    "get_template": Row(
+        "national", "school", path={"kind": "application"}, why="an empty form is the same for every school"
+    ),
     "get_submission": Row("item", "school", path={"submission_id": "{submission}"}),
     "correct_roster": Row(
         "item", "school", path={"roster_id": "{roster}"}, seen="1", content=to_csv(men(1, 4)).encode(), media="text/csv"
@@ -69,6 +75,14 @@ ROWS: dict[str, Row] = {
         "item", "case_officer", path={"roster_id": "{bulk_roster}"}, seen="{bulk_revision}",
         body={"match": {"entry_ids": ["{bulk_entry}"]}, "set": {"decision": "approved"}},
     ),
+    "review_rosters": Row(
+        "own", "case_officer",
+        body={
+            "rosters": [{"roster_id": "{bulk_roster}", "revision": "{bulk_revision}"}],
+            "match": {"clean": True}, "set": {"review_remarks": "已電洽"},
+        },
+        witness="/roster/v1/rosters",
+    ),
     "submit_batch": Row(
         "item", "case_officer", 201, path={"roster_id": "{ready_roster}"}, seen="{ready_revision}",
         body={"entry_ids": ["{ready_entry}"]},
@@ -79,6 +93,13 @@ ROWS: dict[str, Row] = {
     "explain_entry_hints": Row("item", "case_officer", path=_ENTRY),
     "transfer_entry": Row(
         "item", "case_officer", path={"entry_id": "{leaving_entry}"}, seen="{leaving_version}", body=_PLACE
+    ),
+    "take_up_correction": Row(
+        "item", "case_officer", path={"entry_id": "{wrong_entry}"}, seen="{wrong_version}",
+        body={"reason_for_correction": "緩徵截止日期誤繕", "deferment_until": "2027-06-30"},
+    ),
+    "drop_correction": Row(
+        "item", "case_officer", path={"entry_id": "{dropped_entry}"}, seen="{dropped_version}"
     ),
     "list_batches": Row("list", "approver", shows=("batch", "decided_batch")),
     "get_batch": Row("item", "approver", path=_BATCH),
@@ -97,6 +118,47 @@ ROWS: dict[str, Row] = {
     "search_results": Row("list", "case_officer", body={"national_id": "{national_id}"}, shows=("decided_roster",)),
     "list_results": Row("list", "case_officer", shows=("decided_roster",)),
     "list_result_entries": Row("item", "case_officer", path={"roster_id": "{decided_roster}"}),
+    "get_statistics": Row(
+        "list", "case_officer", query="?by=school&from_on=2026-01-01", shows=("own_school",),
+        overseers=frozenset({"admin", "auditor"}),
+    ),
+    "file_case": Row("own", "township", 201, body=cases.case(901), witness="/roster/v1/cases"),
+    "hand_in_certificate": Row("own", "township", 201, body=cases.certificate(902), witness="/roster/v1/cases"),
+    "report_cessations": Row(
+        "own", "education_authority", 201, content=to_csv([cases.left(903)]).encode(), media="text/csv",
+        witness="/roster/v1/cases",
+    ),
+    "list_trained": Row(
+        "own", "case_officer", 201, body={"men": [cases.trained(904)]}, witness="/roster/v1/cases"
+    ),
+    "list_cases": Row("list", "case_officer", query="?scope=household", shows=("case",)),
+    "get_case": Row("item", "case_officer", path={"entry_id": "{case}"}),
+    "withdraw_case": Row("item", "township", path={"entry_id": "{filed}"}),
+    "withdraw_notice": Row("item", "education_authority", path={"entry_id": "{noticed}"}),
+    "withdraw_trained": Row("item", "case_officer", path={"entry_id": "{listed}"}),
+    "confirm_annotation": Row("item", "township", path={"entry_id": "{trained}"}),
+    "reassess_entries": Row(
+        "own", "case_officer", body={"as_of_law": "2026-10-01"}, witness="/roster/v1/rosters",
+    ),
+    "list_refusals": Row("list", "case_officer", shows=("refused", "refused_too")),
+    "get_refusal": Row("item", "township", path={"decision_id": "{refused}"}),
+    "record_refusal_service": Row(
+        "item", "township", 201, path={"decision_id": "{refused}"}, seen="0",
+        body={"handed_over_by": "township", "manner": "in_person", "served_on": "2026-10-01"},
+    ),
+    "request_refusal_review": Row(
+        "item", "school", 201, path={"decision_id": "{served}"}, seen="1", body={"received_on": "2026-10-01"},
+    ),
+    "answer_refusal_review": Row(
+        "item", "approver", path={"decision_id": "{asked}"}, seen="2",
+        body={"answer": "dismissed", "answer_reason": "所請無理由。"},
+    ),
+    "ask_report": Row(
+        "own", "case_officer", 202, body={"report": "results", "form": "csv"}, witness="/roster/v1/reports"
+    ),
+    "list_reports": Row("list", "case_officer", shows=("report",)),
+    "get_report": Row("item", "case_officer", path={"report_id": "{report}"}),
+    "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -109,6 +171,7 @@ async def furnish(service: Service) -> World:
     county = await rosters.county(service)
     things = await _of_a(county)
     things |= await _of_others(county)
+    things["report"] = await _reported(county)
     async with service_owner(service) as owner:
         things["event"] = await owner.fetchval(
             "UPDATE job SET state = 'dead', attempts = 3, last_error = 'GiveUp: refused with 422' WHERE id = (SELECT"
@@ -120,8 +183,10 @@ async def furnish(service: Service) -> World:
         )
         rows = await owner.fetch(
             "SELECT e.id::text, e.roster_id::text, e.batch_id::text, d.id::text AS decision FROM entry e"
-            " LEFT JOIN decision d ON d.entry_id = e.id WHERE e.school_code = '0003' AND e.county_code = '63000'"
+            " LEFT JOIN decision d ON d.entry_id = e.id"
+            " WHERE (e.school_code = '0003' OR e.filer_code IS NOT NULL) AND e.county_code = '63000'"
         )
+        things["own_school"] = "0003"
         things["decision"] = next(row["decision"] for row in rows if row["decision"])
     men_of_a = {men(n, 1)[0]["national_id"] for n in range(1, 100)}
     return World(
@@ -176,10 +241,70 @@ async def _of_a(county: County) -> dict[str, Any]:
     roster, decided = await county.up(1, 80)
     await county.do(f"/batches/{decided['id']}/decide", rosters.APPROVER, seen=decided["version"])
     await _longer(county, 80)
+    things |= await _wrong(county, things["decided_roster"])
+    things |= await _refused(county)
     things["corrected"] = (await county.post(men(90, 2)))["63000"]
     assert (await correct(county, things["corrected"], men(90, 1))).status_code == 200
+    things |= await _filed(county)
     things["settings_version"] = (await county.get("/county-settings"))["version"]
     return things
+
+
+async def _filed(county: County) -> dict[str, Any]:
+    """What others than schools filed: a man of whom A's authority, township and county all know, one to annotate."""
+    township, authority = people.holder("township", "63000030"), people.holder("education_authority", "moe")
+    things = {"filed": (await county.do("/cases", township, cases.case(96)))["id"]}
+    for names, numbers in ((("noticed", "listed"), (92, 93)), (("case", "trained"), (97, 98))):
+        notice = await cases.notice(county, [cases.left(numbers[0])], authority)
+        assert notice.status_code == 201, notice.text
+        listed = await county.do("/cases/training-lists", OFFICER, {"men": [cases.trained(numbers[1])]})
+        for name, told in zip(names, (notice.json(), listed), strict=True):
+            (roster,) = told["rosters"]
+            things[name] = (await county.entries(roster["id"]))[0]["id"]
+            if name in ("case", "trained"):
+                await cases.decided(county, roster["id"])
+    return things
+
+
+async def _wrong(county: County, roster: str) -> dict[str, Any]:
+    """A decision to be corrected, and one whose correction was taken up."""
+    wrong, dropped = await county.entries(roster)
+    taken = await county.call(
+        "POST", f"/entries/{dropped['id']}/correction", OFFICER, {"reason_for_correction": "誤繕"}, dropped["version"]
+    )
+    assert taken.status_code == 200, taken.text
+    return {
+        "wrong_entry": wrong["id"], "wrong_version": wrong["version"],
+        "dropped_entry": dropped["id"], "dropped_version": taken.json()["version"],
+    }  # fmt: skip
+
+
+async def _refused(county: County) -> dict[str, Any]:
+    """Refusals: two that nobody handed over, one that was, and one of which review was asked for."""
+    roster, entries = await county.opened(men(110, 4))
+    draft = {
+        "decision": "rejected", "ground": "enrolment_not_recognised", "ground_unseen": True, "reason": "學籍已註銷。",
+    }  # fmt: skip
+    for entry in entries:
+        assert (await county.patch(entry, draft)).status_code == 200
+    batch = await county.submit(roster)
+    await county.do(f"/batches/{batch['id']}/decide", rosters.APPROVER, seen=batch["version"])
+    ids = [entry["decision"]["id"] for entry in await county.entries(roster)]
+    served = {"handed_over_by": "school", "manner": "in_person", "served_on": "2026-10-01"}
+    for decision in ids[2:]:
+        await county.do(f"/refusals/{decision}/service", NTU, served, 0)
+    await county.do(f"/refusals/{ids[3]}/review-request", OFFICER, {"received_on": "2026-10-01"}, 1)
+    return dict(zip(("refused", "refused_too", "served", "asked"), ids, strict=True))
+
+
+async def _reported(county: County) -> str:
+    """A report that is ready."""
+    body = {"report": "results", "form": "csv"}
+    asked = await county.call("POST", "/reports", people.holder("case_officer", "63000"), body)
+    assert asked.status_code == 202, asked.text
+    made = MakeReport(county.service.database, "")
+    await jobs.Worker(county.service.database, "roster", {MAKE: made}).run_once()
+    return str(asked.json()["id"])
 
 
 async def _longer(county: County, man: int) -> None:
@@ -201,6 +326,19 @@ async def _of_others(county: County) -> dict[str, Any]:
     _, batch = await _up_there(county, 230, NTU)
     roster = (await county.post(men(235, 2, **_THERE)))["65000"]
     opened = await county.do(f"/rosters/{roster}/open", ELSEWHERE)
+    await county.do("/cases", people.holder("township", "65000010"), cases.case(241))
+    refused = (await county.post(men(240, 1, **_THERE), who=OTHER_SCHOOL))["65000"]
+    await county.do(f"/rosters/{refused}/open", ELSEWHERE)
+    (entry,) = await county.entries(refused, ELSEWHERE)
+    draft = {"decision": "rejected", "ground": "wrong_county", "ground_unseen": True, "reason": "戶籍不符。"}
+    assert (await county.patch(entry, draft, ELSEWHERE)).status_code == 200
+    revision = (await county.get(f"/rosters/{refused}", ELSEWHERE))["revision"]
+    up = await county.do(f"/rosters/{refused}/batches", ELSEWHERE, {}, revision)
+    await county.do(f"/batches/{up['id']}/decide", people.holder("approver", "65000"), seen=up["version"])
+    decision = (await county.entries(refused, ELSEWHERE))[0]["decision"]["id"]
+    served = {"handed_over_by": "township", "manner": "by_post", "served_on": "2026-10-01"}
+    await county.do(f"/refusals/{decision}/service", ELSEWHERE, served, 0)
+    await county.do(f"/refusals/{decision}/review-request", ELSEWHERE, {"received_on": "2026-10-01"}, 1)
     return {"their_batch": batch["id"], "their_roster": roster, "their_revision": opened["revision"]}
 
 

@@ -59,4 +59,5 @@ def test_every_subscription_says_what_it_rests_on():
     assert texts["batch_decided_inbox"] == "免役禁役緩徵緩召實施辦法第13條第1項"
     assert texts["batch_submitted_inbox"] == "在學緩徵作業系統操作說明已版更項目第13項"
     assert texts["roster_corrected_inbox"] == texts["roster_withdrawn_inbox"]
-    assert len(texts) == 6
+    assert texts["training_forwarded_inbox"] == "免役禁役緩徵緩召實施辦法第16條之1"
+    assert len(texts) == 10

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roster.csv_out import Sheet, as_text, cell, plain
-from roster.exports import Form, chosen
+from roster.exports import chosen
 from roster.intake.cells import refuse_formula
 from roster.intake.faults import CellError
+from roster.papers.forms import Form
 
 pytestmark = pytest.mark.rule("RO-61")
 

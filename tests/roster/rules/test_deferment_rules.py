@@ -153,10 +153,40 @@ def test_a_cessation_without_an_annotation_changes_nothing():
 @pytest.mark.rule("RO-49")
 @pytest.mark.parametrize("reason", list(CessationReason))
 def test_who_was_trained_in_the_vacation_is_not_called_again(reason):
-    """Art. 16-1: 後備役 or 已訓補充兵; Art. 16: 依法徵集服役."""
+    """Art. 16-1: 後備役 or 已訓補充兵, 轉知……公所註記: the township annotates; Art. 16: 依法徵集服役."""
     found = effects(CESSATION, replace(CEASED, cessation_reason=reason), BEFORE)
+    trained = reason.startswith("trained")
     assert found.deferment is DefermentAction.REVOKE
-    assert found.liable_for_induction is not reason.startswith("trained")
+    assert found.liable_for_induction is not trained
+    assert (found.annotation, found.why) == ((NONE, Why.TOWNSHIP_ANNOTATES) if trained else (MODIFY, None))
+
+
+@pytest.mark.rule("RO-72")
+def test_training_ends_a_deferment_that_was_filed_after_it():
+    """同時廢止已核准之緩徵, whenever it was filed; who left a school before may have left an earlier enrolment."""
+    early = replace(CEASED, left_on=BEFORE.concerns_from - timedelta(days=1))
+    assert effects(CESSATION, early, BEFORE).deferment is DefermentAction.NONE
+    trained = effects(CESSATION, replace(early, cessation_reason=CessationReason.TRAINED_TO_RESERVE), BEFORE)
+    assert trained.deferment is DefermentAction.REVOKE
+    assert trained.books is not None
+    assert trained.books.deferment_until >= trained.books.deferment_from
+
+
+@pytest.mark.rule("RO-71")
+@pytest.mark.parametrize("days", [-30, 0, 30])
+def test_a_roster_confirms_what_its_certificate_granted(days):
+    """Art. 12: one annotation, under the certificate's number and day; its end is never made earlier."""
+    until = BEFORE.deferment_until + timedelta(days=days)
+    found = effects(APPLICATION, replace(GRANTED, deferment_until=until), BEFORE, confirms=True)
+    assert (found.annotation, found.deferment) == (MODIFY, DefermentAction.EXTEND)
+    assert (found.why, found.supersedes) == (Why.CONFIRMS_CERTIFICATE, False)
+    assert found.after is not None
+    assert (found.after.decision_number, found.after.issued_on) == (BEFORE.decision_number, BEFORE.issued_on)
+    assert found.after.deferment_until == max(until, BEFORE.deferment_until)
+    assert len(found.after.summary) > len(BEFORE.summary)
+    # The control: without a certificate the application takes its place.
+    early = replace(GRANTED, decided_on=BEFORE.deferment_from, deferment_until=until)
+    assert effects(APPLICATION, early, BEFORE).annotation is CREATE
 
 
 @pytest.mark.rule("RO-49")

@@ -51,7 +51,7 @@ def man(kind: RosterKind, annotation: dict[str, str] | None = None, decided: Dec
     if decided is None:
         decided = LEFT if kind is RosterKind.CESSATION else GRANT
     facts = {"status": "none", "annotation": annotation}
-    return Man(uuid.uuid4(), {"school_code": HERE}, kind, decided.decided_on, decided, facts)
+    return Man(uuid.uuid4(), {"school_code": HERE, "certified_school": None}, kind, decided.decided_on, decided, facts)
 
 
 def foreseen(

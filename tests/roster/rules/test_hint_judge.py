@@ -23,6 +23,7 @@ from roster.hints.model import (
     NO_HISTORY,
     ActiveDeferment,
     AgeRule,
+    CertificateOnFile,
     Filing,
     GraduatedDeferment,
     History,
@@ -35,7 +36,7 @@ from roster.hints.model import (
 )
 from roster.hints.rules import CESSATION_TESTS, GRANTING_TESTS, judge
 from roster.intake.deadlines import deadline_article
-from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.intake.rules import EXPERIMENTAL, CaseKind, CessationReason, Division, Level, RosterKind
 from shared.law import DEFERMENT_REGULATION, RULES
 from shared.periods import Deadline
 from tests.roster.rules.hint_cases import FACTS, FILING, LEFT, SCHOOL, TODAY, codes, facts, find, one, student
@@ -71,15 +72,24 @@ students = st.builds(
     moi_approval_no=st.none() | st.text(max_size=5),
 )
 schools = st.builds(
-    School, st.sampled_from(["0003", "0001"]), st.sampled_from(SchoolKind), st.booleans(), st.booleans()
+    School, st.sampled_from(["0003", "0001", None]), st.sampled_from(SchoolKind), st.booleans(), st.booleans()
 )
-deferments = st.builds(ActiveDeferment, st.sampled_from(["0003", "0001", "0002"]), st.just("{n}"), days, days)
+deferments = st.builds(
+    ActiveDeferment,
+    st.sampled_from(["0003", "0001", "0002", None]),
+    st.just("{n}"),
+    days,
+    days,
+    awaits_roster=st.booleans(),
+)
+papers = st.builds(CertificateOnFile, st.sampled_from(["0003", None]), st.none() | st.just("{r}"), maybe_day)
 histories = st.builds(
     History,
     active=st.lists(deferments, max_size=3).map(tuple),
     graduated=st.lists(st.builds(GraduatedDeferment, levels, days), max_size=2).map(tuple),
     other_rosters=st.lists(st.builds(OtherRoster, st.just("r"), st.just("0002")), max_size=2).map(tuple),
     certificate_on_file=st.booleans(),
+    certificates=st.lists(papers, max_size=2).map(tuple),
 )
 registries = st.builds(
     RegistryFacts,
@@ -103,6 +113,7 @@ filings = st.builds(
     academic_year=st.integers(-5000, 9000),
     term=st.integers(0, 3),
     deadline=st.none() | deadlines,
+    case=st.none() | st.sampled_from(CaseKind),
 )
 todays = st.dates(FIRST_DAY)
 ORDER = {test.__name__: position for position, test in enumerate(GRANTING_TESTS)}
@@ -131,7 +142,21 @@ def test_a_school_learns_nothing_of_what_the_registry_answered(who, school, hist
     """Not even by a hint that comes, goes or changes with the answer: RO-22, 27, 29, 30, 32 and all the registry's."""
     seen = for_school(judge(who, school, history, registry, filing, today))
     assert seen == for_school(judge(who, school, History(), None, filing, today))
-    assert not {hint.rule for hint in seen} & {"RO-18", "RO-22", "RO-27", "RO-29", "RO-30", "RO-32", "RO-34"}
+    assert not {hint.rule for hint in seen} & {"RO-18", "RO-22", "RO-27", "RO-29", "RO-30", "RO-32", "RO-34", "RO-71"}
+
+
+@pytest.mark.rule("RO-70")
+@given(students, schools, histories, st.none() | registries, filings, todays, st.sampled_from(sorted(EXPERIMENTAL)))
+@settings(max_examples=100, deadline=None)
+def test_of_a_man_without_enrolment_article_15_2_alone_is_asked(who, school, history, registry, filing, today, case):
+    """13(2): whatever is said of him, RO-20 to RO-24 are silent, and no other age limit caps his deferment."""
+    hints = judge(who, school, history, registry, replace(filing, case=case), today)
+    assert not {hint.rule for hint in hints} & {"RO-20", "RO-21", "RO-22", "RO-23", "RO-24", "RO-34"}
+    if filing.kind is not RosterKind.CESSATION:
+        last = last_day_of(who.birth_date, 24)
+        assert all(hint.last_day == last for hint in hints)
+        too_old = today > last
+        assert ("experimental_age" in codes(hints)) is (too_old and who.experimental_education)
 
 
 @pytest.mark.rule("RO-24", "RO-26")

@@ -5,9 +5,10 @@ import tracemalloc
 
 import pytest
 
-from roster.intake.charset import decode, decode_cp950, private_use_note
+from roster.intake.charset import decode, decode_cp950, undefined_in
 from roster.intake.faults import IntakeRejected
-from tests.roster.intake_corpus.files import refusal, student, take, to_csv
+from roster.intake.reading import JSON, NDJSON
+from tests.roster.intake_corpus.files import refusal, student, take, to_csv, to_json, to_ndjson
 
 TEXT = "姓名,系科\r\n王小明,資訊工程學系\r\n"
 
@@ -55,13 +56,6 @@ def test_a_guess_is_told() -> None:
         (TEXT.encode("utf-32"), None, "charset_utf16"),
         (TEXT.encode("gb18030"), "gb18030", "charset_unsupported"),
         (TEXT.encode(), "no-such-charset", "charset_unsupported"),
-        (TEXT.encode("cp950"), "utf-8", "charset_undecodable"),
-        (TEXT.encode("utf-8-sig") + b"\xff", None, "charset_undecodable"),
-        # one damaged byte must not turn a UTF-8 file into Big5 nonsense
-        (TEXT.encode()[:-4] + b"\xe5", None, "charset_undecodable"),
-        (b"name\r\n\x80\xff\r\n", None, "charset_undecodable"),
-        (b"name\r\n\xa4", "big5", "charset_undecodable"),
-        (b"name\r\n\xa3\xc0\r\n", "big5", "charset_undecodable"),
     ],
 )
 def test_what_cannot_be_read_is_refused_as_a_type(data: bytes, declared: str | None, code: str) -> None:
@@ -70,10 +64,70 @@ def test_what_cannot_be_read_is_refused_as_a_type(data: bytes, declared: str | N
     assert (caught.value.kind, caught.value.code) == ("type", code)
 
 
+@pytest.mark.rule("RO-06", "RO-07")
+@pytest.mark.parametrize(
+    ("data", "declared", "charset"),
+    [
+        (TEXT.encode("cp950"), "utf-8", "utf-8"),
+        (TEXT.encode("utf-8-sig") + b"\xff", None, "utf-8"),
+        # one damaged byte must not turn a UTF-8 file into Big5 nonsense
+        (TEXT.encode()[:-4] + b"\xe5", None, "utf-8"),
+        (b"name\r\n\x80\xff\r\n", None, "cp950"),
+        (b"name\r\n\xa4", "big5", "cp950"),
+        (b"name\r\n\xa3\xc0\r\n", "big5", "cp950"),
+    ],
+)
+def test_bytes_that_mean_nothing_are_marked_and_not_replaced(data: bytes, declared: str | None, charset: str) -> None:
+    decoded = decode(data, declared)
+    assert (decoded.charset, decoded.undefined, undefined_in(decoded.text)) == (charset, True, True)
+    assert not {"?", "\ufffd"} & set(decoded.text)
+
+
+@pytest.mark.rule("RO-06", "RO-07")
+@pytest.mark.parametrize(
+    ("wrong", "declared"),
+    [
+        (b"\xa3\xc0", "big5"),
+        (b"\xa4", "big5"),
+        (b"\xff", None),
+        (b"\x80", None),
+        (b"\xa3\xfe", None),
+    ],
+)
+def test_undefined_bytes_are_faulty_cells_with_row_and_column(wrong: bytes, declared: str | None) -> None:
+    rows = [student(1), student(2, name="王@", department="系@"), student(3)]
+    headings = {"name": "姓名", "national_id": "身分證字號"}
+    data = to_csv(rows, headings=headings).encode("cp950").replace(b"@", wrong)
+    error = refusal(data, charset=declared)
+    told = [(fault.row, fault.column, fault.code, fault.value) for fault in error.faults]
+    assert told == [(3, "姓名", "undefined_bytes", None), (3, "department", "undefined_bytes", None)]
+    assert error.kind == "content"
+
+
+@pytest.mark.rule("RO-06", "RO-07")
+def test_damaged_utf8_is_a_faulty_cell_and_hides_no_other_fault() -> None:
+    data = to_csv([student(1, name="王@"), student(2, level="phd")]).encode().replace(b"@", b"\xe7\x8e")
+    error = refusal(data)
+    assert [(f.row, f.column, f.code) for f in error.faults] == [
+        (2, "name", "undefined_bytes"),
+        (3, "level", "level_unknown"),
+    ]
+
+
 @pytest.mark.rule("RO-06")
-def test_the_line_of_undecodable_bytes_is_named() -> None:
-    error = refusal(to_csv([student(1), student(2)]).encode("cp950") + b"\xff\xff", charset="big5")
-    assert error.faults[0].row == 4
+@pytest.mark.parametrize("charset", ["utf-8", "big5"])
+def test_a_file_in_another_charset_than_the_one_told_is_refused_once_and_not_cell_by_cell(charset: str) -> None:
+    data = to_csv([student(n, name="王堉明") for n in range(50)]).encode("euc-jp", "replace")
+    if charset == "big5":
+        data = b"name\r\n" + bytes(range(0x80, 0x81)) * 500
+    error = refusal(data, charset=charset)
+    assert (error.kind, error.code, error.faults[0].row) == ("type", "charset_undecodable", 2)
+
+
+@pytest.mark.rule("RO-06")
+def test_a_file_without_headings_in_an_unknown_charset_is_refused_as_a_type_with_its_line() -> None:
+    error = refusal("first\r\nnév,név\r\n".encode("latin-1").replace(b"first", b"a,b\xff"))
+    assert (error.kind, error.code, error.faults[0].row) == ("type", "charset_undecodable", 1)
 
 
 @pytest.mark.rule("RO-06")
@@ -112,13 +166,55 @@ def test_every_user_defined_code_has_a_character_of_its_own() -> None:
 
 
 @pytest.mark.rule("RO-06")
+def test_every_pair_of_bytes_has_one_character_or_none() -> None:
+    """All 19,782 of CP950: Microsoft's characters, the user's own, and 62 that nobody defined."""
+    own: list[str] = []
+    microsofts: list[str] = []
+    undefined: list[bytes] = []
+    for lead in range(0x81, 0xFF):
+        for trail in (*range(0x40, 0x7F), *range(0xA1, 0xFF)):
+            pair = bytes((lead, trail))
+            try:
+                char = decode_cp950(pair)
+            except UnicodeDecodeError:
+                undefined.append(pair)
+                assert undefined_in(decode(b"name\r\n" + pair, "cp950").text)
+                continue
+            assert len(char) == 1
+            (own if "\ue000" <= char <= "\uf8ff" or char in "堃喆峯" else microsofts).append(char)
+    # FA40-FEFE, 8E40-A0FE, 8140-8DFE and C6A1-C8FE: 6,217 codes, three of which are the gaps.
+    assert (len(own), len(microsofts), len(undefined)) == (6_217, 13_503, 62)
+    assert len(set(own)) == len(own)
+    assert decode_cp950(b"\xc6\xa1") == "\uf6b1"
+
+
+@pytest.mark.rule("RO-06")
 def test_user_defined_characters_in_a_name_are_kept_and_mentioned() -> None:
     data = to_csv([student(name="王@明")]).encode("cp950").replace(b"@", b"\xfa\x41")
     taken = take(data, charset="big5")
     assert taken.rows[0].name == "王\ue001明"
     assert [note.code for note in taken.notes] == ["private_use_characters"]
+    assert "1 個" in taken.notes[0].message
+    assert "第 2 列「姓名」" in taken.notes[0].message
+    assert "\ue001" not in repr(taken.notes)
     data = to_csv([student(name="王@明")]).encode("cp950").replace(b"@", b"\xfb\x69")
-    assert take(data).rows[0].name == "王堃明"
+    taken = take(data)
+    assert taken.rows[0].name == "王堃明"
+    assert [note.code for note in taken.notes] == ["charset_guessed", "cp950_gap_characters"]
+    assert "第 2 列「姓名」" in taken.notes[1].message
+
+
+@pytest.mark.rule("RO-06")
+@pytest.mark.parametrize("media", [JSON, NDJSON])
+def test_user_defined_characters_are_told_in_json_too_however_they_are_written(media: str) -> None:
+    write = to_json if media == JSON else to_ndjson
+    data = write([student(1, name="王\ue001", remarks="\U000f0000")])
+    for body in (data, data.replace("\ue001".encode(), b"\\ue001")):
+        taken = take(body, media=media)
+        assert taken.rows[0].name == "王\ue001"
+        assert [(n.code, "2 個" in n.message, "第 1 列「備考」" in n.message) for n in taken.notes] == [
+            ("private_use_characters", True, True)
+        ]
 
 
 @pytest.mark.rule("RO-06")
@@ -144,5 +240,8 @@ def test_characters_are_counted_without_a_copy_of_each(data: bytes) -> None:
 
 
 def test_every_private_use_character_is_counted() -> None:
-    note = private_use_note("\ue001\ue002王\U000f0000,\uf8ff")
-    assert [n.message_en.split()[3] for n in note] == ["4"]
+    rows = [student(n, name="王\ue001\ue002", remarks="\U000f0000,\uf8ff") for n in range(1, 9)]
+    (note,) = take(to_csv(rows)).notes
+    assert note.message_en.split()[3] == "32"
+    assert note.message.count("「姓名」") == note.message.count("「備考」") == 5
+    assert note.message.endswith("…。")

@@ -372,5 +372,8 @@ def test_no_end_ever_passes_the_last_day(typed, asked, last):
 
 @pytest.mark.rule("RO-48")
 def test_nobody_decides_what_he_submitted():
-    assert may_decide("u-1", "u-2")
-    assert not may_decide("u-1", "u-1")
+    assert may_decide(("u-1",), "u-2")
+    assert not may_decide(("u-1",), "u-1")
+    # RO-52: nor the correction that he took up, whoever submitted it.
+    assert may_decide(("u-1", None), "u-2")
+    assert not may_decide(("u-1", "u-2"), "u-2")

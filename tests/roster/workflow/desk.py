@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.roster.intake_corpus.files import Student, cessation, extension, student
 from tests.roster.workflow.model import Batch, Man, Roster
 from tests.roster.workflow.world import DEFERMENTS, ENTRIES, FIRST_MEN, PEOPLE, World
+from tests.support.cases import SCHOOL_PAPER, certificate, man
 from tests.support.rosters import TODAY
 
 T = TypeVar("T")
@@ -62,11 +63,12 @@ class Desk(RuleBasedStateMachine):
         self.first = next(FIRST_MEN)
         self.rosters: list[Roster] = []
         self.batches: list[Batch] = []
-        self.contents: dict[int, tuple[list[Student], Roster]] = {}
+        self.contents: dict[int, tuple[Any, Roster]] = {}
         self.days = 0
         self.originals: dict[str, tuple[Any, ...]] = {}
         self.shown: dict[str, list[dict[str, Any]]] = {}
         self.decided = 0
+        self.made: dict[str, dict[str, Any]] = {}
         self.serial = 0
         self.world.set_day(0)
 
@@ -75,6 +77,15 @@ class Desk(RuleBasedStateMachine):
         roster = Roster(told["rosters"][0]["id"], kind, content, rows[0].get("left_on", ""), men, self.reached)
         self.rosters.append(roster)
         self.contents[content] = (rows, roster)
+
+    def _certificate(self, number: int, remarks: str) -> dict[str, Any]:
+        paper = {**SCHOOL_PAPER, "student_no": self._student_no(number)}
+        return certificate(
+            self.first + number,
+            student=man(self.first + number, birth_date="2006-03-04"),
+            certificate=paper,
+            remarks=remarks,
+        )
 
     def _rows(self, kind: str, remarks: dict[int, str], left_on: str) -> list[Student]:
         rows = []
@@ -134,7 +145,10 @@ class Desk(RuleBasedStateMachine):
 
     @staticmethod
     def _came_to_block(roster: Roster, problem: Any) -> bool:
-        """A cessation's day may come to lie before the filing of a deferment granted since its draft was written."""
+        """What may have come since a draft was written: a cessation's day lies before the filing of a deferment that
+        was granted since, and later decisions rest on one that is being corrected."""
         told = {error["code"] for error in problem["errors"]}
-        blocked = told and told <= {"override_reason_missing", "decision_missing"}
-        return bool(roster.kind == "cessation" and problem["code"] == "not_ready" and blocked)
+        may = {"override_reason_missing"} if roster.kind == "cessation" else set()
+        if any(man.correcting for man in roster.men.values()):
+            may.add("decision_built_upon")
+        return bool(problem["code"] == "not_ready" and told and told <= may | {"decision_missing"} and told & may)

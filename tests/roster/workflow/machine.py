@@ -7,17 +7,20 @@ from hypothesis.stateful import initialize, precondition
 
 from tests.roster.workflow.books import Books
 from tests.roster.workflow.desk import preferred, step
-from tests.roster.workflow.model import Batch, Roster
+from tests.roster.workflow.model import Batch, Man, Roster
 from tests.roster.workflow.world import (
     APPROVERS,
+    DECISIONS,
     ENTRIES,
     OFFICERS,
     PEOPLE,
     SCHOOL,
 )
+from tests.support.cases import TOWNSHIP
 
 KINDS = ("application", "extension", "reapplication", "cessation")
 MEN, MOST_ROSTERS, MOST_DAYS = 4, 12, 40
+WRONG = {"reason_for_correction": "核定有誤。"}
 WRITTEN: dict[str, dict[str, Any]] = {
     "approved": {"decision": "approved", "ground": None, "ground_unseen": None, "reason": None},
     "rejected": {
@@ -67,11 +70,32 @@ class Workflow(Books):
         assert answer.status_code == 201, answer.text
         self._arrived(answer.json(), kind, self.serial, remarks, rows)
 
+    @precondition(lambda self: len(self.rosters) < MOST_ROSTERS)
+    @step(number=numbers, days=st.integers(0, 4))
+    def hand_in(self, number: int, days: int) -> None:
+        """RO-71: a township hands in the certificate of a man who holds an induction order; a roster like any other."""
+        self.days = min(self.days + days, MOST_DAYS)
+        self.world.set_day(self.days)
+        self.serial += 1
+        remarks = f"第{self.serial}冊"
+        body = self._certificate(number, remarks)
+        answer = self.world.call("POST", "/certificates", TOWNSHIP, body)
+        assert answer.status_code == 201, answer.text
+        roster = Roster(
+            answer.json()["roster_id"], "application", self.serial, "", {number: Man(remarks)}, self.reached, filed=True
+        )
+        self.rosters.append(roster)
+        self.contents[self.serial] = (body, roster)
+
     @step(at=which)
     def post_again(self, at: int) -> None:
         """RO-08: the same content never makes a second roster, unless the first was withdrawn."""
         before = preferred(self.rosters, at, lambda roster: roster.state == "withdrawn")
         rows, current = self.contents[before.content]
+        if before.filed:
+            answer = self.world.call("POST", "/certificates", TOWNSHIP, rows)
+            assert (answer.status_code, answer.json()["roster_id"]) == (200, current.id), answer.text
+            return
         answer = self.world.post(rows, before.kind)
         if current.state == "withdrawn":
             assert answer.status_code == 201, answer.text
@@ -99,7 +123,9 @@ class Workflow(Books):
         if not remarks:
             return
         answer = self.world.put(roster.id, self._rows(roster.kind, remarks, roster.left_on), roster.version)
-        if roster.state == "withdrawn":
+        if roster.filed:
+            assert answer.status_code == 404, answer.text
+        elif roster.state == "withdrawn":
             assert answer.status_code == 409, answer.text
         else:
             fits = roster.correct(remarks)
@@ -111,6 +137,9 @@ class Workflow(Books):
         """RO-09: only until a case officer opened it; then the same content may be posted again (RO-08)."""
         roster = self._roster(at)
         answer = self.world.call("POST", f"/rosters/{roster.id}/withdraw", SCHOOL, seen=roster.version)
+        if roster.filed:
+            assert answer.status_code == 404, answer.text
+            return
         fits = roster.withdraw()
         assert answer.status_code == (200 if fits else 409), answer.text
         self.reached["withdrawn" if fits else "withdrawal refused"] += 1
@@ -146,7 +175,7 @@ class Workflow(Books):
             if who in OFFICERS:
                 man.officer = decision
         elif man.state == "for_approval" and who in APPROVERS:
-            own = self._batch_of(man).submitted_by == who
+            own = who in (self._batch_of(man).submitted_by, self._current(roster)[number]["correction_by"])
             assert answer.status_code == (403 if own else 200), answer.text
             if not own:
                 man.approver = decision
@@ -281,12 +310,73 @@ class Workflow(Books):
         batch = self._batch(at)
         self._decide(batch, batch.submitted_by if own and batch.submitted_by in APPROVERS else who)
 
+    # -- what was decided in error -----------------------------------------------------------------------------
+
+    @step(at=which, nth=numbers, who=officers)
+    def reopen(self, at: int, nth: int, who: str) -> None:
+        """RO-52: a decision is taken up to be corrected; not while later ones rest on it."""
+        roster = preferred(self.rosters, at, lambda r: any(man.state == "decided" for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].state == "decided")
+        man = roster.men[number]
+        entry = self._current(roster)[number]
+        path = f"/entries/{entry['id']}/correction"
+        answer = self.world.call("POST", path, OFFICERS[who], WRONG, entry["version"])
+        if man.state != "decided":
+            assert (answer.status_code, answer.json()["code"]) == (409, "entry_state"), answer.text
+        elif answer.status_code == 409:
+            assert answer.json()["code"] == "decision_built_upon", answer.text
+            assert self._approved_since(roster, number), answer.text
+            self.reached["correction refused, built upon"] += 1
+        else:
+            assert answer.status_code == 200, answer.text
+            roster.move(man, "reopen", "in_review")
+            man.officer, man.approver, man.batch, man.correcting = man.made[-1], None, None, True
+
+    def _approved_since(self, roster: Roster, number: int) -> bool:
+        """Whether anything else was decided on the man after the first decision on this entry."""
+        entry = self._current(roster)[number]
+        decisions = self.world.of(DECISIONS, [other.id for other in self.rosters])
+        his = [d for d in decisions if d["student_no"] == self._student_no(number)]
+        first = next(d for d in his if d["entry_id"] == entry["id"])
+        return any(d["decided_at"] > first["decided_at"] and d["entry_id"] != entry["id"] for d in his)
+
+    @step(at=which, nth=numbers, who=officers)
+    def drop(self, at: int, nth: int, who: str) -> None:
+        """The decision was right after all; not once its correction is up."""
+        roster = preferred(self.rosters, at, lambda r: any(man.correcting for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].correcting)
+        man = roster.men[number]
+        entry = self._current(roster)[number]
+        path = f"/entries/{entry['id']}/correction/drop"
+        answer = self.world.call("POST", path, OFFICERS[who], seen=entry["version"])
+        if man.correcting and man.state in ("in_review", "on_hold"):
+            assert answer.status_code == 200, answer.text
+            roster.move(man, "drop", "decided")
+            back = self._current(roster)[number]
+            man.officer, man.batch, man.correcting = back["draft"], back["batch_id"], False
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (409, "not_correcting"), answer.text
+
+    @step(at=which, nth=numbers, who=officers, decider=approvers, decision=decisions)
+    def put_right(self, at: int, nth: int, who: str, decider: str, decision: str) -> None:
+        """A correction that nobody disturbs."""
+        roster = preferred(self.rosters, at, lambda r: any(man.state == "decided" for man in r.men.values()))
+        number = preferred(sorted(roster.men, reverse=True), nth, lambda n: roster.men[n].state == "decided")
+        self.reopen(at, nth, who)
+        if roster.men[number].correcting and roster.men[number].state == "in_review":
+            self._review(roster, number, who, decision)
+            count = len(self.batches)
+            self._submit(roster, who, stale=False)
+            if len(self.batches) > count:
+                self._decide(self.batches[-1], decider)
+
     def _decide(self, batch: Batch, who: str) -> None:
         before = self._deferments(batch.roster)
+        taken_up = {e["correction_by"] for e in self.world.of(ENTRIES, [batch.roster.id]) if e["batch_id"] == batch.id}
         answer = self._act(batch, "decide", APPROVERS[who])
         if batch.state != "for_approval":
             assert answer.status_code == 409, answer.text
-        elif batch.submitted_by == who:
+        elif batch.submitted_by == who or who in taken_up:
             assert (answer.status_code, answer.json()["code"]) == (403, "four_eyes"), answer.text
             self.reached["own decision refused"] += 1
         elif answer.status_code == 422:
@@ -294,6 +384,13 @@ class Workflow(Books):
         else:
             assert answer.status_code == 200, answer.text
             batch.state = "decided"
+            corrected = {number for number in batch.men if batch.roster.men[number].correcting}
             for number in batch.men:
-                batch.roster.move(batch.roster.men[number], "decide", "decided")
-            self._check_effects(batch, before)
+                man = batch.roster.men[number]
+                batch.roster.move(man, "decide", "decided")
+                man.correcting = False
+                assert man.decision is not None
+                man.made.append(man.decision)
+                if number in corrected:
+                    self.reached[f"corrected from {man.made[-2]} to {man.made[-1]}"] += 1
+            self._check_effects(batch, before, corrected)

@@ -20,6 +20,9 @@ class Man:
     officer: str | None = None
     approver: str | None = None
     batch: str | None = None
+    # RO-52: its decision is being corrected; `made` are those that were, the first one first.
+    correcting: bool = False
+    made: list[str] = field(default_factory=list)
 
     @property
     def decision(self) -> str | None:
@@ -40,6 +43,8 @@ class Roster:
     moves: Counter[str]
     opened: bool = False
     version: int = 1
+    # A township handed in a certificate (RO-71): no school can correct or withdraw it.
+    filed: bool = False
     gone: list[str] = field(default_factory=list)
 
     @property
@@ -61,7 +66,7 @@ class Roster:
         changed = {n for n, man in stated.items() if n in remarks and remarks[n] != man.remarks}
         dropped = set(stated) - set(remarks)
         added = set(remarks) - set(stated)
-        if any(stated[n].state in FINAL for n in changed | dropped):
+        if any(stated[n].state in FINAL or stated[n].correcting for n in changed | dropped):
             return False
         if not changed | dropped | added:
             return True

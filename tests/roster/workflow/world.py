@@ -34,17 +34,18 @@ FIRST_MEN = count(1, 100)
 
 ENTRIES = """
 SELECT id::text, roster_id::text, student_no, state, version, batch_id::text, from_version, until_version,
-    officer_draft ->> 'decision' AS draft, remarks
+    officer_draft ->> 'decision' AS draft, remarks, correction_by
 FROM entry WHERE roster_id = ANY($1::uuid[]) ORDER BY 7, 8 NULLS LAST, id
 """
 DECISIONS = """
 SELECT d.id::text, d.entry_id::text, d.batch_id::text, d.decision, d.annotation_action, d.submitted_by, d.decided_by,
-    d.decision_number, d.issued_on, d.deferment_id::text, e.student_no
-FROM decision d JOIN entry e ON e.id = d.entry_id WHERE d.roster_id = ANY($1::uuid[])
+    d.decision_number, d.issued_on, d.deferment_id::text, e.student_no, d.corrects::text, d.correction_by, d.kind,
+    d.decided_at, d.deferment_until, e.left_on, e.filed_on
+FROM decision d JOIN entry e ON e.id = d.entry_id WHERE d.roster_id = ANY($1::uuid[]) ORDER BY d.decided_at
 """
 DEFERMENTS = """
 SELECT DISTINCT f.id::text, f.decision_number, f.issued_on, f.deferred_from, f.deferred_until, f.revoked_on,
-    f.ended_reason, f.filed_on, f.version, f.kind, e.student_no
+    f.ended_reason, f.filed_on, f.version, f.kind, f.awaits_roster, e.student_no
 FROM deferment f JOIN entry e ON e.national_id_index = f.national_id_index WHERE e.roster_id = ANY($1::uuid[])
 """
 TOLD = "SELECT payload ->> 'decision_id' AS id FROM job WHERE kind = 'registry.annotate' AND key = ANY($1::text[])"

@@ -36,7 +36,8 @@ class RosterFacts(Reading):
 
     roster_id: UUID
     county_code: Code
-    school_code: Code
+    # None: no school filed it, and the name is that of who did.
+    school_code: Code | None = None
     school_name: ToldLine
     kind: Code
     academic_year: Int
@@ -119,6 +120,68 @@ class BatchDecided(BatchFacts):
 
     approved: Count
     rejected: Count
+    corrected: Count = 0
+    remedy_days: Count = 0
+    decided_on: LocalDate
+
+    def variables(self) -> dict[str, Any]:
+        """With the day as officials write it."""
+        return super().variables() | {"decided_on_roc": f"民國{roc_long(self.decided_on)}"}
+
+
+CASES: Mapping[str, tuple[str, str]] = {
+    "experimental_education": ("未入學高級中等學校之實驗教育緩徵", "experimental education without enrolment"),
+    "school_certificate": ("收受徵集令後之學校證明書", "school's certificate after an induction order"),
+    "experimental_certificate": (
+        "收受徵集令後之實驗教育證明文件",
+        "education authority's certificate after an induction order",
+    ),
+}
+
+
+class CaseFacts(Reading):
+    """What others than schools file (RO-70, RO-71)."""
+
+    case_kind: Code
+
+    def case_words(self) -> dict[str, Any]:
+        """Its name in both languages."""
+        case, case_en = CASES.get(self.case_kind, (self.case_kind, self.case_kind))
+        return {"case": case, "case_en": case_en}
+
+
+class CaseFiled(CaseFacts, RosterFacts):
+    """A township or education authority filed men."""
+
+    urgent: Bool
+    headcount: Count
+
+    def variables(self) -> dict[str, Any]:
+        """With what it is."""
+        return super().variables() | self.case_words()
+
+
+class CaseDecided(CaseFacts, BatchDecided):
+    """What became of a township's filing."""
+
+    township_code: Code
+
+    def variables(self) -> dict[str, Any]:
+        """With what it is."""
+        return super().variables() | self.case_words()
+
+
+class NoticeDecided(BatchDecided):
+    """What became of an education authority's notice."""
+
+    authority_code: Code
+
+
+class TrainingForwarded(BatchFacts):
+    """Men whom a township is to annotate."""
+
+    township_code: Code
+    headcount: Count
     decided_on: LocalDate
 
     def variables(self) -> dict[str, Any]:
@@ -129,7 +192,12 @@ class BatchDecided(BatchFacts):
 class Tell:
     """Takes events of one subscription: a message by each of its channels to each account that is to be told."""
 
-    ORG_CODE: ClassVar[Mapping[str, str]] = {"county": "county_code", "school": "school_code"}
+    ORG_CODE: ClassVar[Mapping[str, str]] = {
+        "county": "county_code",
+        "school": "school_code",
+        "township": "township_code",
+        "education_authority": "authority_code",
+    }
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
@@ -154,6 +222,10 @@ _ROSTERS: Mapping[str, type[RosterFacts]] = {
     "muster.roster.batch.recalled.v1": BatchRecalled,
     "muster.roster.batch.returned.v1": BatchReturned,
     "muster.roster.batch.decided.v1": BatchDecided,
+    "muster.roster.case.filed.v1": CaseFiled,
+    "muster.roster.case.decided.v1": CaseDecided,
+    "muster.roster.notice.decided.v1": NoticeDecided,
+    "muster.roster.training_list.forwarded.v1": TrainingForwarded,
 }
 
 HANDLERS: Mapping[str, tuple[type[In], Receive]] = {

@@ -52,7 +52,7 @@ class Subscription:
     event_type: str
     templates: Mapping[Channel, str]
     role: str
-    org_type: Literal["county", "school"]
+    org_type: Literal["county", "school", "township", "education_authority"]
     required: bool
     basis: Citation
     opens: str
@@ -61,6 +61,7 @@ class Subscription:
 _BATCH: Final = "/roster/v1/batches/{batch_id}"
 _ROSTER: Final = "/roster/v1/rosters/{roster_id}"
 # A school sees its results, not the county's batches.
+_CASES: Final = "/roster/v1/cases"
 _RESULTS: Final = "/roster/v1/results/{roster_id}/entries"
 
 
@@ -107,6 +108,43 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
             # One copy of the decided roster goes back to the school that sent it.
             basis=cite(DEFERMENT_REGULATION, "13-1"),
             opens=_RESULTS,
+        ),
+        # What others than schools file: who decides it, and who is to know what was decided (RO-70 to RO-72).
+        Subscription(
+            "muster.roster.case.filed.v1",
+            templates={Channel.IN_APP: "case_filed_inbox"},
+            role="case_officer",
+            org_type="county",
+            required=False,
+            basis=cite(DEFERMENT_REGULATION, "12-1"),
+            opens=_ROSTER,
+        ),
+        Subscription(
+            "muster.roster.case.decided.v1",
+            templates={Channel.IN_APP: "case_decided_inbox"},
+            role="township",
+            org_type="township",
+            required=False,
+            basis=cite(DEFERMENT_REGULATION, "13-2"),
+            opens=_CASES,
+        ),
+        Subscription(
+            "muster.roster.notice.decided.v1",
+            templates={Channel.IN_APP: "notice_decided_inbox"},
+            role="education_authority",
+            org_type="education_authority",
+            required=False,
+            basis=cite(DEFERMENT_REGULATION, "16-1"),
+            opens=_CASES,
+        ),
+        Subscription(
+            "muster.roster.training_list.forwarded.v1",
+            templates={Channel.IN_APP: "training_forwarded_inbox"},
+            role="township",
+            org_type="township",
+            required=False,
+            basis=cite(DEFERMENT_REGULATION, "16/1"),
+            opens=f"{_CASES}?scope=to_annotate",
         ),
         # Of what a school does the paper procedure knows no letter to the county: the inbox will do.
         *(

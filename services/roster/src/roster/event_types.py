@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from shared.events import EventType
 from shared.ids import mask_ids_in
 from shared.schemas import Bool, Code, In, Int, Line, LocalDate, Text
@@ -25,8 +25,8 @@ class RosterFacts(In):
 
     roster_id: UUID
     county_code: Code
-    school_code: Code
-    school_name: SchoolName
+    school_code: Annotated[Code | None, Field(description="Null: no school filed it (RO-70 to RO-72)")] = None
+    school_name: Annotated[SchoolName, Field(description="The school's name; without a school, that of who filed")]
     kind: RosterKind
     academic_year: Annotated[Int, Field(ge=1, le=999, description="ROC academic year, such as 115")]
     term: Annotated[Int, Field(ge=1, le=4)]
@@ -84,9 +84,68 @@ class BatchDecidedData(BatchFacts):
 
     approved: Annotated[Count, Field(description="Entries approved")]
     rejected: Annotated[Count, Field(description="Entries rejected")]
+    corrected: Annotated[
+        Count, Field(description="Of all these, entries whose decision corrects an earlier one (RO-52)")
+    ] = 0
+    remedy_days: Annotated[
+        Count, Field(description="Days to ask for review of a refusal, from the day after receipt (RO-75); 0: none")
+    ] = 0
     decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
 
 
+class CaseFiledData(RosterFacts):
+    """Data of `case.filed`."""
+
+    case_kind: CaseKind
+    urgent: Annotated[Bool, Field(description="The man holds an induction order already (Art. 12)")]
+    headcount: Annotated[Count, Field(description="Men filed")]
+
+
+class CaseDecidedData(BatchDecidedData):
+    """Data of `case.decided`."""
+
+    case_kind: CaseKind
+    township_code: Annotated[Code, Field(description="The township that filed it")]
+
+
+class NoticeDecidedData(BatchDecidedData):
+    """Data of `notice.decided`."""
+
+    authority_code: Annotated[Code, Field(description="The education authority that notified")]
+
+
+class TrainingForwardedData(BatchFacts):
+    """Data of `training_list.forwarded`."""
+
+    township_code: Code
+    headcount: Annotated[Count, Field(description="Men of the township's households whose deferment was revoked")]
+    decided_on: Annotated[LocalDate, Field(description="The day of the decision, Asia/Taipei")]
+
+
+CASE_FILED = EventType(
+    "muster.roster.case.filed.v1",
+    CaseFiledData,
+    to=("notify",),
+    summary="A township or education authority filed men (RO-70, RO-71); the county's case officers are told.",
+)
+CASE_DECIDED = EventType(
+    "muster.roster.case.decided.v1",
+    CaseDecidedData,
+    to=("notify",),
+    summary="An approver decided what a township filed (RO-70, RO-71); the township is told.",
+)
+NOTICE_DECIDED = EventType(
+    "muster.roster.notice.decided.v1",
+    NoticeDecidedData,
+    to=("notify",),
+    summary="An approver decided what an education authority notified (RO-70); the authority is told.",
+)
+TRAINING_FORWARDED = EventType(
+    "muster.roster.training_list.forwarded.v1",
+    TrainingForwardedData,
+    to=("notify",),
+    summary="A list of men after vacation training was decided (RO-72); each township annotates its own (Art. 16-1).",
+)
 ROSTER_CORRECTED = EventType(
     "muster.roster.roster.corrected.v1",
     RosterCorrectedData,

@@ -1,4 +1,4 @@
-"""A list in another form than JSON pages: all its rows as CSV or NDJSON, chosen by `Accept` (RO-61).
+"""A list in another form than JSON pages: all its rows in a form chosen by `Accept` (RO-61).
 
 The rows are those of the very pages that JSON would show, one after the other out of one snapshot of the database, so
 a report cannot hold other rows than the search it was asked from.
@@ -6,11 +6,9 @@ a report cannot hold other rows than the search it was asked from.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
@@ -18,16 +16,16 @@ from fastapi import Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Receive, Scope, Send
 
-from roster.csv_out import BOM, Sheet
+from roster.csv_out import BOM
 from roster.lists import REPORT_TOO_LARGE
+from roster.papers.forms import BOUND, SPREADSHEETS, Form
+from roster.papers.making import FONT_MISSING, REPORT_NOT_MADE, Rows, make
+from roster.papers.report import Fetch, Report, T, frame
 from shared import clock
 from shared.db import Context, Database
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
-from shared.schemas import Out, Page
-
-T = TypeVar("T", bound=Out)
 
 LARGEST = 10_000
 """Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
@@ -46,28 +44,22 @@ _LONGEST = 1_000_000_000
 _PATIENCE = 30
 # Seconds for a whole report.
 _WHOLE = 120
+# Bytes sent at a time of a file that was made whole.
+_PART = 262_144
 # SOURCE: RFC 9110 12.4.2.
 _WEIGHT = re.compile(r"(?P<whole>0(?=\.|$)|1(?=\.0{0,3}$|$))(?:\.(?P<rest>[0-9]{0,3}))?")
 
 
-class Form(StrEnum):
-    """The forms a list has; the first is what is sent to whoever does not ask."""
+def chosen(accept: str, offered: Sequence[Form] = tuple(Form)) -> Form | None:
+    """The form that an `Accept` header asks for (RFC 9110 12.5.1); None when it takes none of those offered.
 
-    JSON = "application/json"
-    NDJSON = "application/x-ndjson"
-    CSV = "text/csv"
-
-
-def chosen(accept: str) -> Form | None:
-    """The form that an `Accept` header asks for (RFC 9110 12.5.1); None when it takes none of them.
-
-    Of equal weights JSON wins, then NDJSON. What cannot be read as a media range counts for nothing.
+    Of equal weights the first that is offered wins. What cannot be read as a media range counts for nothing.
     """
     weights = [_weighed(part) for part in accept.split(",") if part.strip()]
     if not weights:
-        return Form.JSON
+        return offered[0]
     best: tuple[int, Form] | None = None
-    for form in Form:
+    for form in offered:
         kind = form.partition("/")[0]
         matching = [
             (specific, weight)
@@ -107,10 +99,32 @@ def _wanted(request: Request, response: Response) -> Form:
 
 Wanted = Annotated[Form, Depends(_wanted)]
 
+
+def _sheet(request: Request, response: Response) -> Form:
+    response.headers["Vary"] = "Accept"
+    form = chosen(",".join(request.headers.getlist("accept")), SPREADSHEETS)
+    if form is None:
+        offered = "、".join(SPREADSHEETS)
+        raise NOT_ACCEPTABLE(detail=f"範本可以下列格式提供：{offered}。", detail_en=f"Templates come as {offered}.")
+    return form
+
+
+WantedSheet = Annotated[Form, Depends(_sheet)]
+"""XLSX or ODS, by `Accept`."""
+
+
+def _mended(request: Request) -> Form | None:
+    form = chosen(",".join(request.headers.getlist("accept")), (Form.JSON, *SPREADSHEETS))
+    return form if form in SPREADSHEETS else None
+
+
+Mended = Annotated[Form | None, Depends(_mended)]
+"""The form in which a refused file is to come back to be mended, if `Accept` asks for one."""
+
 FORMS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A page as JSON; as CSV or NDJSON (`Accept`) all rows, at most 10,000, whatever `limit` and"
-        " `cursor` say",
+        "description": "A page as JSON; in another form (`Accept`: CSV, NDJSON, XLSX, ODS, PDF) all rows, at most"
+        " 10,000, whatever `limit` and `cursor` say",
         "content": {
             Form.NDJSON.value: {
                 "schema": {
@@ -127,32 +141,20 @@ FORMS: dict[int | str, dict[str, Any]] = {
                     " formula has an apostrophe in front (docs/adr/0054)",
                 }
             },
+            **{form.value: {"schema": {"type": "string", "format": "binary", "maxLength": _LONGEST}} for form in BOUND},
         },
     }
 }
 """For a route's `responses`: the forms of its answer."""
 
-REFUSED = (NOT_ACCEPTABLE, REPORT_TOO_LARGE)
+REFUSED = (NOT_ACCEPTABLE, REPORT_TOO_LARGE, REPORT_NOT_MADE, FONT_MISSING)
 """What a route that offers them may refuse with."""
 
 
-# No slots: with them Python 3.11 cannot make a frozen generic by name, `Report[…](…)`.
-@dataclass(frozen=True)
-class Report(Generic[T]):
-    """How a list is written: its columns, and the name its file is kept under (Chinese, and ASCII for old programs)."""
-
-    sheet: Sheet[T]
-    name: str
-    ascii_name: str
-
-
-class Fetch(Protocol[T]):
-    """The function that JSON pages come from. `most`: how many rows the whole list may have."""
-
-    def __call__(
-        self, session: AsyncSession, *, cursor: str | None, limit: int, most: int | None
-    ) -> Awaitable[Page[T]]:
-        """A page of the list."""
+def disposition(name: str, ascii_name: str, day: str, form: Form) -> str:
+    """A `Content-Disposition` under which the file is kept, in both scripts (RFC 6266, RFC 8187)."""
+    kept_as = quote(f"{name}_{day}.{form.extension}", safe="")
+    return f"attachment; filename=\"{ascii_name}-{day}.{form.extension}\"; filename*=UTF-8''{kept_as}"
 
 
 @asynccontextmanager
@@ -181,6 +183,7 @@ class Export(Response, Generic[T]):
         self._database: Database = request.app.state.database
         self._context = Context.of(caller)
         self._form = form
+        self._font_dir: str = request.app.state.settings.font_dir
         self._report = report
         self._fetch = fetch
         super().__init__(headers=self._heads())
@@ -191,25 +194,41 @@ class Export(Response, Generic[T]):
         if self._form is Form.NDJSON:
             return {"Content-Type": Form.NDJSON.value, "Vary": "Accept"}
         day = f"{clock.today():%Y%m%d}"
-        kept_as = quote(f"{self._report.name}_{day}.csv", safe="")
         return {
-            "Content-Type": f"{Form.CSV.value}; charset=utf-8; header=present",
-            "Content-Disposition": f'attachment; filename="{self._report.ascii_name}-{day}.csv"; '
-            f"filename*=UTF-8''{kept_as}",
+            "Content-Type": self._form.content_type,
+            "Content-Disposition": disposition(self._report.name, self._report.ascii_name, day, self._form),
             "Vary": "Accept",
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        async with asyncio.timeout(_WHOLE), _turn(self._context), self._database.reading(self._context) as session:
-            pages = self._pages(session)
-            first = await anext(pages)
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            head = BOM + self._report.sheet.headings() if self._form is Form.CSV else b""
-            await self._part(send, head + self._written(first))
-            async for page in pages:
-                await self._part(send, self._written(page))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with asyncio.timeout(_WHOLE), _turn(self._context):
+            if self._form in BOUND:
+                await self._bound(send)
+                return
+            async with self._database.reading(self._context) as session:
+                pages = self._pages(session)
+                first = await anext(pages)
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                head = BOM + self._report.sheet.headings() if self._form is Form.CSV else b""
+                await self._part(send, head + self._written(first))
+                async for page in pages:
+                    await self._part(send, self._written(page))
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _bound(self, send: Send) -> None:
+        """The file, made whole before anything is sent; nobody's connection is held while a child makes it."""
+        async with self._database.reading(self._context) as session:
+            document, values = await frame(self._report, self._form, session)
+            rows = Rows(values)
+            async for page in self._pages(session):
+                rows.add(page)
+        made = await make(self._form, document, rows, self._font_dir)
+        self.headers["content-length"] = str(len(made))
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        for start in range(0, len(made), _PART):
+            await self._part(send, made[start : start + _PART])
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pages(self, session: AsyncSession) -> AsyncIterator[list[T]]:
         cursor: str | None = None

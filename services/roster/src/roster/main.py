@@ -2,11 +2,16 @@
 
 from fastapi import FastAPI
 
+from roster.cases.routes import router as cases
 from roster.intake.routes import router as intake
+from roster.reassessments.routes import router as reassessments
 from roster.reference.routes import router as reference
 from roster.registry.routes import router as registry
+from roster.remedies.routes import router as remedies
+from roster.report_jobs.routes import router as report_jobs
 from roster.results.routes import router as results
 from roster.review.routes import router as review
+from roster.statistics.routes import router as statistics
 from roster.versions.routes import router as versions
 from shared.app import create_service
 from shared.settings import Settings, load
@@ -19,7 +24,19 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
-        [reference, intake, versions, review, results, registry],
+        [
+            reference,
+            intake,
+            versions,
+            review,
+            results,
+            report_jobs,
+            statistics,
+            registry,
+            cases,
+            remedies,
+            reassessments,
+        ],
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,

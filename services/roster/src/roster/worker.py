@@ -7,6 +7,8 @@ from roster.registry.client import RegistryClient
 from roster.registry.delivery import Annotate, ReportToTownship
 from roster.registry.lookup import Lookup
 from roster.registry.service import ANNOTATE, LOOKUP, TOWNSHIP_REPORT
+from roster.report_jobs.jobs import EXPIRE, MAKE
+from roster.report_jobs.making import ExpireReport, MakeReport
 from shared import http, jobs
 from shared.db import Database
 from shared.settings import Settings
@@ -21,6 +23,8 @@ def handlers(settings: Settings, database: Database, client: http.AsyncClient) -
         LOOKUP: Lookup(database, registry),
         ANNOTATE: Annotate(database, registry),
         TOWNSHIP_REPORT: ReportToTownship(database, registry),
+        MAKE: MakeReport(database, settings.font_dir),
+        EXPIRE: ExpireReport(database),
     }
 
 

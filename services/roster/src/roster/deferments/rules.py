@@ -27,11 +27,12 @@ class AnnotationAction(StrEnum):
 
 
 class DefermentAction(StrEnum):
-    """What happens to the deferment in our own books."""
+    """What happens to the deferment in our own books. `correct`: what a decision in error did is put right (RO-52)."""
 
     GRANT = "grant"
     EXTEND = "extend"
     REVOKE = "revoke"
+    CORRECT = "correct"
     NONE = "none"
 
 
@@ -44,11 +45,17 @@ class Why(StrEnum):
     NOTHING_TO_EXTEND = "nothing_to_extend"
     OTHER_DEFERMENT_RUNS = "other_deferment_runs"
     LEFT_BEFORE_DEFERMENT = "left_before_deferment"
+    CONFIRMS_CERTIFICATE = "confirms_certificate"
+    TOWNSHIP_ANNOTATES = "township_annotates"
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """緩徵註記. `revoked_on` and `revoked_for` are both set or both None. `summary` grows and is never cut (RO-50)."""
+    """緩徵註記. `revoked_on` and `revoked_for` are both set or both None. `summary` grows and is never cut (RO-50).
+
+    `revoked_for` is a reason of Art. 16 or 16-1, or says that another deferment took its place or that it was granted
+    in error (RO-52).
+    """
 
     decision_number: str
     issued_on: date
@@ -56,7 +63,7 @@ class Annotation:
     deferment_until: date
     summary: str
     revoked_on: date | None = None
-    revoked_for: CessationReason | None = None
+    revoked_for: str | None = None
     filed_on: date | None = None
 
     @property
@@ -76,7 +83,8 @@ ANNOTATION_FIELDS: Final = tuple(item.name for item in fields(Annotation) if ite
 class Decided:
     """A decision as it was fixed. `deferment_until`: of an approval that grants; the last two: of a cessation.
 
-    `annotation_text` is the officer's own line for the summary; None or blank for `summary_line`'s.
+    `annotation_text` is the officer's own line for the summary; None or blank for `summary_line`'s. `corrects_number`
+    is the number of the decision that this one corrects (RO-52).
     """
 
     decision: Decision
@@ -87,6 +95,7 @@ class Decided:
     cessation_reason: CessationReason | None = None
     left_on: date | None = None
     annotation_text: str | None = None
+    corrects_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class Effects:
 
 
 # Art. 16-1: he has been trained and is in the reserve or a replacement soldier; nothing is left to call him to.
-_TRAINED: Final = frozenset({CessationReason.TRAINED_TO_RESERVE, CessationReason.TRAINED_REPLACEMENT})
+TRAINED: Final = frozenset({CessationReason.TRAINED_TO_RESERVE, CessationReason.TRAINED_REPLACEMENT})
 
 
 @rule("RO-49", "RO-30")
@@ -120,13 +129,18 @@ def effects(
     latest: Annotation | None,
     registry_status: RegistryStatus | None = None,
     others: Sequence[Annotation] = (),
+    since: date | None = None,
+    *,
+    confirms: bool = False,
 ) -> Effects:
-    """What a decision causes; docs/adr/0044 has the reasons for the corners.
+    """What a decision causes; docs/adr/0044 and 0048 have the reasons for the corners.
 
     `latest`: the annotation of the man's deferment at the filing school, else the one the registry holds of him, else
     None. `registry_status` None: not known, treated as liable. `others`: his other deferments that nothing has ended
-    and that this decision does not end. Raises ValueError when `decided` lacks what its kind needs (the end of a
-    deferment granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
+    and that this decision does not end. `since`: the first day of a deferment granted, by default the day of the
+    decision. `confirms`: `latest` was granted by a certificate ahead of this very application (Art. 12), which goes on
+    under its number and date. Raises ValueError when `decided` lacks what its kind needs (the end of a deferment
+    granted, the reason and day of a cessation) or would grant a deferment that ends before it starts.
     """
     if decided.decision is Decision.REJECTED:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=Why.REJECTED)
@@ -135,15 +149,19 @@ def effects(
     if decided.deferment_until is None:
         raise ValueError("an approval that grants a deferment needs its end")
     if kind is RosterKind.EXTENSION and latest is not None:
-        return _extend(decided, decided.deferment_until, latest, others)
-    if decided.deferment_until < decided.decided_on:
+        return _extend(kind, decided, decided.deferment_until, latest, others)
+    if confirms and latest is not None:
+        extended = _extend(kind, decided, decided.deferment_until, latest, others)
+        return extended if extended.why is not None else replace(extended, why=Why.CONFIRMS_CERTIFICATE)
+    first_day = since or decided.decided_on
+    if decided.deferment_until < first_day:
         raise ValueError("a deferment cannot end before it starts")
     created = Annotation(
         decision_number=decided.decision_number,
         issued_on=decided.issued_on,
-        deferment_from=decided.decided_on,
+        deferment_from=first_day,
         deferment_until=decided.deferment_until,
-        summary=_line(kind, decided),
+        summary=line_of(kind, decided),
     )
     if kind is RosterKind.EXTENSION and _outrun(created, others):
         return _books_only(DefermentAction.GRANT, None, created, Why.OTHER_DEFERMENT_RUNS)
@@ -159,13 +177,15 @@ def effects(
     )
 
 
-def _extend(decided: Decided, until: date, latest: Annotation, others: Sequence[Annotation]) -> Effects:
+def _extend(
+    kind: RosterKind, decided: Decided, until: date, latest: Annotation, others: Sequence[Annotation]
+) -> Effects:
     # Art. 14: an extension continues a deferment, so it never shortens one.
     until = max(latest.deferment_until, until)
     after = replace(
         latest,
         deferment_until=until,
-        summary=append_summary(latest.summary, _line(RosterKind.EXTENSION, replace(decided, deferment_until=until))),
+        summary=append_summary(latest.summary, line_of(kind, replace(decided, deferment_until=until))),
         # An extension approved after a cessation by mistake makes the deferment run again.
         revoked_on=None,
         revoked_for=None,
@@ -181,20 +201,25 @@ def _cease(
 ) -> Effects:
     if decided.cessation_reason is None or decided.left_on is None:
         raise ValueError("a cessation needs its reason and the day")
+    trained = decided.cessation_reason in TRAINED
     why = _why_no_annotation(decided.decided_on, decided.left_on, latest, status, others)
-    if latest is None or latest.revoked_on is not None or decided.left_on < latest.concerns_from:
+    # Training ends whatever deferment he has; only who left a school may have left an earlier enrolment.
+    earlier = latest is not None and decided.left_on < latest.concerns_from and not trained
+    if latest is None or latest.revoked_on is not None or earlier:
         return Effects(AnnotationAction.NONE, DefermentAction.NONE, latest, latest, why=why)
     after = replace(
         latest,
         deferment_until=ended_by_leaving(latest.deferment_from, latest.deferment_until, decided.left_on),
-        summary=append_summary(latest.summary, _line(RosterKind.CESSATION, decided)),
+        summary=append_summary(latest.summary, line_of(RosterKind.CESSATION, decided)),
         revoked_on=decided.left_on,
         revoked_for=decided.cessation_reason,
     )
+    if trained:
+        # Art. 16-1: the county revokes, and the township makes the annotation; one of the two writes it.
+        why = Why.TOWNSHIP_ANNOTATES
     if why is not None:
         return _books_only(DefermentAction.REVOKE, latest, after, why)
-    liable = decided.cessation_reason not in _TRAINED
-    return _modified(DefermentAction.REVOKE, latest, after, liable=liable)
+    return _modified(DefermentAction.REVOKE, latest, after, liable=True)
 
 
 @rule("RO-49")
@@ -236,14 +261,22 @@ def _modified(deferment: DefermentAction, before: Annotation, after: Annotation,
     return Effects(AnnotationAction.MODIFY, deferment, before, after, books=after, liable_for_induction=liable)
 
 
-def _line(kind: RosterKind, decided: Decided) -> str:
+def line_of(kind: RosterKind, decided: Decided) -> str:
+    """The line that a decision adds to the summary: the officer's own, or `summary_line`."""
     written = (decided.annotation_text or "").strip()
     return written or summary_line(kind, decided)
 
 
 def summary_line(kind: RosterKind, decided: Decided) -> str:
-    """The line an approval adds to the summary when the officer wrote none: Chinese, ROC dates, its own number."""
-    act = f"{roc_long(decided.decided_on)}核准{label(kind)}"
+    """The line an approval adds to the summary when the officer wrote none: Chinese, ROC dates, its own number.
+
+    A correction says which decision it corrects, and adds a line where it rejects as well.
+    """
+    corrected = "" if decided.corrects_number is None else f"更正「{decided.corrects_number}」之處分，"
+    rejected = decided.decision is Decision.REJECTED
+    act = f"{roc_long(decided.decided_on)}{corrected}{'不予核准' if rejected else '核准'}{label(kind)}"
+    if rejected:
+        return f"{act}（{decided.decision_number}）"
     if kind is RosterKind.CESSATION and decided.cessation_reason is not None and decided.left_on is not None:
         act += f"（{label(decided.cessation_reason)}，{roc_long(decided.left_on)}），廢止緩徵"
     elif decided.deferment_until is not None:

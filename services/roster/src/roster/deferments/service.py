@@ -19,17 +19,22 @@ from roster.deferments.rules import (
     effects,
     ended_by_leaving,
 )
-from roster.intake.rules import CessationReason, RosterKind
+from roster.hints.model import RegistryStatus
+from roster.intake.rules import CERTIFICATES, CaseKind, CessationReason, RosterKind
 from roster.registry.facts import annotation_of, status_of
 from shared.law import rule
 
 SUPERSEDED: Final = "superseded"
+GRANTED_IN_ERROR: Final = "granted_in_error"
 _REASONS: Final = frozenset(CessationReason)
 
 
 @dataclass(frozen=True, slots=True)
 class Man:
-    """What a decision on one man reads: his entry's cells, what the registry said, what was decided."""
+    """What a decision on one man reads: his entry's cells, what the registry said, what was decided.
+
+    `case`: what others than schools filed (docs/adr/0047).
+    """
 
     decision_id: UUID
     entry: Mapping[Any, Any]
@@ -37,14 +42,38 @@ class Man:
     filed_on: date
     decided: Decided
     registry: Mapping[str, Any] | None
+    case: CaseKind | None = None
+
+    @property
+    def school(self) -> str | None:
+        """The school whose student he is by the entry; None for one of no school's."""
+        found: str | None = self.entry["certified_school"] or self.entry["school_code"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How one deferment stands after a decision, and when it was to end before."""
+
+    deferment: Deferment
+    until_before: date | None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision caused: the annotation's part, and the deferment it concerns."""
+    """What a decision caused: the annotation's part, and the deferments it changed, the one it is about first.
+
+    `renumbered`: the number and date that a correction gives the first of them (RO-52).
+    """
 
     effects: Effects
-    deferment_id: UUID | None
+    done: tuple[Done, ...]
+    renumbered: tuple[str, date] | None = None
+
+    @property
+    def deferment_id(self) -> UUID | None:
+        """The deferment that the decision is about."""
+        return self.done[0].deferment.id if self.done else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +81,45 @@ class Standing:
     """What our books say of a man when a decision on him is to be carried out.
 
     `ours`: the deferment the decision is about. `ends`: those that nothing has ended and that a grant supersedes or a
-    cessation revokes; `others`: those that run beside it.
+    cessation revokes; `others`: those that run beside it. `confirms`: `ours` was granted by a certificate ahead of the
+    roster that is decided now (Art. 12).
     """
 
     ours: Deferment | None
     latest: Annotation | None
     ends: tuple[Deferment, ...]
     others: tuple[Annotation, ...]
+    confirms: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a correction makes of one deferment (RO-52); `renumbered`: the number and date that it is given."""
+
+    deferment: Deferment
+    until: date
+    revoked_on: date | None
+    ended_reason: str | None
+    summary: str
+    renumbered: tuple[str, date] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a decision will cause, worked out and not done: what it is about, and all that comes of it."""
+    """What a decision will cause, worked out and not done: what it is about, and all that comes of it.
+
+    `writes`: of a correction, everything that it puts right (`roster.deferments.correcting`).
+    """
 
     standing: Standing
     effects: Effects
+    writes: tuple[Write, ...] = ()
+
+    @property
+    def beside(self) -> list[Write]:
+        """What a correction makes of other deferments than the one it is about."""
+        about = self.standing.ours if self.effects.deferment is DefermentAction.CORRECT else None
+        return [write for write in self.writes if write.deferment is not about]
 
 
 async def all_deferments(
@@ -84,37 +137,54 @@ async def all_deferments(
     return found
 
 
-@rule("RO-49")
-def standing_of(man: Man, his: Sequence[Deferment]) -> Standing:
+@rule("RO-49", "RO-71", "RO-72")
+def standing_of(man: Man, his: Sequence[Deferment], kept: Sequence[Deferment] | None = None) -> Standing:
     """Which of a man's deferments (`his`, newest first) the decision is about, which it ends, which go on beside it.
 
     The annotation is that of his deferment at the filing school, else the registry's: the second may be older than
-    this system (docs/adr/0044).
+    this system (docs/adr/0044). `kept`: all that our books know of him, where `his` leaves some out (RO-52).
     """
-    school, left_on = man.entry["school_code"], man.decided.left_on
+    kept = his if kept is None else kept
+    # What was granted in error never was (RO-52).
+    his = [deferment for deferment in his if deferment.ended_reason != GRANTED_IN_ERROR]
+    school, left_on = man.school, man.decided.left_on
+    # Art. 16-1: 同時廢止已核准之緩徵, wherever he studies.
+    trained = man.case is CaseKind.VACATION_TRAINING
     running = [deferment for deferment in his if deferment.revoked_on is None]
-    here = [deferment for deferment in running if deferment.school_code == school]
+    here = [deferment for deferment in running if trained or deferment.school_code == school]
     ends: list[Deferment] = []
     ours = here[0] if here else None
     beside = running
     if man.kind is RosterKind.CESSATION:
-        ends = [deferment for deferment in here if left_on is not None and deferment.filed_on <= left_on]
+        ends = [deferment for deferment in here if trained or (left_on is not None and deferment.filed_on <= left_on)]
         ours = ends[0] if ends else ours
         beside = [deferment for deferment in running if deferment not in ends]
     elif man.kind is RosterKind.EXTENSION:
         ours = ours or _ceased_last(his, school)
+    elif (ahead := _granted_ahead(man, here)) is not None:
+        others = tuple(annotation(deferment) for deferment in running if deferment is not ahead)
+        return Standing(ahead, annotation(ahead), (), others, confirms=True)
     else:
         # Art. 14(3): done anew, so whatever he had before gives way. An application elsewhere is a second enrolment.
         ends = running if man.kind is RosterKind.REAPPLICATION else here
     return Standing(
         ours,
-        _of_registry(his, man.registry) if ours is None else _annotation(ours),
+        _of_registry(kept, man.registry) if ours is None else annotation(ours),
         tuple(ends),
-        tuple(_annotation(deferment) for deferment in beside if deferment is not ours),
+        tuple(annotation(deferment) for deferment in beside if deferment is not ours),
     )
 
 
-def _ceased_last(his: Sequence[Deferment], school_code: str) -> Deferment | None:
+@rule("RO-71")
+def _granted_ahead(man: Man, here: Sequence[Deferment]) -> Deferment | None:
+    """The deferment that a certificate granted ahead of the application that is decided now, while it still runs."""
+    if man.kind is not RosterKind.APPLICATION or man.case in CERTIFICATES:
+        return None
+    running = (one for one in here if one.awaits_roster and one.deferred_until >= man.decided.decided_on)
+    return next(running, None)
+
+
+def _ceased_last(his: Sequence[Deferment], school_code: str | None) -> Deferment | None:
     """The school's newest deferment of the man if a cessation ended it: one that was superseded stays ended."""
     newest = next((deferment for deferment in his if deferment.school_code == school_code), None)
     return newest if newest is not None and newest.ended_reason in _REASONS else None
@@ -132,7 +202,8 @@ def _of_registry(his: Sequence[Deferment], registry: Mapping[str, Any] | None) -
     return known if all(deferment.issued_on < known.issued_on for deferment in his) else None
 
 
-def _annotation(deferment: Deferment) -> Annotation:
+def annotation(deferment: Deferment) -> Annotation:
+    """What the registry is told of a deferment as it stands."""
     reason = deferment.ended_reason
     return Annotation(
         decision_number=deferment.decision_number,
@@ -155,7 +226,11 @@ def foresee(man: Man, his: Sequence[Deferment]) -> Foreseen:
     """
     standing = standing_of(man, his)
     status = status_of(man.registry or {})
-    return Foreseen(standing, effects(man.kind, man.decided, standing.latest, status, standing.others))
+    return Foreseen(standing, _effects(man, standing, status))
+
+
+def _effects(man: Man, standing: Standing, status: RegistryStatus | None) -> Effects:
+    return effects(man.kind, man.decided, standing.latest, status, standing.others, confirms=standing.confirms)
 
 
 async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) -> dict[UUID, Outcome]:
@@ -165,10 +240,27 @@ async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) 
     """
     outcomes: dict[UUID, Outcome] = {}
     for man, foreseen in decided:
-        deferment = _carry_out(session, man, foreseen)
-        outcomes[man.decision_id] = Outcome(foreseen.effects, None if deferment is None else deferment.id)
+        done, renumbered = _put_right(foreseen), None
+        if foreseen.writes:
+            renumbered = next((write.renumbered for write in foreseen.writes if write.renumbered), None)
+        if foreseen.effects.deferment is not DefermentAction.CORRECT:
+            done = _carry_out(session, man, foreseen) + done
+        outcomes[man.decision_id] = Outcome(foreseen.effects, tuple(done), renumbered)
     await session.flush()
     return outcomes
+
+
+def _put_right(foreseen: Foreseen) -> list[Done]:
+    """Carry out a correction; the deferment that it is about first."""
+    done: list[Done] = []
+    about = foreseen.standing.ours
+    for write in sorted(foreseen.writes, key=lambda write: write.deferment is not about):
+        deferment = write.deferment
+        done.append(Done(deferment, deferment.deferred_until))
+        deferment.deferred_until, deferment.summary = write.until, write.summary
+        deferment.revoked_on, deferment.ended_reason = write.revoked_on, write.ended_reason
+        deferment.version += 1
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,35 +275,41 @@ class Ending:
 
 def endings(man: Man, foreseen: Foreseen) -> list[Ending]:
     """What a grant supersedes, and what else of the school's a cessation revokes."""
-    granted = foreseen.effects.deferment is DefermentAction.GRANT
-    if foreseen.effects.deferment is DefermentAction.NONE or foreseen.effects.books is None:
+    return endings_of(man, foreseen.standing, foreseen.effects, man.decided.decided_on)
+
+
+def endings_of(man: Man, standing: Standing, caused: Effects, day: date) -> list[Ending]:
+    """`endings` of a decision with these effects; a grant supersedes as of `day`."""
+    if caused.deferment is DefermentAction.NONE or caused.books is None:
         return []
-    if granted:
-        day = man.decided.decided_on
-        return [Ending(one, one.deferred_until, day, SUPERSEDED) for one in foreseen.standing.ends]
+    if caused.deferment is DefermentAction.GRANT:
+        return [Ending(one, one.deferred_until, day, SUPERSEDED) for one in standing.ends]
     left_on, reason = man.decided.left_on, man.decided.cessation_reason
     found: list[Ending] = []
-    for one in foreseen.standing.ends:
-        if one is not foreseen.standing.ours:
+    for one in standing.ends:
+        if one is not standing.ours:
             assert left_on is not None
             assert reason is not None
             found.append(Ending(one, ended_by_leaving(one.deferred_from, one.deferred_until, left_on), left_on, reason))
     return found
 
 
-def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment | None:
+def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> list[Done]:
     caused, ours = foreseen.effects, foreseen.standing.ours
     books = caused.books
     if caused.deferment is DefermentAction.NONE or books is None:
-        return None
+        return []
+    until_before = caused.before.deferment_until if caused.before else None
+    beside: list[Done] = []
     for ending in endings(man, foreseen):
+        beside.append(Done(ending.deferment, ending.deferment.deferred_until))
         ending.deferment.deferred_until = ending.until
         ending.deferment.revoked_on, ending.deferment.ended_reason = ending.revoked_on, ending.reason
         ending.deferment.version += 1
     if caused.deferment is DefermentAction.GRANT or ours is None:
         ours = _new(man, caused, books)
         session.add(ours)
-        return ours
+        return [Done(ours, until_before), *beside]
     ours.deferred_until = books.deferment_until
     ours.summary = books.summary
     ours.version += 1
@@ -219,7 +317,8 @@ def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> Deferment
         ours.revoked_on, ours.ended_reason = man.decided.left_on, man.decided.cessation_reason
     else:
         ours.revoked_on = ours.ended_reason = None
-    return ours
+        ours.awaits_roster = ours.awaits_roster and not foreseen.standing.confirms
+    return [Done(ours, until_before), *beside]
 
 
 def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
@@ -230,7 +329,7 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
         id=uuid4(),
         national_id=man.entry["national_id"],
         national_id_index=man.entry["national_id_index"],
-        school_code=man.entry["school_code"],
+        school_code=man.school,
         county_code=man.entry["county_code"],
         township_code=man.entry["township_code"],
         level=man.entry["level"],
@@ -243,6 +342,7 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
         summary=books.summary,
         revoked_on=man.decided.left_on if revoked else None,
         ended_reason=man.decided.cessation_reason if revoked else None,
+        awaits_roster=granted and man.case in CERTIFICATES,
         version=1,
     )
 
@@ -250,28 +350,33 @@ def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
 async def record(session: AsyncSession, county_code: str, outcomes: Mapping[UUID, Outcome]) -> None:
     """The append-only history of what decisions did to deferments; after the decisions themselves.
 
-    It is that of our books, also where the annotation was left alone: the township's report reads it.
+    It is that of our books, also where the annotation was left alone: the township's report reads it. Here a deferment
+    gets the number and date of the decision that corrects the one which granted it: the database lets it for a decision
+    that is there.
     """
-    ids = [o.deferment_id for o in outcomes.values() if o.deferment_id is not None]
-    versions = {
-        row.id: row.version
-        for row in await session.execute(select(Deferment.id, Deferment.version).where(Deferment.id.in_(ids)))
-    }
+    for outcome in outcomes.values():
+        if outcome.renumbered is not None:
+            deferment = outcome.done[0].deferment
+            deferment.decision_number, deferment.issued_on = outcome.renumbered
+    await session.flush()
     session.add_all(
         DefermentChange(
             decision_id=decision_id,
-            deferment_id=outcome.deferment_id,
+            deferment_id=done.deferment.id,
             county_code=county_code,
-            deferment_version=versions[outcome.deferment_id],
-            annotation_action=outcome.effects.annotation,
-            until_before=outcome.effects.before.deferment_until if outcome.effects.before else None,
-            until_after=outcome.effects.books.deferment_until,
-            revoked_on=outcome.effects.books.revoked_on,
-            summary=outcome.effects.books.summary,
-            liable_for_induction=outcome.effects.liable_for_induction,
+            deferment_version=done.deferment.version,
+            annotation_action=outcome.effects.annotation if about else AnnotationAction.NONE,
+            until_before=done.until_before,
+            until_after=done.deferment.deferred_until,
+            revoked_on=done.deferment.revoked_on,
+            ended_reason=done.deferment.ended_reason,
+            decision_number=done.deferment.decision_number,
+            issued_on=done.deferment.issued_on,
+            summary=done.deferment.summary,
+            liable_for_induction=about and outcome.effects.liable_for_induction,
         )
         for decision_id, outcome in outcomes.items()
-        if outcome.deferment_id is not None and outcome.effects.books is not None
+        for done, about in zip(outcome.done, (True, *(False,) * len(outcome.done)), strict=False)
     )
     await session.flush()
 

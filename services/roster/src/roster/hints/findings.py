@@ -92,9 +92,9 @@ DEFERMENT_CAPPED: Final = Finding(
 NO_ACTIVE_DEFERMENT: Final = Finding(
     "no_active_deferment",
     "RO-27",
-    "送{kind}名冊，惟查無本校有效之緩徵（役政資訊系統註記文號：{annotation}）。",
-    "A roster of kind {kind}, but no active deferment at this school is known (annotation in the registry: "
-    "{annotation}).",
+    "送{kind}名冊，惟查無本校（無學籍者，其實驗教育）有效之緩徵（役政資訊系統註記文號：{annotation}）。",
+    "A roster of kind {kind}, but no active deferment at this school (or, without enrolment, of his experimental "
+    "education) is known (annotation in the registry: {annotation}).",
     school_sees=False,
 )
 ACTIVE_ELSEWHERE: Final = Finding(
@@ -224,6 +224,17 @@ TRAINING_VOLUNTEER: Final = Finding(
     "RO-34",
     "志願於寒、暑假期間接受常備兵役軍事訓練；緩徵期間仍受徵集。",
     "Volunteered for basic training in the summer or winter vacation: the deferment does not stop that induction.",
+    school_sees=False,
+)
+
+CERTIFICATE_DECIDED: Final = Finding(
+    "certificate_decided",
+    "RO-71",
+    "收受徵集令時已檢具證明書，於名冊送達前先行核定（{decided_on}，文號{decision_number}；核准：{approved}）；"
+    "已核准者，本件核准即確認原緩徵，文號及發文日期不變。",
+    "A certificate was decided ahead of this roster, for he held an induction order (on {decided_on}, number "
+    "{decision_number}; approved: {approved}). Where it was approved, an approval here confirms that deferment under "
+    "its number and date.",
     school_sees=False,
 )
 

@@ -109,14 +109,16 @@ ConscriptionAge = Literal["before", "within", "past"]
 
 @lru_cache(maxsize=8192)
 @rule("RO-14")
-def conscription_age(birth_date: date, today: date) -> ConscriptionAge:
+def conscription_age(birth_date: date, today: date, law_on: date | None = None) -> ConscriptionAge:
     """Where a man stands on `today` between 1 January of the year he turns 19 and 31 December of the year he turns 36.
+
+    `law_on`: the day whose law is applied, by default `today`.
 
     SOURCE: Military Service Act Art. 3; age is year less year of birth.
     """
-    if not_yet_draftee(birth_date, today):
+    if not_yet_draftee(birth_date, today, law_on):
         return "before"
-    if past_conscription_age(birth_date, today):
+    if past_conscription_age(birth_date, today, law_on):
         return "past"
     return "within"
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.intake.rules import CaseKind, CessationReason, Division, Level, RosterKind
 from shared.periods import Deadline
 
 
@@ -72,17 +72,21 @@ class Student(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """The filing school as it stands on the day of judging.
+    """The filing school, or the one whose certificate was handed in, as it stands on the day of judging.
 
-    `registered` is the dated flag 立案; `programme_recognised` False means that the entry's programme is in the
-    reference table of unrecognised programmes.
+    `code` None: none (`NO_SCHOOL`). `registered` is the dated flag 立案; `programme_recognised` False means that the
+    entry's programme is in the reference table of unrecognised programmes.
     """
 
-    code: str
+    code: str | None
     kind: SchoolKind
     registered: bool = True
     programme_recognised: bool = True
     name: str = ""
+
+
+NO_SCHOOL: Final = School(None, SchoolKind.OTHER, name="未入學高級中等學校之實驗教育")
+"""Of a man whom no school filed and who holds no school's certificate (Art. 11-2, 16-1, 16-3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +94,19 @@ class ActiveDeferment:
     """A deferment of this man that nothing has ended.
 
     `filed_on`: the day its roster arrived. It stays here after `until` has passed, because Art. 14 has the school file
-    the extension in the next term.
+    the extension in the next term. `school_code` None: of experimental education without enrolment. `awaits_roster`: a
+    certificate granted it ahead of its roster (Art. 12), under the number of the decision on that.
     """
 
-    school_code: str
+    school_code: str | None
     decision_number: str
     since: date
     until: date
     level: Level | None = None
     school_name: str = ""
     filed_on: date | None = None
+    awaits_roster: bool = False
+    issued_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +122,29 @@ class OtherRoster:
     """Another roster, still undecided, that this man stands on."""
 
     roster_id: str
-    school_code: str
+    school_code: str | None
     school_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateOnFile:
+    """A certificate that a township handed in for this man (Art. 12). `rejected`: the decision's number, if it was."""
+
+    school_code: str | None
+    rejected: str | None = None
+    decided_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """What the system itself knows of the man. `certificate_on_file`: the school certificate of Art. 12."""
+    """What the system itself knows of the man. `certificate_on_file`: the school certificate of Art. 12, as the officer
+    noted it or as a township handed it in; `certificates`: the latter."""
 
     active: tuple[ActiveDeferment, ...] = ()
     graduated: tuple[GraduatedDeferment, ...] = ()
     other_rosters: tuple[OtherRoster, ...] = ()
     certificate_on_file: bool = False
+    certificates: tuple[CertificateOnFile, ...] = ()
 
 
 NO_HISTORY: Final = History()
@@ -153,6 +171,8 @@ class RegistryFacts:
 class Filing:
     """The submission the entry came in with. `deadline` is this entry's own, None where the law sets no period.
 
+    `case`: what others than schools filed, None for a school's roster.
+
     `academic_year` is an ROC year (115); `term` is 1 (from 1 August) or 2 (from 1 February).
     """
 
@@ -161,3 +181,4 @@ class Filing:
     academic_year: int
     term: int
     deadline: Deadline | None = None
+    case: CaseKind | None = None

@@ -25,7 +25,7 @@ class HintRow(Base):
     set_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     rule: Mapped[str] = mapped_column(Text)
     code: Mapped[str] = mapped_column(Text)

@@ -10,7 +10,9 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Uuid,
+    and_,
     any_,
+    func,
     literal,
     select,
 )
@@ -18,11 +20,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from roster.cases.models import CaseFile
 from roster.deferments.models import Deferment
 from roster.intake.models import Entry, Roster
+from roster.intake.rules import CERTIFICATES
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
-from roster.review.states import EntryState
+from roster.review.models import DecisionRecord
+from roster.review.states import Decision, EntryState
 
 Record = Row[*tuple[Any, ...]]
 """A row of a select; its columns are its attributes."""
@@ -30,13 +35,14 @@ Record = Row[*tuple[Any, ...]]
 UNDECIDED = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 
 _JUDGED = (
-    Entry.id, Entry.roster_id, Entry.school_code, Entry.county_code, Entry.national_id_index, Entry.birth_date,
+    Entry.id, Entry.roster_id, Entry.row_no, Entry.state, Entry.school_code, Entry.county_code,
+    Entry.national_id_index, Entry.birth_date,
     Entry.division, Entry.level, Entry.nominal_years, Entry.department, Entry.enrolled_on,
     Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
     Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
     Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
     Entry.judged_at, Entry.last_day, Entry.hint_set, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term,
-    Roster.deadline,
+    Roster.deadline, Roster.case_kind, Entry.certified_school,
 )  # fmt: skip
 
 
@@ -51,23 +57,58 @@ def among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> Column
     return column == any_(literal(list(values), ARRAY(kind)))
 
 
-async def judged(session: AsyncSession, entry_ids: Sequence[UUID]) -> Sequence[Record]:
-    """The undecided ones of `entry_ids` with what the legal tests read; a decided entry keeps its hints (RO-54)."""
+async def judged(
+    session: AsyncSession, entry_ids: Sequence[UUID], states: Sequence[EntryState] = UNDECIDED
+) -> Sequence[Record]:
+    """The undecided ones of `entry_ids` with what the legal tests read; a decided entry keeps its hints (RO-54).
+
+    `states`: those of others too, where nothing is stored.
+    """
     query = (
         select(*_JUDGED)
         .join(Roster, Roster.id == Entry.roster_id)
-        .where(among(Entry.id, entry_ids), Entry.state.in_(UNDECIDED))
+        .where(among(Entry.id, entry_ids), Entry.state.in_(states))
     )
     return await read_all(session, query)
 
 
 async def undecided_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
-    """Every undecided entry of these men, with its school's name: id, national_id_index, roster_id, school_code."""
+    """Every undecided entry of these men, with its school's or other filer's name: id, national_id_index, roster_id,
+    school_code."""
+    name = func.coalesce(School.name, Roster.filer_name).label("school_name")
     query = (
-        select(Entry.id, Entry.national_id_index, Entry.roster_id, Entry.school_code, School.name.label("school_name"))
-        .join(School, School.code == Entry.school_code)
+        select(Entry.id, Entry.national_id_index, Entry.roster_id, Entry.school_code, name)
+        .join(Roster, Roster.id == Entry.roster_id)
+        .outerjoin(School, School.code == Entry.school_code)
         .where(among(Entry.national_id_index, men), Entry.state.in_(UNDECIDED))
         .order_by(Entry.id)
+    )
+    return await read_all(session, query)
+
+
+async def certificates_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
+    """The certificates that townships handed in for these men (Art. 12): national_id_index, certified_school; and
+    `rejected`, the decision's number, with its day, where it was."""
+    rejected = and_(
+        DecisionRecord.entry_id == Entry.id,
+        DecisionRecord.corrects.is_(None),
+        DecisionRecord.decision == Decision.REJECTED,
+    )
+    query = (
+        select(
+            CaseFile.national_id_index,
+            Entry.certified_school,
+            DecisionRecord.decision_number.label("rejected"),
+            DecisionRecord.decided_on,
+        )
+        .join(Entry, Entry.id == CaseFile.entry_id)
+        .outerjoin(DecisionRecord, rejected)
+        .where(
+            among(CaseFile.national_id_index, men),
+            CaseFile.case_kind.in_(CERTIFICATES),
+            Entry.state.not_in((EntryState.WITHDRAWN, EntryState.SUPERSEDED)),
+        )
+        .order_by(CaseFile.entry_id)
     )
     return await read_all(session, query)
 

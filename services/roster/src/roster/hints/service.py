@@ -17,8 +17,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints import queries, sets
-from roster.hints.case import lay_out
-from roster.hints.model import NO_HISTORY, AgeRule, History, School
+from roster.hints.case import Case, lay_out
+from roster.hints.model import NO_HISTORY, NO_SCHOOL, AgeRule, History, School
 from roster.hints.rules import judge_case
 from roster.hints.sets import HintSet
 from roster.hints.subjects import Filings, Subject, histories
@@ -86,14 +86,14 @@ async def judge_entries(session: AsyncSession, entry_ids: Sequence[UUID], *, tod
 class Newcomers:
     """Judges entries that are not stored yet; their rosters are there already."""
 
-    known: "_Known"
+    known: "Known"
     today: date
 
     @classmethod
     async def of(cls, session: AsyncSession, subjects: Sequence[Subject], *, today: date) -> Self:
         """Look up what is known of the men. Assumes the purpose `judge` and drops it again."""
         async with _judging(session, subjects):
-            return cls(await _known(session, subjects, today), today)
+            return cls(await look_up(session, subjects, today), today)
 
     def judge(self, lot: Sequence[Subject]) -> list[Outcome]:
         """What the legal tests say of some of them, in their order; asks nobody, so that a thread may do it."""
@@ -165,49 +165,58 @@ async def _found(session: AsyncSession, entry_ids: Sequence[UUID], today: date) 
     for start in range(0, len(entry_ids), _CHUNK):
         rows = await queries.judged(session, entry_ids[start : start + _CHUNK])
         subjects = [Subject.stored(row) for row in rows]
-        known = await _known(session, subjects, today)
+        known = await look_up(session, subjects, today)
         known.facts.update(await queries.facts_of(session, [one.id for one in subjects]))
         # A thousand entries take a tenth of a second: other requests are answered meanwhile.
         yield await asyncio.to_thread(_judge_lot, subjects, known, today)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """What judging some entries reads beside them. `schools`: as it is, as it is for a programme that is not
     recognised, and the (department, level) pairs of those. `facts`: the registry's answers so far."""
 
     calendar: WorkingCalendar
-    schools: Mapping[str, tuple[School, School, frozenset[tuple[str, str]]]]
+    schools: Mapping[str | None, tuple[School, School, frozenset[tuple[str, str]]]]
     histories: Mapping[UUID, History]
     facts: dict[UUID, RegistryFact] = field(default_factory=dict)
 
 
-async def _known(session: AsyncSession, subjects: Sequence[Subject], today: date) -> _Known:
-    schools: dict[str, tuple[School, School, frozenset[tuple[str, str]]]] = {}
-    for code in {one.school_code for one in subjects}:
+async def look_up(session: AsyncSession, subjects: Sequence[Subject], today: date) -> Known:
+    """What judging these entries reads beside them, but for the registry's answers; under the purpose `judge`."""
+    schools: dict[str | None, tuple[School, School, frozenset[tuple[str, str]]]] = {
+        None: (NO_SCHOOL, NO_SCHOOL, frozenset())
+    }
+    for code in {one.attends for one in subjects} - {None}:
+        assert code is not None
         found = await reference.school_facts(session, code, today)
         # The foreign key of `roster.school_code` keeps every school that ever filed.
         assert found is not None
         school, unrecognised = found
         schools[code] = (school, replace(school, programme_recognised=False), unrecognised)
-    return _Known(await reference.working_calendar(session), schools, await histories(session, subjects))
+    return Known(await reference.working_calendar(session), schools, await histories(session, subjects))
 
 
-def _judge_lot(subjects: Sequence[Subject], known: _Known, today: date) -> list[Outcome]:
+def _judge_lot(subjects: Sequence[Subject], known: Known, today: date) -> list[Outcome]:
     """The findings of each, in their order; asks nobody."""
     lot: list[Outcome] = []
     filings = Filings(known.calendar)
     alike = sets.Sets()
     for one in subjects:
-        answer = known.facts.get(one.id)
-        heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
-        recognised, unrecognised, pairs = known.schools[one.school_code]
-        # RO-20, RO-21: the school as it is for the entry's programme.
-        school = unrecognised if (one.stated.department, one.stated.level) in pairs else recognised
-        history = known.histories.get(one.id, NO_HISTORY)
-        case = lay_out(one.student, school, history, heard, filings.of(one), today, AgeRule.YEAR_END)
-        lot.append(Outcome(one, alike.of(one, judge_case(case)), case.last_day, bool(history.other_rosters)))
+        case = laid_out(one, known, filings, today)
+        lot.append(Outcome(one, alike.of(one, judge_case(case)), case.last_day, bool(case.history.other_rosters)))
     return lot
+
+
+def laid_out(one: Subject, known: Known, filings: Filings, today: date, law_on: date | None = None) -> Case:
+    """An entry with all that is known of its man; `law_on`: under the law of that day, by default today's."""
+    answer = known.facts.get(one.id)
+    heard = None if answer is None else for_judging(answer.as_of, answer.known, answer.facts)
+    recognised, unrecognised, pairs = known.schools[one.attends]
+    # RO-20, RO-21: the school as it is for the entry's programme.
+    school = unrecognised if (one.stated.department, one.stated.level) in pairs else recognised
+    history = known.histories.get(one.id, NO_HISTORY)
+    return lay_out(one.student, school, history, heard, filings.of(one), today, AgeRule.YEAR_END, law_on)
 
 
 @rule("RO-54")

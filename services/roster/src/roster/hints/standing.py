@@ -8,6 +8,7 @@ from roster.hints.findings import (
     ACTIVE_ELSEWHERE,
     ALREADY_ACTIVE_HERE,
     BIRTH_DATE_DIFFERS,
+    CERTIFICATE_DECIDED,
     CESSATION_NOT_LIABLE,
     END_ALREADY_PAST,
     EXTENSION_NOT_LONGER,
@@ -33,7 +34,7 @@ from roster.hints.hint import Hint, Values
 from roster.hints.limits import conscription_age, end_of_study, end_of_term, longest_study
 from roster.hints.model import ActiveDeferment, RegistryFacts, RegistryStatus
 from roster.intake.deadlines import days_late, deadline_article
-from roster.intake.rules import CONSCRIPTION_AGES, Level, RosterKind, age_in_year
+from roster.intake.rules import CERTIFICATES, CONSCRIPTION_AGES, CaseKind, Level, RosterKind, age_in_year
 from shared.law import DESIGN_POLICY, MILITARY_SERVICE_ACT, SYSTEM_MANUAL, rule
 from shared.places import county_by_code
 
@@ -52,9 +53,9 @@ _ASKED_OF_REGISTRY = (
 def past_draftee_age(case: Case) -> Hint | None:
     """He turned 36 in an earlier year: the roster came in time, the year has changed since."""
     birth_date = case.student.birth_date
-    if conscription_age(birth_date, case.today) != "past":
+    if conscription_age(birth_date, case.today, case.law_on) != "past":
         return None
-    _, last = CONSCRIPTION_AGES.on(case.today).value
+    _, last = CONSCRIPTION_AGES.on(case.law_on).value
     last_liable_day = date(birth_date.year + last, 12, 31)
     values: Values = {"age": age_in_year(birth_date, case.today), "last_liable_day": last_liable_day}
     severity = BLOCKING if case.granting else INFO
@@ -65,9 +66,9 @@ def past_draftee_age(case: Case) -> Hint | None:
 def not_yet_draftee(case: Case) -> Hint | None:
     """He turns 19 in a later year, so is no draftee yet."""
     birth_date = case.student.birth_date
-    if conscription_age(birth_date, case.today) != "before":
+    if conscription_age(birth_date, case.today, case.law_on) != "before":
         return None
-    first, _ = CONSCRIPTION_AGES.on(case.today).value
+    first, _ = CONSCRIPTION_AGES.on(case.law_on).value
     first_liable_day = date(min(birth_date.year + first, date.max.year), 1, 1)
     values: Values = {"age": age_in_year(birth_date, case.today), "first_liable_day": first_liable_day}
     return case.hint(NOT_YET_DRAFTEE, WARNING, "3", values, law=MILITARY_SERVICE_ACT)
@@ -103,16 +104,22 @@ def deferment_active(case: Case) -> list[Hint]:
     kind, active = case.filing.kind, case.history.active
     if kind == RosterKind.REAPPLICATION:
         return []
-    article = _NEEDS_DEFERMENT.get(kind)
+    needed = _NEEDS_DEFERMENT.get(kind)
+    article = None if needed is None else case.article(needed)
+    here = _here(case)
     found: list[Hint] = []
-    if article is not None and not _here(case):
+    if article is not None and not here:
         annotation = None if case.facts is None else case.facts.annotation_number
         found.append(case.hint(NO_ACTIVE_DEFERMENT, WARNING, article, {"kind": kind, "annotation": annotation}))
     if kind == RosterKind.APPLICATION:
-        running = [deferment for deferment in _here(case) if case.today <= deferment.until]
-        found += [case.hint(ALREADY_ACTIVE_HERE, WARNING, "11-1", _known(deferment)) for deferment in running]
+        # What a certificate granted ahead of this roster is confirmed by it, not replaced (RO-71).
+        replaced = [one for one in here if not one.awaits_roster or case.filing.case in CERTIFICATES]
+        running = [deferment for deferment in replaced if case.today <= deferment.until]
+        found += [
+            case.hint(ALREADY_ACTIVE_HERE, WARNING, case.article("11-1"), _known(deferment)) for deferment in running
+        ]
     for deferment in active:
-        if deferment.school_code != case.school.code and case.today <= deferment.until:
+        if deferment not in here and case.today <= deferment.until:
             values: Values = {
                 "kind": kind,
                 "school": case.school.name or case.school.code,
@@ -120,7 +127,7 @@ def deferment_active(case: Case) -> list[Hint]:
                 "other_school_code": deferment.school_code,
                 **_known(deferment),
             }
-            found.append(case.hint(ACTIVE_ELSEWHERE, WARNING, article or "11-1", values))
+            found.append(case.hint(ACTIVE_ELSEWHERE, WARNING, article or case.article("11-1"), values))
     return found
 
 
@@ -139,7 +146,10 @@ def left_before_deferment(case: Case) -> list[Hint]:
 
 
 def _here(case: Case) -> list[ActiveDeferment]:
-    """His deferments at the filing school that nothing has ended, oldest first."""
+    """His deferments at the filing school that nothing has ended, oldest first; without a school those of experimental
+    education, and after vacation training all of them (Art. 16-1: 同時廢止已核准之緩徵)."""
+    if case.filing.case is CaseKind.VACATION_TRAINING:
+        return list(case.history.active)
     return [deferment for deferment in case.history.active if deferment.school_code == case.school.code]
 
 
@@ -154,7 +164,7 @@ def on_other_rosters(case: Case) -> list[Hint]:
         case.hint(
             IN_OTHER_ROSTER,
             WARNING,
-            "11-1",
+            case.article("11-1"),
             {"other_school": other.school_name or other.school_code, "roster": other.roster_id},
         )
         for other in case.history.other_rosters
@@ -182,7 +192,7 @@ def household_county(case: Case) -> Hint | None:
     if here is not None and here is there:
         return None
     values: Values = {"roster_county": county, "registry_county": facts.county_code, "since": facts.household_since}
-    return case.hint(HOUSEHOLD_ELSEWHERE, BLOCKING, "11-1", values)
+    return case.hint(HOUSEHOLD_ELSEWHERE, BLOCKING, case.article("11-1"), values)
 
 
 @rule("RO-30")
@@ -245,7 +255,30 @@ def induction_order(case: Case) -> Hint | None:
         "order_number": facts.induction_order_number,
         "received_on": received_on,
     }
-    return case.hint(INDUCTION_ORDER, WARNING, "12-1", values)
+    return case.hint(INDUCTION_ORDER, WARNING, case.article("12-1"), values)
+
+
+@rule("RO-71")
+def certificate_decided(case: Case) -> list[Hint]:
+    """His certificate was decided ahead of this roster: the entry links to that decision by its number and day.
+
+    12(1) 申請緩徵學生名冊未送達……前，學生收受徵集令時，得由學校出具證明書……申請緩徵.
+    """
+    article = case.article("12-1")
+    granted = [
+        (one.decision_number, one.since, True) for one in _here(case) if one.awaits_roster and case.today <= one.until
+    ]
+    refused = [
+        (paper.rejected, paper.decided_on, False)
+        for paper in case.history.certificates
+        if paper.rejected is not None and paper.school_code == case.school.code
+    ]
+    return [
+        case.hint(
+            CERTIFICATE_DECIDED, INFO, article, {"decision_number": number, "decided_on": day, "approved": approved}
+        )
+        for number, day, approved in (*granted, *refused)
+    ]
 
 
 @rule("RO-33")
@@ -265,7 +298,7 @@ def study_period(case: Case) -> Hint | None:
     until = asked_until(student, case.filing.kind)
     if student.level is None or student.enrolled_on is None or until is None:
         return None
-    years = longest_study(student.level, student.nominal_years, case.today)
+    years = longest_study(student.level, student.nominal_years, case.law_on)
     if years is None:
         return None
     longest_until = end_of_study(student.enrolled_on, years)
@@ -307,7 +340,7 @@ def extension_not_longer(case: Case) -> Hint | None:
         "until": newest.until,
         "decision_number": newest.decision_number,
     }
-    return case.hint(EXTENSION_NOT_LONGER, WARNING, "14-1", values)
+    return case.hint(EXTENSION_NOT_LONGER, WARNING, case.article("14-1"), values)
 
 
 @rule("RO-33")

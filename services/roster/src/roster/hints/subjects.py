@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.hints import queries
 from roster.hints.model import (
     NO_HISTORY,
+    NO_SCHOOL,
     ActiveDeferment,
+    CertificateOnFile,
     Filing,
     GraduatedDeferment,
     History,
@@ -21,7 +23,7 @@ from roster.hints.model import (
 )
 from roster.hints.queries import Record
 from roster.intake.deadlines import cessation_deadline
-from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.intake.rules import CERTIFICATES, EXPERIMENTAL, CaseKind, CessationReason, Division, Level, RosterKind
 from shared.calendar import WorkingCalendar
 from shared.ids import mask_ids_in
 from shared.periods import Deadline
@@ -41,28 +43,32 @@ class Terms(msgspec.Struct, frozen=True):
     academic_year: int
     term: int
     deadline: date | None
+    case: CaseKind | None = None
 
     @classmethod
     def of(cls, roster: Any) -> Self:
         """Those of a roster, or of a row that holds its columns."""
-        return cls(RosterKind(roster.kind), roster.academic_year, roster.term, roster.deadline)
+        case = None if roster.case_kind is None else CaseKind(roster.case_kind)
+        return cls(RosterKind(roster.kind), roster.academic_year, roster.term, roster.deadline, case)
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
     """One entry. `man` is the blind index of his ID; `stated` has the columns of his row as attributes.
 
-    `recognised` and `certificate_on_file` are what the officer found; the last three are what was judged before.
+    `school_code`: the school that filed him, `certified_school` the one of a certificate (Art. 12). `recognised` and
+    `certificate_on` are what the officer found; the last three are what was judged before.
     """
 
     id: UUID
     roster_id: UUID
-    school_code: str
+    school_code: str | None
     man: bytes
     filed_on: date
     stated: Any
     terms: Terms
+    certified_school: str | None = None
     recognised: bool | None = None
-    certificate_on_file: bool = False
+    certificate_on: date | None = None
     judged_at: datetime | None = None
     last_day: date | None = None
     hint_set: UUID | None = None
@@ -78,12 +84,18 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
             row.filed_on,
             row,
             Terms.of(row),
+            row.certified_school,
             row.enrolment_recognised,
-            row.certificate_on is not None,
+            row.certificate_on,
             row.judged_at,
             row.last_day,
             row.hint_set,
         )
+
+    @property
+    def attends(self) -> str | None:
+        """The school as whose student he is judged."""
+        return self.certified_school or self.school_code
 
     @property
     def student(self) -> Student:
@@ -101,7 +113,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
             cessation_reason=None if row.cessation_reason is None else CessationReason(row.cessation_reason),
             left_on=row.left_on,
             overseas_compatriot=row.overseas_compatriot,
-            experimental_education=bool(row.experimental_education),
+            experimental_education=self.terms.case in EXPERIMENTAL or bool(row.experimental_education),
             status_recognised=row.status_recognised if self.recognised is None else self.recognised,
             prior_graduated_level=_LEVELS[row.prior_graduated_level],
             prior_graduated_on=row.prior_graduated_on,
@@ -126,7 +138,9 @@ async def histories(session: AsyncSession, subjects: Sequence[Subject]) -> dict[
                     filed_on=past.filed_on,
                     until=past.deferred_until,
                     level=level,
-                    school_name=past.school_name or "",
+                    school_name=NO_SCHOOL.name if past.school_code is None else past.school_name or "",
+                    awaits_roster=past.awaits_roster,
+                    issued_on=past.issued_on,
                 )
             )
         elif past.ended_reason == CessationReason.GRADUATED and level is not None:
@@ -134,17 +148,31 @@ async def histories(session: AsyncSession, subjects: Sequence[Subject]) -> dict[
     undecided: dict[bytes, list[Record]] = defaultdict(list)
     for other in await queries.undecided_of(session, men):
         undecided[other.national_id_index].append(other)
+    certificates: dict[bytes, list[CertificateOnFile]] = defaultdict(list)
+    for paper in await queries.certificates_of(session, men):
+        rejected = None if paper.rejected is None else mask_ids_in(paper.rejected)
+        certificates[paper.national_id_index].append(
+            CertificateOnFile(paper.certified_school, rejected, paper.decided_on)
+        )
     known = {
         one.id: History(
             active=tuple(active.get(one.man, ())),
             graduated=tuple(graduated.get(one.man, ())),
             other_rosters=tuple(_others(one, undecided.get(one.man, ()))),
-            certificate_on_file=one.certificate_on_file,
+            certificate_on_file=one.certificate_on is not None or _certified(one, certificates),
+            # A certificate's own case is not told of itself.
+            certificates=() if one.terms.case in CERTIFICATES else tuple(certificates.get(one.man, ())),
         )
         for one in subjects
-        if one.certificate_on_file or one.man in active or one.man in graduated or one.man in undecided
+        if one.certificate_on is not None
+        or any(one.man in found for found in (active, graduated, undecided, certificates))
     }
     return {entry_id: history for entry_id, history in known.items() if history != NO_HISTORY}
+
+
+def _certified(subject: Subject, certificates: Mapping[bytes, Sequence[CertificateOnFile]]) -> bool:
+    """Whether a township handed in a certificate of the school on whose roster he stands, or of no school as he."""
+    return any(paper.school_code == subject.attends for paper in certificates.get(subject.man, ()))
 
 
 def _others(subject: Subject, undecided: Sequence[Record]) -> Iterator[OtherRoster]:
@@ -178,4 +206,4 @@ def _filing(subject: Subject, calendar: WorkingCalendar) -> Filing:
         )
     elif row.cessation_reason is not None and row.left_on is not None:
         deadline = cessation_deadline(CessationReason(row.cessation_reason), row.left_on, calendar, row.county_code)
-    return Filing(terms.kind, subject.filed_on, terms.academic_year, terms.term, deadline)
+    return Filing(terms.kind, subject.filed_on, terms.academic_year, terms.term, deadline, terms.case)

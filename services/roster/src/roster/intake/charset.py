@@ -1,7 +1,7 @@
 """From bytes to text without losing a character (RO-06; design.md 11).
 
 The order is the contract's: byte order mark, declared charset, strict UTF-8, CP950. Nothing is ever replaced: bytes
-that mean nothing refuse the file and name the line.
+that mean nothing are kept apart, and their cells are faulty.
 """
 
 import codecs
@@ -37,23 +37,27 @@ _USER_DEFINED = (
 )
 _PER_LEAD_BYTE = 157
 
-# Whole runs: a file may be nothing else, and each match costs more than what it found.
-_PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]+")
 _UTF8_HANZI = re.compile(rb"(?:[\xe2-\xe9\xef][\x80-\xbf]{2}|\xf0[\xa0-\xbf][\x80-\xbf]{2})++")
 _ASCII = bytes(range(128))
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Text without its byte order mark, the charset it was read as, and what the sender should know."""
+    """Text without its byte order mark, the charset it was read as, and what the sender should know.
+
+    `undefined`: bytes that mean nothing in that charset stand in the text as what `undefined_in` finds. `unusual`: it
+    may hold private-use characters or such as CP950 lacks.
+    """
 
     text: str
     charset: str
     notes: tuple[Note, ...]
+    undefined: bool
+    unusual: bool
 
 
 def _user_defined(code: int) -> str | None:
-    """The character of a code that Python's CP950 does not know, or None where Windows knows none either."""
+    """The character of a code that is the user's own, or None where Windows knows none either."""
     if code in GAPS:
         return GAPS[code]
     lead, trail = divmod(code, 256)
@@ -66,6 +70,23 @@ def _user_defined(code: int) -> str | None:
     return None
 
 
+def _etens() -> dict[int, str]:
+    """From the characters that Python reads in C6A1 to C8FE (kana and Cyrillic, as ETEN's system had them) to what
+    Windows reads there: the user's own. No other code gives any of them."""
+    table: dict[int, str] = {}
+    for code in range(0xC6A1, 0xC8FF):
+        private = _user_defined(code)
+        try:
+            table[ord(code.to_bytes(2).decode(CP950))] = private or ""
+        except UnicodeDecodeError:
+            continue
+    return table
+
+
+_ETENS = _etens()
+_ANY_ETEN = re.compile(f"[{''.join(map(chr, _ETENS))}]")
+
+
 def _fill(error: UnicodeError) -> tuple[str | bytes, int]:
     """The codec's error handler: give what the user-defined ranges mean, raise again for what means nothing."""
     if isinstance(error, UnicodeDecodeError) and error.start + 1 < len(error.object):
@@ -75,13 +96,35 @@ def _fill(error: UnicodeError) -> tuple[str | bytes, int]:
     raise error
 
 
-_ERRORS = "muster-cp950"
+def _fill_or_mark(error: UnicodeError) -> tuple[str | bytes, int]:
+    """As `_fill`, and mark what means nothing: the lead byte, and what follows it if that is no ASCII."""
+    try:
+        return _fill(error)
+    except UnicodeDecodeError as undefined:
+        wrong = undefined.object[undefined.start : undefined.start + 2]
+        wrong = wrong[:1] if wrong[0] in (0x80, 0xFF) or wrong[-1] < 0x80 else wrong
+        return "".join(chr(_MARK + byte) for byte in wrong), undefined.start + len(wrong)
+
+
+_ERRORS, _MARKING = "muster-cp950", "muster-cp950-marking"
 codecs.register_error(_ERRORS, _fill)
+codecs.register_error(_MARKING, _fill_or_mark)
+# As Python's surrogateescape marks them: half a pair for each byte, which no text of either charset can hold.
+_MARK = 0xDC00
+# So many bytes that mean nothing may be damage, whatever else is in the file.
+_DAMAGE = 20
+_UNDEFINED = re.compile("[\udc80-\udcff]")
 
 
-def decode_cp950(data: bytes) -> str:
+def decode_cp950(data: bytes, errors: str = _ERRORS) -> str:
     """Text of CP950 bytes, its gaps and user-defined ranges included; raises `UnicodeDecodeError`, never guesses."""
-    return data.decode(CP950, _ERRORS)
+    text = data.decode(CP950, errors)
+    return text.translate(_ETENS) if _ANY_ETEN.search(text) else text
+
+
+def undefined_in(text: str) -> bool:
+    """True if bytes that mean nothing in the file's charset stand in a text of `Decoded`."""
+    return not text.isascii() and _UNDEFINED.search(text) is not None
 
 
 def _line_of(data: bytes, position: int) -> int:
@@ -101,8 +144,12 @@ def _wide() -> IntakeRejected:
     )
 
 
-def _undecodable(data: bytes, position: int, name: str) -> IntakeRejected:
-    line = _line_of(data, position)
+def undecodable(decoded: Decoded) -> IntakeRejected:
+    """The refusal of a text with undefined bytes in which no heading is known either: another charset, most likely."""
+    found = _UNDEFINED.search(decoded.text)
+    head = decoded.text[: found.start() if found else 0].encode(UTF_8, "surrogatepass")
+    line = _line_of(head, len(head))
+    name = "UTF-8" if decoded.charset == UTF_8 else "Big5（CP950）"
     return _refused(
         "charset_undecodable",
         f"第 {line} 行有無法以 {name} 解讀的位元組；請確認編碼，建議另存為 UTF-8 後重新送出。",
@@ -142,56 +189,53 @@ def _looks_like_broken_utf8(data: bytes) -> bool:
 
 @rule("RO-06")
 def decode(data: bytes, declared: str | None) -> Decoded:
-    """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950.
+    """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950. Bytes that mean nothing there
+    are marked in the text: whoever reads its cells says in which they stand.
 
-    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset, and bytes that mean nothing;
-    of kind syntax for a NUL.
+    Raises `IntakeRejected` of kind type (415) for UTF-16/32, an unknown declared charset and one that is plainly not
+    the file's; of kind syntax for a NUL.
     """
-    notes: list[Note] = []
+    notes: tuple[Note, ...] = ()
     if data.startswith(_WIDE_MARKS):
         raise _wide()
     marked = data.startswith(codecs.BOM_UTF8)
     stated = UTF_8 if marked else None if declared is None else _declared(declared)
     refuse_nul(data)
-    if stated is not None:
-        charset = stated
-        data = data.removeprefix(codecs.BOM_UTF8) if marked else data
-        text = _as_utf8(data) if stated == UTF_8 else _as_cp950(data)
-    else:
-        try:
-            text, charset = data.decode(UTF_8), UTF_8
-        except UnicodeDecodeError as error:
-            if _looks_like_broken_utf8(data):
-                raise _undecodable(data, error.start, "UTF-8") from None
-            text, charset = _as_cp950(data), CP950
-            notes.append(
-                Note(
-                    "charset_guessed",
-                    "檔案未載明編碼且非 UTF-8，已依 Big5（CP950）解讀；請核對姓名用字。",
-                    "No charset was declared and the file is not UTF-8: it was read as Big5 (CP950). Check the names.",
-                )
-            )
-    return Decoded(text, charset, (*notes, *private_use_note(text)))
+    data = data.removeprefix(codecs.BOM_UTF8)
+    undefined = False
+    try:
+        charset = stated or UTF_8
+        text = data.decode(UTF_8) if charset == UTF_8 else decode_cp950(data)
+    except UnicodeDecodeError:
+        if stated is None and not _looks_like_broken_utf8(data):
+            charset, notes = CP950, (_GUESSED,)
+        text = data.decode(UTF_8, "surrogateescape") if charset == UTF_8 else decode_cp950(data, _MARKING)
+        undefined = undefined_in(text)
+    unusual = may_be_private(text) or (charset == CP950 and any(gap in text for gap in GAPS.values()))
+    decoded = Decoded(text, charset, notes, undefined, unusual)
+    if undefined and _is_another_charset(data, text):
+        raise undecodable(decoded)
+    return decoded
 
 
-def private_use_note(text: str) -> tuple[Note, ...]:
-    """A note when the text holds private-use characters (造字): they are kept, but others may not see them."""
-    # The first bytes of such a character in UTF-8. Looking for them is a hundred times as quick as the pattern.
+def _is_another_charset(data: bytes, text: str) -> bool:
+    """True if most of the bytes beyond ASCII mean nothing: no damage, but another charset than the one told."""
+    wrong = _length_of(_UNDEFINED.finditer(text))
+    return wrong > _DAMAGE and wrong * 2 > len(data.translate(None, _ASCII))
+
+
+_GUESSED = Note(
+    "charset_guessed",
+    "檔案未載明編碼且非 UTF-8，已依 Big5（CP950）解讀；請核對姓名用字。",
+    "No charset was declared and the file is not UTF-8: it was read as Big5 (CP950). Check the names.",
+)
+
+
+def may_be_private(text: str) -> bool:
+    """False if no private-use character stands in the text."""
+    # The first bytes of such a character in UTF-8. Looking for them is a hundred times as quick as a pattern.
     encoded = text.encode("utf-8", "surrogatepass")
-    if not any(first in encoded for first in (b"\xee", b"\xef", b"\xf3", b"\xf4")):
-        return ()
-    count = _length_of(_PRIVATE_USE.finditer(text))
-    if not count:
-        return ()
-    return (
-        Note(
-            "private_use_characters",
-            f"檔案有 {count:,} 個造字（Unicode 私用區字元），已原樣保存；"
-            "他人電腦可能無法顯示，請盡可能改用 Unicode 正字。",
-            f"The file holds {count:,} private-use characters. They are kept as they are, but other computers may not "
-            "show them; use the Unicode character where there is one.",
-        ),
-    )
+    return any(first in encoded for first in (b"\xee", b"\xef", b"\xf3", b"\xf4"))
 
 
 def _declared(declared: str) -> str:
@@ -205,17 +249,3 @@ def _declared(declared: str) -> str:
         "所載明的字元編碼不支援；請使用 UTF-8 或 Big5（CP950）。",
         "The declared charset is not supported; use UTF-8 or Big5 (CP950).",
     )
-
-
-def _as_utf8(data: bytes) -> str:
-    try:
-        return data.decode(UTF_8)
-    except UnicodeDecodeError as error:
-        raise _undecodable(data, error.start, "UTF-8") from None
-
-
-def _as_cp950(data: bytes) -> str:
-    try:
-        return decode_cp950(data)
-    except UnicodeDecodeError as error:
-        raise _undecodable(data, error.start, "Big5（CP950）") from None

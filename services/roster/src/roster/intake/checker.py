@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from roster.intake.cells import refuse_formula
-from roster.intake.columns import BY_FIELD, MAX_COLUMNS, Column, find_column, missing_columns, nearest_heading
+from roster.intake.columns import BY_FIELD, EXPLANATION, Column, find_column, missing_columns, nearest_heading
 from roster.intake.faults import CellError, FaultList, masked_id, printable, shown_heading
+from roster.intake.limits import MAX_COLUMNS
 from roster.intake.rows import FIELDS, Row, findings
 from roster.intake.rules import Reporter, RosterKind
 from shared.law import rule
@@ -44,7 +45,7 @@ class Layout:
         for index, name in enumerate(names):
             column = find_column(name)
             if column is None:
-                if name.strip():
+                if name.strip() and name.strip() != EXPLANATION:
                     unknown.append((index, name))
                 continue
             heading = shown_heading(name)
@@ -63,9 +64,26 @@ class Layout:
         return self.headings.get(field_name, (0, field_name))[1]
 
 
+class SheetAt(NamedTuple):
+    """A sheet of a file: which it is, its name (None: the file has no sheets), the rows of those before it.
+
+    A row's number, which its entry keeps, counts on from sheet to sheet; a fault names the sheet and its own row.
+    """
+
+    place: int = 0
+    name: str | None = None
+    above: int = 0
+
+
+_NO_SHEET = SheetAt()
+
+
 @dataclass(slots=True)
 class Checker:
-    """Checks the rows of one file. `pointer` is given for JSON: from a row and a member's name to their pointer."""
+    """Checks the rows of one file, sheet by sheet: `at` is the one in hand.
+
+    `pointer` is given for JSON: from a row and a member's name to their pointer.
+    """
 
     kind: RosterKind
     reporter: Reporter
@@ -74,7 +92,8 @@ class Checker:
     faults: FaultList = field(default_factory=FaultList)
     rows: list[Row] = field(default_factory=list)
     _outcomes: dict[str, dict[str | CellError, object]] = field(default_factory=lambda: {name: {} for name in BY_FIELD})
-    _seen: dict[str, tuple[int, Layout, bool]] = field(default_factory=dict)
+    at: SheetAt = _NO_SHEET
+    _seen: dict[str, tuple[int, Layout, SheetAt, bool]] = field(default_factory=dict)
     # The layout of the row before, and of its places where in a row the value goes and what was read there before.
     _layout: Layout | None = None
     _places: list[tuple[int, Column, str, int, dict[str | CellError, object]]] = field(default_factory=list)
@@ -85,24 +104,28 @@ class Checker:
         place: tuple[int, str | None],
         error: CellError,
         value: str | None = None,
+        at: SheetAt | None = None,
     ) -> None:
-        """Add one fault at (row, column)."""
+        """Add one fault at (row, column) of the sheet in hand, or of `at`."""
         if self.faults.full:
             self.faults.total += 1
             return
         order, heading = place
+        sheet = self.at if at is None else at
         self.faults.add(
             order,
             Fault(
                 error.code,
                 error.message,
                 error.message_en,
+                sheet=sheet.name,
                 row=row,
                 column=heading,
                 pointer=None if self.pointer is None else self.pointer(row, heading),
                 value=None if value is None else printable(value),
                 suggestion=error.suggestion() if callable(error.suggestion) else error.suggestion,
             ),
+            sheet.place,
         )
 
     def headings(self, layout: Layout, row: int) -> None:
@@ -167,7 +190,7 @@ class Checker:
             else:
                 values[at] = outcome
         # What could not be read is None, whatever a whole row may lack.
-        row = Row(number, *values)
+        row = Row(number + self.at.above, *values)
         for found in findings(row, self.reporter, self.today, layout.named):
             place = layout.headings[found.field]
             self.fault(number, place, CellError(found.code, found.message, found.message_en, found.suggestion))
@@ -203,24 +226,29 @@ class Checker:
             return
         first = self._seen.get(national_id)
         if first is None:
-            self._seen[national_id] = (number, layout, False)
+            self._seen[national_id] = (number, layout, self.at, False)
             return
-        other, other_layout, told = first
+        other, other_layout, at, told = first
         if not told:
-            self._seen[national_id] = (other, other_layout, True)
-            self._repeated(other, other_layout, national_id, number)
-        self._repeated(number, layout, national_id, other)
+            self._seen[national_id] = (other, other_layout, at, True)
+            self._repeated(at, other, other_layout, national_id, self.at, number)
+        self._repeated(self.at, number, layout, national_id, at, other)
 
-    def _repeated(self, number: int, layout: Layout, national_id: str, other: int) -> None:
+    def _repeated(
+        self, at: SheetAt, number: int, layout: Layout, national_id: str, other_at: SheetAt, other: int
+    ) -> None:
+        sheet, sheet_en = (f"工作表「{other_at.name}」", f" of sheet {other_at.name}") if at != other_at else ("", "")
         self.fault(
             number,
             layout.headings["national_id"],
             CellError(
                 "national_id_repeated",
-                f"與第 {other} 列的身分證字號相同，同一人只能列一次，請刪除重複的列或更正字號。",
-                f"The same national ID stands in row {other}: each man once. Remove one row or correct the ID.",
+                f"與{sheet}第 {other} 列的身分證字號相同，同一人只能列一次，請刪除重複的列或更正字號。",
+                f"The same national ID stands in row {other}{sheet_en}: each man once. Remove one row or correct the "
+                "ID.",
             ),
             masked_id(national_id),
+            at,
         )
 
 

@@ -14,9 +14,6 @@ from roster.intake.labels import folded, read_division, read_flag, read_level, r
 from roster.intake.rules import RosterKind
 from shared.law import rule
 
-MAX_COLUMNS = 64
-"""Headings a file may have; twice what the table knows, for columns a school keeps for itself are refused by name."""
-
 EVERY = frozenset(RosterKind)
 NONE: frozenset[RosterKind] = frozenset()
 CESSATION = frozenset({RosterKind.CESSATION})
@@ -45,6 +42,16 @@ class Column:
     def combined(self) -> bool:
         """True for a cell of the paper roster that fills more than one field."""
         return len(self.writes) > 1
+
+    @property
+    def dated(self) -> bool:
+        """True for a day, also where a month may stand for its last."""
+        return self.months or self.read is cells.read_date
+
+    @property
+    def months(self) -> bool:
+        """True for a day for which a month may stand."""
+        return self.read is cells.read_date_or_month
 
 
 def _column(
@@ -109,6 +116,8 @@ _BY_NAME = {folded(name): column for column in COLUMNS for name in (column.field
 if len(_BY_NAME) != sum(1 + len(column.headings) for column in COLUMNS):
     raise RuntimeError("two roster columns share a heading")
 _LONGEST_HEADING = 60
+EXPLANATION = "錯誤說明"
+"""The column that a file to mend has in front (`intake.mending`); what stands in it is passed over."""
 
 
 @rule("RO-06")

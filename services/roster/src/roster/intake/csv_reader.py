@@ -8,15 +8,11 @@ import csv
 import io
 from collections.abc import Iterator
 
-from roster.intake.columns import MAX_COLUMNS
 from roster.intake.faults import IntakeRejected, one_fault
+from roster.intake.limits import LAST_NUMBER, MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import Fault
 
-MAX_ROWS = 20_000
-"""Rows of one interactive post; larger deliveries are the feed's."""
-# Blank rows are not students, but a file of nothing else is not read to its end: no spreadsheet program has more rows.
-_MAX_LINES = 1_048_576
 # A line with more commas than this is refused before it is cut into cells. It leaves room for a cell full of commas.
 _MAX_COMMAS = 5_000
 
@@ -81,7 +77,7 @@ def read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
         if any(map(str.strip, cells)):
             yield lines.row, cells
         lines.row += 1
-        if lines.row > _MAX_LINES:
+        if lines.row > LAST_NUMBER:
             raise too_many_rows()
 
 

@@ -4,14 +4,15 @@ SOURCE: 免役禁役緩徵緩召實施辦法 (2018-06-28) Art. 11(1) application
 and 16(3) cessation, 16-1. Late is late, never refused (RO-05).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from roster.intake.rules import CessationReason, Reporter, RosterKind
 from shared.calendar import WorkingCalendar
 from shared.law import DEFERMENT_REGULATION, Citation, Dated, DatedRow, rule
-from shared.periods import Deadline, days_after, months_after
+from shared.periods import Deadline, Step, days_after, months_after
+from shared.roc import roc_long
 
 _VERSION: Final = date(2018, 6, 28)
 
@@ -83,7 +84,13 @@ def roster_deadline(
     if kind == RosterKind.CESSATION:
         return None
     months = MONTHS_AFTER_REGISTRATION.on(max(registration_deadline, _VERSION)).value
-    return months_after(registration_deadline, months, calendar, county)
+    first = Step(
+        f"註冊截止日為{roc_long(registration_deadline)}；應於註冊截止之日起{months}個月內送達",
+        f"registration ended on {registration_deadline.isoformat()}; due within {months} month(s) from then",
+        registration_deadline,
+        Citation(DEFERMENT_REGULATION, deadline_article(kind), _VERSION),
+    )
+    return _explained(first, months_after(registration_deadline, months, calendar, county))
 
 
 @rule("RO-04", "RO-36")
@@ -94,7 +101,19 @@ def cessation_deadline(
     if not CESSATIONS[reason].has_period:
         return None
     days = DAYS_AFTER_LEAVING.on(max(left_on, _VERSION)).value
-    return days_after(left_on, days, calendar, county)
+    first = Step(
+        f"離校（退出、廢止許可）日期為{roc_long(left_on)}；應於該日起{days}日內通知",
+        f"left (or the permit ended) on {left_on.isoformat()}; due within {days} day(s) from then",
+        left_on,
+        Citation(DEFERMENT_REGULATION, CESSATIONS[reason].article, _VERSION),
+    )
+    return _explained(first, days_after(left_on, days, calendar, county))
+
+
+@rule("RO-63")
+def _explained(first: Step, deadline: Deadline) -> Deadline:
+    """The deadline with what it is counted from, by which article, at the head of its chain."""
+    return replace(deadline, steps=(first, *deadline.steps))
 
 
 @rule("RO-28")

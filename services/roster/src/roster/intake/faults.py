@@ -70,13 +70,13 @@ class FaultList:
     """Counts every fault and keeps the first 1,000; memory stays bounded whatever the file."""
 
     total: int = 0
-    kept: list[tuple[int, int, Fault]] = field(default_factory=list)
+    kept: list[tuple[int, int, int, Fault]] = field(default_factory=list)
 
-    def add(self, order: int, fault: Fault) -> None:
-        """Take one fault; `order` is the column's place from the left, to sort the list as a reader reads."""
+    def add(self, order: int, fault: Fault, sheet: int = 0) -> None:
+        """Take one fault; the places of its column from the left and of its sheet sort the list as a reader reads."""
         self.total += 1
         if len(self.kept) < MAX_LISTED:
-            self.kept.append((fault.row or 0, order, fault))
+            self.kept.append((sheet, fault.row or 0, order, fault))
 
     @property
     def full(self) -> bool:
@@ -84,8 +84,8 @@ class FaultList:
         return len(self.kept) >= MAX_LISTED
 
     def listed(self) -> tuple[Fault, ...]:
-        """The kept faults from the top row down, from left to right."""
-        return tuple(entry[2] for entry in sorted(self.kept, key=lambda entry: entry[:2]))
+        """The kept faults sheet by sheet, from the top row down, from left to right."""
+        return tuple(entry[3] for entry in sorted(self.kept, key=lambda entry: entry[:3]))
 
     def raise_if_any(self) -> None:
         """Raise `IntakeRejected` of kind content when there is a fault."""

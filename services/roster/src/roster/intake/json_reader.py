@@ -8,10 +8,10 @@ import json
 import re
 from typing import Any, NoReturn
 
-from roster.intake.charset import private_use_note, refuse_nul
-from roster.intake.columns import MAX_COLUMNS
-from roster.intake.csv_reader import MAX_ROWS, too_many_rows
-from roster.intake.faults import FaultList, IntakeRejected, Note, one_fault, shown_heading
+from roster.intake.charset import may_be_private, refuse_nul
+from roster.intake.csv_reader import too_many_rows
+from roster.intake.faults import FaultList, IntakeRejected, one_fault, shown_heading
+from roster.intake.limits import MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import MAX_LISTED, Fault
 
@@ -76,11 +76,19 @@ def decoded(data: bytes, declared: str | None) -> str:
 
 
 @rule("RO-06")
-def read_json(data: bytes, declared: str | None) -> tuple[list[JsonRow], tuple[Note, ...]]:
-    """The rows, numbered from 1, and notes. Raises `IntakeRejected` of kind type, size, syntax or content."""
+def read_json(data: bytes, declared: str | None) -> tuple[list[JsonRow], bool]:
+    """The rows, numbered from 1, and whether private-use characters may be among them.
+
+    Raises `IntakeRejected` of kind type, size, syntax or content.
+    """
     text = decoded(data, declared)
     _refuse_too_much(data)
-    return _rows(load(text)), private_use_note(text)
+    return _rows(load(text)), may_hold_private(text)
+
+
+def may_hold_private(text: str) -> bool:
+    """False if no private-use character stands in a JSON text, not even escaped."""
+    return "\\u" in text or may_be_private(text)
 
 
 def load(text: str, line: int | None = None) -> object:

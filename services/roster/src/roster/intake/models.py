@@ -13,12 +13,17 @@ from shared.db import Base
 
 
 class Submission(Base):
-    """One file of one school; all of its rows were taken, or there is no submission (RO-07)."""
+    """One file of one school; all of its rows were taken, or there is no submission (RO-07).
+
+    `school_code` is empty where another organisation filed: then it is named by its type and code (RO-70 to RO-72).
+    """
 
     __tablename__ = "submission"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
+    filer_type: Mapped[str | None] = mapped_column(Text)
+    filer_code: Mapped[str | None] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     academic_year: Mapped[int]
     term: Mapped[int]
@@ -36,14 +41,20 @@ class Roster(Base):
 
     Its state is what its entries say and is stored nowhere. `version` counts what its school handed in (RO-09),
     `revision` every change of the roster or any of its entries; `proposed_number` is the decision number offered for
-    its next batch (RO-41).
+    its next batch (RO-41). `filer_type`, `filer_code`, `filer_name` and `case_kind` are those of an organisation that
+    filed in no school's name (docs/adr/0047); then `school_code` is empty. `deadline_chain` is how `deadline` came
+    about (`shared.deadlines.DeadlineOut`); null where the law sets none, and for what came in before it was kept.
     """
 
     __tablename__ = "roster"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
-    school_code: Mapped[str] = mapped_column(ForeignKey("school.code"))
+    school_code: Mapped[str | None] = mapped_column(ForeignKey("school.code"))
+    filer_type: Mapped[str | None] = mapped_column(Text)
+    filer_code: Mapped[str | None] = mapped_column(Text)
+    filer_name: Mapped[str | None] = mapped_column(Text)
+    case_kind: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     academic_year: Mapped[int]
@@ -53,6 +64,7 @@ class Roster(Base):
     received_on: Mapped[date]
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     deadline: Mapped[date | None]
+    deadline_chain: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     opened_by: Mapped[str | None] = mapped_column(Text)
     proposed_number: Mapped[str | None] = mapped_column(Text)
@@ -70,13 +82,22 @@ class Entry(Base):
     It belongs to the roster's versions from `from_version` until before `until_version`; null: to the current one
     (RO-09). `filed_on` is the day on which its man arrived: a correction that only changes him leaves it. `changed_at`
     is kept by the database: since then the row is as it is (RO-55).
+
+    `school_code` is the school that filed him and may see it; who else filed him is `filer_type` and `filer_code`.
+    `certified_school` is the school whose certificate a township handed in (Art. 12): he is judged as its student.
+
+    `corrects` names the entry's current decision while that is being corrected (RO-52), with why and by whom it was
+    taken up.
     """
 
     __tablename__ = "entry"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
+    filer_type: Mapped[str | None] = mapped_column(Text)
+    filer_code: Mapped[str | None] = mapped_column(Text)
+    certified_school: Mapped[str | None] = mapped_column(ForeignKey("school.code"))
     county_code: Mapped[str] = mapped_column(Text)
     row_no: Mapped[int]
     national_id: Mapped[str] = mapped_column(Encrypted("entry.national_id"))
@@ -116,5 +137,8 @@ class Entry(Base):
     judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     from_version: Mapped[int] = mapped_column(default=1)
     until_version: Mapped[int | None]
+    corrects: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id", use_alter=True, name="fk_entry_corrects"))
+    correction_reason: Mapped[str | None] = mapped_column(Text)
+    correction_by: Mapped[str | None] = mapped_column(Text)
     filed_on: Mapped[date]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())

@@ -7,16 +7,21 @@ its number, and the lines after it are read all the same.
 import re
 from collections.abc import Iterator
 
-from roster.intake.charset import private_use_note
-from roster.intake.columns import MAX_COLUMNS
-from roster.intake.csv_reader import MAX_ROWS, too_many_rows
-from roster.intake.faults import IntakeRejected, Note
-from roster.intake.json_reader import JsonRow, Repeated, decoded, load, repeated_fault, too_many_members
+from roster.intake.csv_reader import too_many_rows
+from roster.intake.faults import IntakeRejected
+from roster.intake.json_reader import (
+    JsonRow,
+    Repeated,
+    decoded,
+    load,
+    may_hold_private,
+    repeated_fault,
+    too_many_members,
+)
+from roster.intake.limits import LAST_NUMBER, MAX_COLUMNS, MAX_ROWS
 from shared.law import rule
 from shared.problems import Fault
 
-# Blank lines are not students, but a file of nothing else is not read to its end.
-_MAX_LINES = 1_048_576
 # Room in a line for an object or a list in many of its cells, each of which is told as the faulty cell it is. Read, a
 # value takes up to a hundred times its bytes; more than this is refused unread.
 _MAX_MARKS = 20 * MAX_COLUMNS
@@ -26,18 +31,19 @@ _DEEP = re.compile(r"[^\[\]{}]*+(?:[\[{][^\[\]{}]*+){1000}")
 
 
 @rule("RO-06")
-def read_ndjson(data: bytes, declared: str | None) -> tuple[Iterator[JsonRow | Fault], tuple[Note, ...]]:
-    """Each line that is not blank, as a row or as what is wrong with it as JSON; and notes.
+def read_ndjson(data: bytes, declared: str | None) -> tuple[Iterator[JsonRow | Fault], bool]:
+    """Each line that is not blank, as a row or as what is wrong with it as JSON; and whether private-use characters
+    may be among them.
 
     Raises `IntakeRejected` of kind type or syntax for the file as a whole, of kind size while the lines are read.
     """
     text = decoded(data, declared)
-    return _lines(text), private_use_note(text)
+    return _lines(text), may_hold_private(text)
 
 
 def _lines(text: str) -> Iterator[JsonRow | Fault]:
     count = start = 0
-    for number in range(1, _MAX_LINES + 1):
+    for number in range(1, LAST_NUMBER + 1):
         end = text.find("\n", start)
         line = text[start:] if end < 0 else text[start:end]
         if line.strip(" \t\r"):

@@ -3,8 +3,9 @@
 from typing import Any
 
 from roster.intake.columns import COLUMNS, Column
-from roster.intake.csv_reader import MAX_ROWS
+from roster.intake.limits import MAX_ROWS
 from roster.intake.reading import CSV, JSON, NDJSON
+from roster.intake.sheets.book import SHEET_TYPES
 
 _TYPES = {"text": "string", "number": "integer", "flag": "boolean"}
 _EXAMPLE = (
@@ -18,6 +19,13 @@ _LINES = (
     '"township_code":"63000030","division":"day","level":"bachelor","nominal_years":4,"department":"資訊工程學系",'
     '"class_year":3,"student_no":"B13902001","enrolled_on":"113/09/09","expected_graduation_on":"117/06"}\n'
 )
+_SHEETS = {
+    "type": "string",
+    "format": "binary",
+    "description": "A workbook without macros and without a password. Every visible sheet that has a row of headings "
+    "is read, up to three title lines above it; a fault names its `sheet`. At most 20,000 students, 50 sheets, 256 MiB "
+    "unpacked. Numbers are read as their digits, dates as dates, formulas as the results saved with them",
+}
 
 
 def _property(column: Column) -> dict[str, Any]:
@@ -51,6 +59,7 @@ def request_body(limit: int) -> dict[str, Any]:
                     "examples": [_LINES],
                 }
             },
+            **{media: {"schema": _SHEETS | {"maxLength": limit}} for media in SHEET_TYPES},
             JSON: {
                 "schema": {
                     "type": "object",

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.models import HintRow
 from roster.hints.queries import Record, read_all
+from roster.intake.filing import Filer
 from roster.intake.models import Entry, Roster, Submission
 from roster.review.states import EntryState
 
@@ -15,13 +16,13 @@ _GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 
 
 async def same_content(
-    session: AsyncSession, school_code: str, sub: str, stated: tuple[str, int, int], digest: bytes
+    session: AsyncSession, filer: Filer, sub: str, stated: tuple[str, int, int], digest: bytes
 ) -> UUID | None:
     """The submission by which this client handed in the same content for the same kind, year and term (RO-08)."""
     kind, academic_year, term = stated
     found: UUID | None = await session.scalar(
         select(Submission.id).where(
-            Submission.school_code == school_code,
+            *(getattr(Submission, name) == value for name, value in filer.columns.items() if value is not None),
             Submission.received_by == sub,
             Submission.kind == kind,
             Submission.academic_year == academic_year,

@@ -1,41 +1,64 @@
 """A school's file, from bytes to checked rows or to the list of everything that is wrong with it (RO-06, RO-07)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from roster.intake.charset import decode
-from roster.intake.checker import Checker, Layout
-from roster.intake.columns import MAX_COLUMNS, Column, find_column
-from roster.intake.csv_reader import MAX_ROWS, read_csv, too_many_rows
+from roster.intake.characters import notes_on_characters
+from roster.intake.charset import decode, undecodable, undefined_in
+from roster.intake.checker import Checker, Layout, SheetAt
+from roster.intake.columns import Column, find_column
+from roster.intake.csv_reader import read_csv, too_many_rows
 from roster.intake.faults import CellError, IntakeRejected, Note, one_fault
 from roster.intake.json_reader import member, pointer_to, read_json, too_many_members
+from roster.intake.limits import MAX_COLUMNS, MAX_ROWS
 from roster.intake.ndjson_reader import read_ndjson
 from roster.intake.rows import Row
 from roster.intake.rules import Reporter, RosterKind
+from roster.intake.sheets.book import SHEET_TYPES
 from shared.law import rule
 from shared.problems import Fault
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-MEDIA_TYPES = (JSON, NDJSON, CSV)
+TEXT_TYPES = (JSON, NDJSON, CSV)
+MEDIA_TYPES = (*TEXT_TYPES, *SHEET_TYPES)
 # Where the cells of a JSON file are; a table has rows and columns only.
 _POINTERS: Mapping[str, Callable[[int, str | None], str]] = {
     JSON: pointer_to,
     NDJSON: lambda _line, name: member(name),
 }
-_MAX_TITLES = 3
+# How packages (.xlsx, .ods) and the old compound files (.xls) begin.
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+MAX_TITLES = 3
+NO_NOTES: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A file read without a fault: its rows, the charset it was in (utf-8 or cp950), what its sender should know."""
+    """A file read without a fault: its rows, the charset it was in (utf-8 or cp950), what its sender should know.
+
+    `sheets`: those that rows were read from, of a file that has sheets.
+    """
 
     rows: tuple[Row, ...]
     charset: str
     notes: tuple[Note, ...]
+    sheets: tuple[SheetAt, ...] = ()
+
+    def place(self, number: int) -> tuple[str | None, int]:
+        """Where the row of that number stands in the file: its sheet, and its row there."""
+        at = next((sheet for sheet in reversed(self.sheets) if number > sheet.above), SheetAt())
+        return at.name, number - at.above
+
+    def located(self, fault: Fault) -> Fault:
+        """A fault of the row with that number, told by sheet and row of the file."""
+        if not self.sheets or fault.row is None:
+            return fault
+        sheet, row = self.place(fault.row)
+        return replace(fault, sheet=sheet, row=row)
 
 
 @rule("RO-06", "RO-07")
@@ -47,12 +70,12 @@ def read_submission(
     reporter: Reporter,
     today: date,
 ) -> Submission:
-    """Read and check a whole file; `charset` is the one declared in Content-Type, `reporter` the sender's org type.
+    """Read and check a whole file of `TEXT_TYPES`; `charset` is the one declared, `reporter` the sender's org type.
 
     Raises `IntakeRejected`, which names every faulty cell, not only the first. Nothing is half accepted.
     """
     media = media_type.partition(";")[0].strip().lower()
-    if media not in MEDIA_TYPES:
+    if media not in TEXT_TYPES:
         raise one_fault(
             "type",
             Fault(
@@ -63,44 +86,71 @@ def read_submission(
         )
     if not data.strip(b" \t\r\n\xef\xbb\xbf"):
         raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
+    if data.startswith(_SPREADSHEETS):
+        raise one_fault(
+            "type",
+            Fault(
+                "file_is_sheet",
+                f"檔案內容為試算表，不是文字檔；請以 {'、'.join(SHEET_TYPES)} 送出，或另存為 CSV UTF-8。",
+                f"The file is a spreadsheet, no text. Send it as {' or '.join(SHEET_TYPES)}, or save it as CSV UTF-8.",
+            ),
+        )
     checker = Checker(kind, reporter, today, _POINTERS.get(media))
     if media == JSON:
-        used, notes = "utf-8", _check_json(data, charset, checker)
+        used, notes, unusual = "utf-8", NO_NOTES, _check_json(data, charset, checker)
     elif media == NDJSON:
-        used, notes = "utf-8", _check_ndjson(data, charset, checker)
+        used, notes, unusual = "utf-8", NO_NOTES, _check_ndjson(data, charset, checker)
     else:
-        used, notes = _check_csv(data, charset, checker)
+        used, notes, unusual = _check_csv(data, charset, checker)
     checker.faults.raise_if_any()
-    return Submission(tuple(checker.rows), used, notes)
+    found = Submission(tuple(checker.rows), used, notes)
+    return replace(found, notes=notes + notes_on_characters(found.rows, found.place, used)) if unusual else found
 
 
-def _no_rows(pointer: str | None) -> IntakeRejected:
+def no_rows(pointer: str | None) -> IntakeRejected:
+    """The refusal of a file without a student."""
     return one_fault(
         "content",
         Fault("no_rows", "檔案沒有任何學生資料列。", "The file holds no students.", pointer=pointer),
     )
 
 
-def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str, tuple[Note, ...]]:
+def _check_csv(data: bytes, charset: str | None, checker: Checker) -> tuple[str, tuple[Note, ...], bool]:
     decoded = decode(data, charset)
     rows = read_csv(decoded.text)
-    number, names, titles = _heading_row(rows)
-    layout = Layout.of(names, checker.kind)
-    if not layout.places:
-        raise _no_heading(number, names)
+    try:
+        number, names, titles = _heading_row(rows)
+        layout = Layout.of(names, checker.kind)
+        if not layout.places:
+            raise _no_heading(number, names)
+    except IntakeRejected as refused:
+        raise (undecodable(decoded) if decoded.undefined else refused) from None
     checker.headings(layout, number)
     headed = {index for index, name in enumerate(names) if name.strip()}
     count = 0
     for count, (row, cells) in enumerate(rows, 1):
         if count > MAX_ROWS:
             raise too_many_rows()
-        checker.row(row, layout, cells)
+        checker.row(row, layout, _defined(cells) if decoded.undefined else cells)
         if len(cells) > len(headed):
             _check_strays(checker, row, headed, cells)
     if not count:
         checker.faults.raise_if_any()
-        raise _no_rows(None)
-    return decoded.charset, (*decoded.notes, *titles)
+        raise no_rows(None)
+    return decoded.charset, (*decoded.notes, *titles), decoded.unusual
+
+
+def _defined(cells: list[str]) -> list[str | CellError]:
+    """The cells, those with bytes that mean nothing as what is wrong with them."""
+    return [_UNDEFINED if undefined_in(cell) else cell for cell in cells]
+
+
+_UNDEFINED = CellError(
+    "undefined_bytes",
+    "此格含有該編碼未定義的位元組，原字無法得知；請以 UTF-8 重新匯出，或重新輸入此格。",
+    "The cell holds bytes that mean nothing in the file's charset: what was meant cannot be known. Export the file as "
+    "UTF-8, or type the cell again.",
+)
 
 
 def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str], tuple[Note, ...]]:
@@ -109,9 +159,9 @@ def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str],
         filled = [cell for cell in cells if cell.strip()]
         separators = ("\t", ";", "|")
         alone = len(filled) == 1 and not any(mark in filled[0].strip() for mark in separators)
-        if skipped < _MAX_TITLES and alone and find_column(filled[0]) is None:
+        if skipped < MAX_TITLES and alone and find_column(filled[0]) is None:
             continue
-        return number, cells, _title_note(skipped)
+        return number, cells, title_note(skipped)
     raise one_fault(
         "content",
         Fault(
@@ -123,7 +173,8 @@ def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str],
     )
 
 
-def _title_note(skipped: int) -> tuple[Note, ...]:
+def title_note(skipped: int) -> tuple[Note, ...]:
+    """What the sender is told of title lines."""
     if not skipped:
         return ()
     return (
@@ -173,18 +224,18 @@ def _check_strays(checker: Checker, row: int, headed: set[int], cells: list[str]
             )
 
 
-def _check_json(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
-    rows, notes = read_json(data, charset)
+def _check_json(data: bytes, charset: str | None, checker: Checker) -> bool:
+    rows, unusual = read_json(data, charset)
     if not rows:
-        raise _no_rows("/rows")
+        raise no_rows("/rows")
     objects = _Objects(checker)
     for number, row in rows:
         objects.check(number, row)
-    return notes
+    return unusual
 
 
-def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> tuple[Note, ...]:
-    lines, notes = read_ndjson(data, charset)
+def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> bool:
+    lines, unusual = read_ndjson(data, charset)
     objects = _Objects(checker)
     broken = 0
     for line in lines:
@@ -198,7 +249,7 @@ def _check_ndjson(data: bytes, charset: str | None, checker: Checker) -> tuple[N
             checker.faults.add(0, line)
     if broken:
         raise _broken_lines(broken, checker)
-    return notes
+    return unusual
 
 
 def _broken_lines(broken: int, checker: Checker) -> IntakeRejected:

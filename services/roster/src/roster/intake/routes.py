@@ -8,14 +8,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from roster.deps import School
+from roster.exports import Mended, WantedSheet, disposition
 from roster.intake import service
+from roster.intake.checker import KIND_NAMES
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut, TrialOut
+from roster.papers.forms import SPREADSHEETS
+from roster.papers.making import REPORT_NOT_MADE
 from roster.reference.service import TERM_UNKNOWN
+from shared import clock
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
+from shared.problems import NOT_ACCEPTABLE
 from shared.refusals import refuses
 from shared.sessions import Session
 
@@ -36,11 +42,12 @@ async def _posted(
     academic_year: Annotated[int, Query(ge=90, le=200, description="ROC academic year", examples=[115])],
     term: Annotated[int, Query(ge=1, le=2, examples=[1])],
     _key: Annotated[str, Depends(idempotency_key)],
+    mended: Mended,
 ) -> AsyncIterator[service.Posted]:
     """The file, read; it is in hand until the request's transaction has ended."""
     async with IN_HAND:
         content_type = request.headers.get("content-type", "")
-        read = await service.read_file(sender, kind, content_type, await request.body())
+        read = await service.read_or_mend(sender, kind, content_type, await request.body(), mended)
         yield service.Posted(kind, academic_year, term, read)
 
 
@@ -76,6 +83,7 @@ async def submit(
     """Hand in a roster as one file for all counties: it is split, one roster a county of household.
 
     All rows are taken in or none; a refusal names every faulty cell. The same content again makes no second roster.
+    With `Accept` of XLSX or ODS a table with faulty cells (422) comes back as a spreadsheet to mend and post again.
     """
     if dry_run:
         trial = await service.try_out(session, sender, posted)
@@ -87,3 +95,25 @@ async def submit(
 async def get_submission(submission_id: UUID, session: Session, school: School) -> SubmissionOut:
     """One of the school's own submissions, and its rosters."""
     return await service.get_submission(session, school, submission_id)
+
+
+@router.get(
+    "/templates/{kind}",
+    operation_id="get_template",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "An empty roster to fill in: headings, lists of words, instructions",
+            "content": {
+                form.value: {"schema": {"type": "string", "format": "binary", "maxLength": LARGEST_FILE}}
+                for form in SPREADSHEETS
+            },
+        }
+    },
+    openapi_extra=refuses(NOT_ACCEPTABLE, REPORT_NOT_MADE),
+)
+async def get_template(kind: RosterKind, _school: School, form: WantedSheet) -> Response:
+    """A roster of `kind` to fill in and post, as XLSX or ODS."""
+    name = disposition(f"{KIND_NAMES[kind]}範本", f"{kind}-template", f"{clock.today():%Y%m%d}", form)
+    headers = {"Content-Disposition": name, "Vary": "Accept"}
+    return Response(await service.blank_roster(kind, form), 200, headers, media_type=form.value)

@@ -6,6 +6,7 @@ roster.md RO-02, RO-04, RO-10, RO-14; contract.md "Roster columns".
 
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from shared.law import MILITARY_SERVICE_ACT, Dated, DatedRow, cite, rule
 
@@ -58,6 +59,30 @@ class CessationReason(StrEnum):
     TRAINED_REPLACEMENT = "trained_replacement"
 
 
+class CaseKind(StrEnum):
+    """What is filed by others than schools (RO-70, RO-71, RO-72): 實驗教育, 證明書 of school or authority, 寒暑訓."""
+
+    EXPERIMENTAL_EDUCATION = "experimental_education"
+    SCHOOL_CERTIFICATE = "school_certificate"
+    EXPERIMENTAL_CERTIFICATE = "experimental_certificate"
+    VACATION_TRAINING = "vacation_training"
+
+
+CERTIFICATES: Final = frozenset({CaseKind.SCHOOL_CERTIFICATE, CaseKind.EXPERIMENTAL_CERTIFICATE})
+"""Of men who hold an induction order already (Art. 12): decided on their own, ahead of any roster, and urgent."""
+
+EXPERIMENTAL: Final = frozenset({CaseKind.EXPERIMENTAL_EDUCATION, CaseKind.EXPERIMENTAL_CERTIFICATE})
+"""Of men who are enrolled at no senior high school (未入學高級中等學校取得學籍者)."""
+
+
+class Relation(StrEnum):
+    """Who comes to the township (Art. 11-2, 12, 14-2): 學生本人、戶長或其家屬."""
+
+    STUDENT = "student"
+    HOUSEHOLDER = "householder"
+    FAMILY = "family"
+
+
 class Reporter(StrEnum):
     """Who hands a cessation in (RO-04): organisation types of the token, and the man himself."""
 
@@ -80,15 +105,18 @@ def age_in_year(birth_date: date, day: date) -> int:
 
 
 @rule("RO-10")
-def past_conscription_age(birth_date: date, day: date) -> bool:
-    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3)."""
-    return age_in_year(birth_date, day) > CONSCRIPTION_AGES.on(day).value[1]
+def past_conscription_age(birth_date: date, day: date, law_on: date | None = None) -> bool:
+    """True from 1 January of the year after the one in which he turns 36 (Act Art. 3).
+
+    `law_on`: the day whose law is applied, by default `day`.
+    """
+    return age_in_year(birth_date, day) > CONSCRIPTION_AGES.on(law_on or day).value[1]
 
 
 @rule("RO-14")
-def not_yet_draftee(birth_date: date, day: date) -> bool:
+def not_yet_draftee(birth_date: date, day: date, law_on: date | None = None) -> bool:
     """True until 31 December of the year in which he turns 18 (Act Art. 3).
 
-    In a posted roster this is a warning, never a faulty cell (RO-33).
+    In a posted roster this is a warning, never a faulty cell (RO-33). `law_on` as for `past_conscription_age`.
     """
-    return age_in_year(birth_date, day) < CONSCRIPTION_AGES.on(day).value[0]
+    return age_in_year(birth_date, day) < CONSCRIPTION_AGES.on(law_on or day).value[0]

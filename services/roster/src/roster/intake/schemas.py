@@ -44,7 +44,7 @@ class SubmissionOut(Out):
     """A school's file that was taken in, and the rosters it was split into."""
 
     id: UUID
-    school_code: str = Field(max_length=6, examples=["0003"])
+    school_code: str | None = Field(max_length=6, examples=["0003"], description="Null: no school filed it")
     kind: RosterKind
     academic_year: int = Field(ge=1, le=999, description="ROC year", examples=[115])
     term: int = Field(ge=1, le=2)
@@ -67,7 +67,8 @@ class HintCount(Out):
 class RowHint(Out):
     """A hint on one student of the file."""
 
-    row: Count = Field(description="Row of the file, as a spreadsheet program numbers it")
+    sheet: str | None = Field(max_length=100, description="Sheet of the file, where it has sheets")
+    row: Count = Field(description="Row of the file or of its sheet, as a spreadsheet program numbers it")
     code: str = Field(max_length=60)
     severity: Literal["blocking", "warning", "info"]
     message: Words

@@ -13,15 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints import service as hints
 from roster.hints.queries import Record
-from roster.hints.subjects import Terms
+from roster.hints.subjects import Subject, Terms
 from roster.intake import queries, store
 from roster.intake.faults import IntakeRejected, RejectionKind
+from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
+from roster.intake.mending import mended
 from roster.intake.models import Roster, Submission
 from roster.intake.reading import Submission as FileRead
 from roster.intake.reading import read_submission
 from roster.intake.rows import canonical_digest, canonical_line
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
+from roster.intake.sheets.book import SHEET_TYPES
+from roster.intake.sheets.reader import read_workbook
+from roster.intake.templates import template
+from roster.papers.forms import Form
+from roster.papers.making import Rows, make
 from roster.reference import service as reference
 from roster.registry import service as registry
 from roster.versions.models import RosterVersion
@@ -38,6 +45,7 @@ from shared.problems import (
     NOT_FOUND,
     TOO_LARGE,
     UNSUPPORTED_TYPE,
+    ProblemError,
     ProblemType,
 )
 
@@ -55,12 +63,17 @@ _HINTS_LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a school states about its file, and the file, every cell of it checked."""
+    """What a school states about its file, and the file, every cell of it checked.
+
+    Of a case also: each row's certificate, and what is stated beside the rows, which belongs to the content (RO-08).
+    """
 
     kind: RosterKind
     academic_year: int
     term: int
     read: FileRead
+    certificates: tuple[Certificate, ...] = ()
+    beside: bytes = b""
 
     @property
     def stated(self) -> tuple[str, int, int]:
@@ -69,31 +82,31 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A submission that is in the database now; `again` when it was there before."""
+class Taken:
+    """A submission that is in the database now; `again` when it was there before, else `men` are its entries."""
 
     id: UUID
     again: bool
+    men: tuple[Subject, ...] = ()
 
 
 @rule("RO-02", "RO-04", "RO-07")
 async def read_file(sender: Principal, kind: RosterKind, content_type: str, body: bytes) -> FileRead:
     """A school's file, every cell of it checked; who reports what is told by the sender's organisation.
 
-    Asks no database. Raises 403 for who is no school, and 400, 413, 415 and 422 with every fault of the file.
+    Asks no database. Raises 403 for who is no school and reports no cessation, and 400, 413, 415 and 422 with every
+    fault of the file.
     """
-    if sender.org.type != Reporter.SCHOOL:
+    if sender.org.type != Reporter.SCHOOL and kind is not RosterKind.CESSATION:
         raise FORBIDDEN()
+    reporter, today = Reporter(sender.org.type), clock.today()
+    media = content_type.partition(";")[0].strip().lower()
     try:
+        if media in SHEET_TYPES:
+            return await read_workbook(body, media, kind, reporter, today)
         # Twenty thousand rows take a second: other requests are answered meanwhile.
         return await asyncio.to_thread(
-            read_submission,
-            body,
-            content_type,
-            _charset(content_type),
-            kind,
-            Reporter(sender.org.type),
-            clock.today(),
+            read_submission, body, content_type, _charset(content_type), kind, reporter, today
         )
     except IntakeRejected as refused:
         raise _REFUSALS[refused.kind](
@@ -102,6 +115,22 @@ async def read_file(sender: Principal, kind: RosterKind, content_type: str, body
             errors=refused.faults,
             error_count=refused.total,
         ) from None
+
+
+async def read_or_mend(
+    sender: Principal, kind: RosterKind, content_type: str, body: bytes, form: Form | None
+) -> FileRead:
+    """`read_file`; what it raises for faulty cells brings the file to mend in `form`, if one is asked for."""
+    try:
+        return await read_file(sender, kind, content_type, body)
+    except ProblemError as refused:
+        raise (refused if form is None else await mended(refused, form, content_type, kind, body)) from None
+
+
+async def blank_roster(kind: RosterKind, form: Form) -> bytes:
+    """The template of `kind` in `form`."""
+    document = template(kind, int(clock.now().timestamp()))
+    return await make(form, document, Rows([]))
 
 
 def _charset(content_type: str) -> str | None:
@@ -119,11 +148,16 @@ async def submit(session: AsyncSession, sender: Principal, posted: Posted) -> Re
     Raises 422 `school_unknown`, `term_unknown`.
     """
     await _require_listed(session, sender)
-    taken = await _take_in(session, sender, posted)
+    taken = await take_in(session, sender, posted, Filer.school(sender.org.code))
+    return await told(session, sender, taken, f"/roster/v1/submissions/{taken.id}")
+
+
+async def told(session: AsyncSession, sender: Principal, taken: Taken, location: str) -> Reply:
+    """What the sender is told of a submission: 201, or 200 for content that was there before."""
     answer = await get_submission(session, sender, taken.id)
     if taken.again:
         return Reply(answer, 200, {REPLAYED: "true"})
-    return Reply(answer, 201, {"Location": f"/roster/v1/submissions/{taken.id}"})
+    return Reply(answer, 201, {"Location": location})
 
 
 @rule("RO-16")
@@ -132,7 +166,7 @@ async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> T
     read = posted.read
     await _require_listed(session, sender)
     async with session.begin_nested() as tried:
-        taken = await _take_in(session, sender, posted)
+        taken = await take_in(session, sender, posted, Filer.school(sender.org.code))
         rosters = await queries.rosters_of(session, taken.id)
         counts = [] if taken.again else await queries.hint_counts(session, taken.id)
         found = [] if taken.again else await queries.row_hints(session, taken.id, _HINTS_LISTED)
@@ -152,7 +186,7 @@ async def try_out(session: AsyncSession, sender: Principal, posted: Posted) -> T
         notes=[Note.model_validate(note) for note in read.notes],
         rosters=[CountyPart(**_part(roster)) for roster in rosters],
         hint_counts=[HintCount.model_validate(count) for count in counts],
-        hints=[_row_hint(hint) for hint in found],
+        hints=[_row_hint(hint, read) for hint in found],
         hint_count=sum(count.count for count in counts),
     )
 
@@ -178,8 +212,10 @@ async def get_submission(session: AsyncSession, sender: Principal, submission_id
 
 
 def _own(sender: Principal) -> tuple[Any, ...]:
-    """The school's own submissions."""
-    return (Submission.school_code == sender.org.code,)
+    """The organisation's own submissions."""
+    if sender.org.type == Reporter.SCHOOL:
+        return (Submission.school_code == sender.org.code,)
+    return (Submission.filer_type == sender.org.type, Submission.filer_code == sender.org.code)
 
 
 def _part(roster: Record) -> dict[str, Any]:
@@ -194,10 +230,12 @@ def _part(roster: Record) -> dict[str, Any]:
     }
 
 
-def _row_hint(hint: Record) -> RowHint:
+def _row_hint(hint: Record, read: FileRead) -> RowHint:
     body = hint.body
+    sheet, row = read.place(hint.row_no)
     return RowHint(
-        row=hint.row_no,
+        sheet=sheet,
+        row=row,
         code=body["code"],
         severity=body["severity"],
         message=body["message"],
@@ -214,7 +252,7 @@ async def _require_listed(session: AsyncSession, sender: Principal) -> None:
 
 
 @rule("RO-01", "RO-05", "RO-08", "RO-17")
-async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> _Taken:
+async def take_in(session: AsyncSession, sender: Principal, posted: Posted, filer: Filer) -> Taken:
     """Store the submission and one roster a county, late or not, and have it judged; or find the same content.
 
     Nothing is keyed on a man's school or dates: he may be enrolled at two schools at once, and dates are corrected.
@@ -222,13 +260,13 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     read = posted.read
     counties = sorted({row.county_code for row in read.rows})
     stated = (posted.kind, posted.academic_year, posted.term)
-    deadlines = await store.deadlines(session, sender.org.code, stated, read.rows, counties)
+    deadlines = await store.deadlines(session, filer.school_code, stated, read.rows, counties)
     lines = [canonical_line(row) for row in read.rows]
-    digest = canonical_digest(lines)
+    digest = canonical_digest([*lines, posted.beside] if posted.beside else lines)
     submission_id = uuid.uuid4()
     stating = upsert(Submission).values(
         id=submission_id,
-        school_code=sender.org.code,
+        **filer.columns,
         kind=posted.kind,
         academic_year=posted.academic_year,
         term=posted.term,
@@ -240,16 +278,18 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     )
     # Two posts of the same content at once: the index lets one in, and the other waits here until that is certain.
     while await session.scalar(stating.on_conflict_do_nothing().returning(Submission.id)) is None:
-        known = await queries.same_content(session, sender.org.code, sender.sub, posted.stated, digest)
+        known = await queries.same_content(session, filer, sender.sub, posted.stated, digest)
         if known is not None:
-            return _Taken(known, again=True)
+            return Taken(known, again=True)
         # It was withdrawn between the one look and the other, and may be sent anew (RO-08).
     judged_at, received_on = clock.now(), clock.today()
     rosters: dict[str, dict[str, Any]] = {
         county: {
             "id": uuid.uuid4(),
             "submission_id": submission_id,
-            "school_code": sender.org.code,
+            **filer.columns,
+            "filer_name": filer.name,
+            "case_kind": filer.case,
             "county_code": county,
             "kind": posted.kind,
             "academic_year": posted.academic_year,
@@ -257,17 +297,22 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
             "version": 1,
             "revision": 1,
             "received_on": received_on,
-            "deadline": deadlines[county],
+            **store.fixed(deadlines[county]),
         }
         for county in counties
     }
     await session.execute(insert(table_of(Roster)), [*rosters.values()])
-    terms = {county: Terms(*stated, rosters[county]["deadline"]) for county in counties}
+    terms = {county: Terms(*stated, rosters[county]["deadline"], filer.case) for county in counties}
+    certificates = posted.certificates or (NO_CERTIFICATE,) * len(read.rows)
     arrivals = [
-        store.arrival(sender.org.code, rosters[row.county_code]["id"], terms[row.county_code], row, received_on)
-        for row in read.rows
+        store.arrival(
+            filer.school_code, rosters[row.county_code]["id"], terms[row.county_code], row, received_on, certificate
+        )
+        for row, certificate in zip(read.rows, certificates, strict=True)
     ]
-    received = await store.insert_entries(session, arrivals, version=1, today=received_on, judged_at=judged_at)
+    received = await store.insert_entries(
+        session, arrivals, version=1, today=received_on, judged_at=judged_at, filer=filer
+    )
     by_county: dict[str, list[UUID]] = {county: [] for county in counties}
     lines_of: dict[str, list[bytes]] = {county: [] for county in counties}
     for one, line in zip(arrivals, lines, strict=True):
@@ -297,4 +342,4 @@ async def _take_in(session: AsyncSession, sender: Principal, posted: Posted) -> 
     )
     await hints.announce(session, received)
     await registry.queue_lookups(session, by_county)
-    return _Taken(submission_id, again=False)
+    return Taken(submission_id, again=False, men=tuple(arrivals))

@@ -14,6 +14,7 @@ from roster.bulk import insertion
 from roster.hints import service as hints
 from roster.hints.subjects import Subject, Terms
 from roster.intake.deadlines import cessation_deadline, roster_deadline
+from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
 from roster.intake.models import Entry
 from roster.intake.reading import Submission as FileRead
 from roster.intake.rows import FIELDS, Row, canonical_digest
@@ -25,18 +26,36 @@ from roster.versions.past import table_of
 from shared import crypto
 from shared.ahead import ahead
 from shared.calendar import WorkingCalendar
+from shared.deadlines import DeadlineOut
+from shared.periods import Deadline
 
 _LOT = 1_000
 
 
-def arrival(school_code: str, roster_id: UUID, terms: Terms, row: Row, filed_on: date) -> Subject:
+def arrival(
+    school_code: str | None,
+    roster_id: UUID,
+    terms: Terms,
+    row: Row,
+    filed_on: date,
+    certificate: Certificate = NO_CERTIFICATE,
+) -> Subject:
     """A man who comes onto a roster on a day: the entry that will be his."""
     index = crypto.ring().blind_index(row.national_id)
-    return Subject(uuid.uuid4(), roster_id, school_code, index, filed_on, row, terms)
+    return Subject(
+        uuid.uuid4(), roster_id, school_code, index, filed_on, row, terms, certificate.school_code,
+        certificate_on=certificate.issued_on,
+    )  # fmt: skip
 
 
 async def insert_entries(
-    session: AsyncSession, arrivals: Sequence[Subject], *, version: int, today: date, judged_at: datetime
+    session: AsyncSession,
+    arrivals: Sequence[Subject],
+    *,
+    version: int,
+    today: date,
+    judged_at: datetime,
+    filer: Filer | None = None,
 ) -> frozenset[UUID]:
     """Judge and insert entries of men who arrive; they begin with `version` of their rosters, which are there already.
 
@@ -49,7 +68,7 @@ async def insert_entries(
 
     def prepare(lot: Sequence[Subject]) -> tuple[list[hints.Outcome], Executable]:
         found = newcomers.judge(lot)
-        return found, _insertion(found, version, judged_at)
+        return found, _insertion(found, version, judged_at, filer or Filer())
 
     found: list[hints.Outcome] = []
     lots = [arrivals[start : start + _LOT] for start in range(0, len(arrivals), _LOT)]
@@ -62,7 +81,7 @@ async def insert_entries(
     return frozenset(one.subject.id for one in found if one.elsewhere)
 
 
-def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime) -> Executable:
+def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime, filer: Filer) -> Executable:
     subjects = [one.subject for one in found]
     rows = [one.stated for one in subjects]
     return insertion(
@@ -73,6 +92,8 @@ def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime
             "officer_draft": {},
             "from_version": version,
             "judged_at": judged_at,
+            "filer_type": filer.type,
+            "filer_code": filer.code,
             # As its default would say, which would be worked out for each row.
             "changed_at": select(func.moment()).scalar_subquery(),
         },
@@ -85,6 +106,8 @@ def _insertion(found: Sequence[hints.Outcome], version: int, judged_at: datetime
             "filed_on": [one.filed_on for one in subjects],
             "last_day": [one.last_day for one in found],
             "hint_set": [one.hints.id for one in found],
+            "certified_school": [one.certified_school for one in subjects],
+            "certificate_on": [one.certificate_on for one in subjects],
             **{name: [getattr(row, name) for row in rows] for name in FIELDS},
         },
     )
@@ -124,27 +147,40 @@ def stored_notes(read: FileRead) -> list[dict[str, str]]:
 
 async def deadlines(
     session: AsyncSession,
-    school_code: str,
+    school_code: str | None,
     stated: tuple[RosterKind, int, int],
     rows: Sequence[Row],
     counties: Sequence[str],
-) -> dict[str, date | None]:
-    """The last day to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`."""
+) -> dict[str, Deadline | None]:
+    """When to file, by county; of a cessation the earliest of its men's. Raises 422 `term_unknown`.
+
+    None for what no school files: Art. 11-2 and 14-2 set no period, nor does Art. 12.
+    """
     kind, academic_year, term = stated
     calendar = await reference.working_calendar(session)
     if kind is RosterKind.CESSATION:
         return {county: earliest_deadline(rows, county, calendar) for county in counties}
+    if school_code is None:
+        return dict.fromkeys(counties)
     registration = await reference.registration_deadline(session, school_code, academic_year, term)
-    ends = {county: roster_deadline(kind, registration, calendar, county) for county in counties}
-    return {county: None if end is None else end.due for county, end in ends.items()}
+    return {county: roster_deadline(kind, registration, calendar, county) for county in counties}
 
 
-def earliest_deadline(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> date | None:
-    """The first day on which one of the county's men who left must have been reported; None where no period is set."""
+def earliest_deadline(rows: Iterable[Row], county: str, calendar: WorkingCalendar) -> Deadline | None:
+    """The first one by which one of the county's men who left must have been reported; None where no period is set."""
     left = {
         (row.cessation_reason, row.left_on)
         for row in rows
         if row.county_code == county and row.cessation_reason is not None and row.left_on is not None
     }
     ends = [cessation_deadline(reason, day, calendar, county) for reason, day in left if reason and day]
-    return min((end.due for end in ends if end is not None), default=None)
+    return min((end for end in ends if end is not None), key=lambda end: end.due, default=None)
+
+
+def fixed(deadline: Deadline | None) -> dict[str, Any]:
+    """A roster's columns of its deadline: the day, and the chain that led to it as it was when the roster came in.
+
+    Whoever moves the term's date or the calendar afterwards changes neither (RO-28, RO-63).
+    """
+    chain = None if deadline is None else DeadlineOut.of(deadline).model_dump(mode="json")
+    return {"deadline": None if deadline is None else deadline.due, "deadline_chain": chain}

@@ -115,9 +115,13 @@ async def set_term(
 
 
 @router.get("/terms", operation_id="list_terms")
-async def list_terms(session: Session, school: School) -> Page[TermOut]:
+async def list_terms(
+    session: Session,
+    school: School,
+    explain: Annotated[bool, Query(description="Say by when rosters are due, and why (RO-63)")] = False,
+) -> Page[TermOut]:
     """The caller's terms and the national defaults."""
-    return Page(items=await service.list_terms(session, school.org.code))
+    return Page(items=await service.list_terms(session, school.org.code, explain=explain))
 
 
 @router.put("/calendars/{year}", operation_id="import_calendar", openapi_extra=dict(CSV))

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from roster.hints.model import SchoolKind
 from roster.intake.rules import Level
+from shared.deadlines import DeadlineOut
 from shared.schemas import Bool, Email, In, Line, LocalDate, Out
 
 Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9+()#\- ]{5,30}$")]
@@ -77,6 +78,11 @@ class TermOut(Out):
     term: int = Field(ge=1, le=2)
     registration_deadline: date
     updated_at: datetime
+    roster_due: DeadlineOut | None = Field(
+        default=None,
+        description="With `explain=true`: by when its rosters are due, and why (RO-63); closures of a household's"
+        " own county may move it there",
+    )
 
 
 class ProgrammeIn(In):

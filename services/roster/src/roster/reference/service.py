@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.model import School as SchoolFacts
 from roster.hints.model import SchoolKind
+from roster.intake.deadlines import roster_deadline
+from roster.intake.rules import RosterKind
 from roster.reference.models import (
     NATIONAL,
     CalendarDay,
@@ -32,6 +34,7 @@ from roster.reference.schemas import (
 )
 from shared import audit, clock, preconditions
 from shared.calendar import DayOverride, WorkingCalendar, read_official_calendar
+from shared.deadlines import DeadlineOut
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, UNSUPPORTED_TYPE, Fault, ProblemType
@@ -196,15 +199,23 @@ async def set_term(
     return TermOut.model_validate(stored)
 
 
-async def list_terms(session: AsyncSession, school_code: str) -> list[TermOut]:
-    """The terms of a school and the national defaults, newest first."""
+async def list_terms(session: AsyncSession, school_code: str, *, explain: bool = False) -> list[TermOut]:
+    """The terms of a school and the national defaults, newest first; `explain`: with the day rosters are due."""
     query = (
         select(Term)
         .where(Term.school_code.in_((school_code, NATIONAL)))
         .order_by(Term.academic_year.desc(), Term.term.desc(), Term.school_code)
         .limit(200)
     )
-    return [TermOut.model_validate(t) for t in (await session.scalars(query)).all()]
+    terms = [TermOut.model_validate(t) for t in (await session.scalars(query)).all()]
+    if not explain:
+        return terms
+    calendar = await working_calendar(session)
+    dues = [roster_deadline(RosterKind.APPLICATION, term.registration_deadline, calendar) for term in terms]
+    return [
+        term.model_copy(update={"roster_due": None if due is None else DeadlineOut.of(due)})
+        for term, due in zip(terms, dues, strict=True)
+    ]
 
 
 @rule("RO-36")

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, text
+from sqlalchemy import and_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.deferments.models import Deferment, DefermentChange
@@ -29,11 +29,19 @@ CREATED: Final = "muster.roster.annotation.created.v1"
 MODIFIED: Final = "muster.roster.annotation.modified.v1"
 REPORTED: Final = "muster.roster.township_report.filed.v1"
 
+# A decision's change of the deferment that it is about; of others that it ended or restored the registry is not told.
+_ABOUT = and_(
+    DefermentChange.decision_id == DecisionRecord.id, DefermentChange.deferment_id == DecisionRecord.deferment_id
+)
 _EARLIER = text(
     "SELECT EXISTS (SELECT 1 FROM deferment_change c JOIN deferment d ON d.id = c.deferment_id"
     " JOIN job j ON j.kind = 'registry.annotate' AND j.key = c.decision_id::text AND j.state <> 'done'"
     " WHERE d.national_id_index = :man AND c.decision_id <> :decision"
     " AND (c.at, c.deferment_version) < (:at, :version))"
+)
+
+_UNREPORTED = text(
+    "SELECT EXISTS (SELECT 1 FROM job WHERE kind = 'registry.township_report' AND key = :decision AND state <> 'done')"
 )
 
 
@@ -83,12 +91,13 @@ async def _delivered(database: Database, job: jobs.Job, action: str, decision_id
 async def annotation_event(session: AsyncSession, decision_id: UUID) -> dict[str, Any]:
     """The CloudEvent that writes one decision's annotation; needs the purpose `deliver`.
 
-    Number and date are the first decision's, for ever; the decision's own stand under `decision`. The summary is
+    Number and date are the first decision's, or those that its correction gave it (RO-52); the decision's own stand
+    under `decision`. The summary is
     whole, however long. Raises RetryLater while an earlier annotation of the man has not been delivered.
     """
     found = await session.execute(
         select(DecisionRecord, DefermentChange, Deferment)
-        .join(DefermentChange, DefermentChange.decision_id == DecisionRecord.id)
+        .join(DefermentChange, _ABOUT)
         .join(Deferment, Deferment.id == DefermentChange.deferment_id)
         .where(DecisionRecord.id == decision_id)
     )
@@ -104,16 +113,17 @@ async def annotation_event(session: AsyncSession, decision_id: UUID) -> dict[str
     }
     if await session.scalar(_EARLIER, waits):
         raise jobs.RetryLater("an earlier annotation of the same man has not been delivered")
-    revoked_for = None
-    if change.revoked_on is not None:
+    revoked_for = change.ended_reason
+    if change.revoked_on is not None and revoked_for is None:
+        # A release before migration 0007 wrote the change.
         revoked_for = await session.scalar(select(Entry.cessation_reason).where(Entry.id == decision.entry_id))
     data = {
         "action": change.annotation_action,
         "national_id": deferment.national_id,
         "county_code": decision.county_code,
         "school_code": deferment.school_code,
-        "decision_number": deferment.decision_number,
-        "issued_on": _iso(deferment.issued_on),
+        "decision_number": change.decision_number or deferment.decision_number,
+        "issued_on": _iso(change.issued_on or deferment.issued_on),
         "deferment_from": _iso(deferment.deferred_from),
         "deferment_until": _iso(change.until_after),
         "summary": change.summary,
@@ -127,6 +137,7 @@ async def annotation_event(session: AsyncSession, decision_id: UUID) -> dict[str
             "decision_number": decision.decision_number,
             "issued_on": _iso(decision.issued_on),
             "decided_on": _iso(decision.decided_on),
+            "corrects": None if decision.corrects is None else str(decision.corrects),
         },
     }
     return _event(decision, CREATED if change.annotation_action == "create" else MODIFIED, "annotation", data)
@@ -134,11 +145,14 @@ async def annotation_event(session: AsyncSession, decision_id: UUID) -> dict[str
 
 @rule("RO-51")
 async def township_event(session: AsyncSession, decision_id: UUID) -> dict[str, Any]:
-    """The CloudEvent that reports one decision to the household's township; needs the purpose `deliver`."""
+    """The CloudEvent that reports one decision to the household's township; needs the purpose `deliver`.
+
+    Raises RetryLater while the decision that it corrects has not been reported (RO-52).
+    """
     found = await session.execute(
         select(DecisionRecord, Entry.national_id, Entry.name, Entry.village, DefermentChange, Deferment)
         .join(Entry, Entry.id == DecisionRecord.entry_id)
-        .outerjoin(DefermentChange, DefermentChange.decision_id == DecisionRecord.id)
+        .outerjoin(DefermentChange, _ABOUT)
         .outerjoin(Deferment, Deferment.id == DefermentChange.deferment_id)
         .where(DecisionRecord.id == decision_id)
     )
@@ -146,6 +160,8 @@ async def township_event(session: AsyncSession, decision_id: UUID) -> dict[str, 
     if row is None:
         raise jobs.GiveUp("there is no such decision")
     decision: DecisionRecord = row.DecisionRecord
+    if decision.corrects is not None and await session.scalar(_UNREPORTED, {"decision": str(decision.corrects)}):
+        raise jobs.RetryLater("the decision that this one corrects has not been reported")
     change: DefermentChange | None = row.DefermentChange
     granted = None if change is None else Period(row.Deferment.deferred_from, change.until_after, change.revoked_on)
     data = township_report(
@@ -160,6 +176,7 @@ async def township_event(session: AsyncSession, decision_id: UUID) -> dict[str, 
         issued_on=decision.issued_on,
         decided_on=decision.decided_on,
         period=granted,
+        corrects_number=decision.corrects_number,
     )
     return _event(decision, REPORTED, "township_report", data)
 

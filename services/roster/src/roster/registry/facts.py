@@ -10,6 +10,7 @@ import msgspec
 from roster.deferments.rules import Annotation
 from roster.hints.model import RegistryFacts, RegistryStatus
 from roster.intake.rules import CessationReason, RosterKind
+from roster.remedies.rules import remedy_on
 from roster.review.rules import Decision
 from shared.law import rule
 
@@ -124,12 +125,16 @@ def township_report(
     issued_on: date,
     decided_on: date,
     period: Period | None,
+    corrects_number: str | None = None,
 ) -> dict[str, str | None]:
     """The line that tells the household's township of one decision; days are ISO text.
 
-    `period`: of the deferment that the decision changed. A rejection defers nobody, and tells none.
+    `period`: of the deferment that the decision changed. A rejection defers nobody, and tells none, unless it takes
+    back what was approved in error: `corrects_number` is the number of the decision that it corrects (RO-52).
     """
-    told = period if decision is Decision.APPROVED else None
+    corrected = corrects_number is not None
+    refused = decision is Decision.REJECTED and kind is not RosterKind.CESSATION
+    told = period if corrected or decision is Decision.APPROVED else None
     return {
         "national_id": national_id,
         "name": name,
@@ -144,6 +149,8 @@ def township_report(
         "deferment_from": told.first_day.isoformat() if told else None,
         "deferment_until": told.last_day.isoformat() if told else None,
         "revoked_on": told.revoked_on.isoformat()
-        if told and told.revoked_on and kind is RosterKind.CESSATION
+        if told and told.revoked_on and (corrected or kind is RosterKind.CESSATION)
         else None,
+        "corrects_number": corrects_number,
+        "remedy": remedy_on(decided_on).text if refused else None,
     }

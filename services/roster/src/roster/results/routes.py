@@ -8,9 +8,19 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Form, Wanted
+from roster.exports import FORMS, REFUSED, Export, Wanted
+from roster.papers.forms import Form
 from roster.results import service
-from roster.results.schemas import SORTS, ResultEntryPage, ResultPage, ResultSearch, ResultSearchOut
+from roster.results.schemas import (
+    COUNTY_MEN_SORTS,
+    MEN_SORTS,
+    SORTS,
+    ResultEntryPage,
+    ResultPage,
+    ResultSearch,
+    ResultSearchOut,
+)
+from roster.review.states import Decision, EntryState
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
 from shared.principals import Principal
@@ -74,13 +84,23 @@ def _report(request: Request, caller: Principal, form: Form, search: str | None,
     openapi_extra=refuses(*REFUSED),
 )
 async def list_result_entries(
-    request: Request, roster_id: UUID, session: Session, caller: SchoolOrCounty, pages: Pages, wanted: Wanted
+    request: Request,
+    roster_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    pages: Pages,
+    wanted: Wanted,
+    state: EntryState | None = None,
+    decision: Decision | None = None,
+    sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(MEN_SORTS + COUNTY_MEN_SORTS))] = "row_no",
 ) -> ResultEntryPage | Response:
     """One row a man: state, decision, day, and his own decision number."""
 
     def fetch(session: Session, **place: Any) -> Awaitable[ResultEntryPage]:
-        return service.list_result_entries(session, caller, roster_id, **place)
+        return service.list_result_entries(
+            session, caller, roster_id, state=state, decision=decision, sort=sort, **place
+        )
 
     if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.RESULT_ENTRIES, fetch)
+        return Export(request, caller, wanted, reports.result_entries(caller, roster_id), fetch)
     return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))

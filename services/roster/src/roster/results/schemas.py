@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.review.rules import Decision, EntryState, RosterState
 from shared.schemas import In, Int, LocalDate, Out, Page, Text, either_way
 
@@ -16,6 +16,7 @@ SORTS = (
     "submitted_at",
     "submitted_on",
     "kind",
+    "case_kind",
     "school_code",
     "school_name",
     "county_code",
@@ -29,6 +30,20 @@ SORTS = (
     "rejected",
     "last_decided_on",
 )
+MEN_SORTS = (
+    "row_no",
+    "national_id",
+    "name",
+    "student_no",
+    "state",
+    "decision",
+    "decided_on",
+    "decision_number",
+    "issued_on",
+    "deferment_until",
+)
+# Reasons are not all a school's to read, so neither is their order.
+COUNTY_MEN_SORTS = ("reason",)
 
 
 class ResultOut(Out):
@@ -36,8 +51,9 @@ class ResultOut(Out):
 
     roster_id: UUID
     kind: RosterKind
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100)
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, description="Without a school, the filer's")
+    case_kind: CaseKind | None = None
     county_code: str = Field(max_length=5)
     county_name: str = Field(max_length=10)
     academic_year: int = Field(ge=1, le=999)
@@ -65,6 +81,7 @@ class ResultEntryOut(Out):
     decision: Decision | None = Field(description="Null while undecided")
     decided_on: date | None
     decision_number: str | None = Field(max_length=60)
+    corrects_number: str | None = Field(max_length=60, description="Of the earlier decision that it corrects")
     issued_on: date | None
     deferment_until: date | None
     reason: str | None = Field(max_length=20_000, description="Why it was rejected")

@@ -7,10 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Subquery, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from roster import lists
 from roster.intake.models import Entry, Roster
 from roster.results.schemas import (
+    COUNTY_MEN_SORTS,
+    MEN_SORTS,
     SORTS,
     ResultEntryOut,
     ResultEntryPage,
@@ -21,7 +24,7 @@ from roster.results.schemas import (
 )
 from roster.review import queries
 from roster.review.models import DecisionRecord
-from roster.review.rules import Decision, tells_nothing
+from roster.review.rules import Decision, EntryState, tells_nothing
 from roster.review.service.common import own, own_entries, roster_out
 from shared import clock, crypto, cursors
 from shared.ids import IdKind, read_id
@@ -31,6 +34,9 @@ from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, Fault
 
 _UNDECIDED = date(1, 1, 1)
+# What every man of a roster has; the rest of the columns may be empty.
+_ALWAYS = frozenset({"row_no", "national_id", "name", "state"})
+_Numbered = aliased(DecisionRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,12 @@ async def list_results(
     return await _page(session, principal, criteria, sort, cursor, limit, most)
 
 
+async def count_results(session: AsyncSession, principal: Principal, *, search: str | None) -> int:
+    """How many rows all pages of `list_results` hold."""
+    criteria = Criteria(**cursors.unseal(search, _bound(principal))) if search else Criteria()
+    return await session.scalar(select(func.count()).select_from(_results(principal, criteria))) or 0
+
+
 async def _page(
     session: AsyncSession,
     principal: Principal,
@@ -132,6 +144,7 @@ async def _page(
         limit=limit,
         bound=cursors.bound_to("results", *asdict(criteria).values()),
         most=most,
+        nullable=("case_kind",),
     )
     return ResultPage(items=[_result(row) for row in found], next_cursor=next_cursor)
 
@@ -140,12 +153,13 @@ def _result(row: RowMapping) -> ResultOut:
     last = row["last_decided_on"]
     return ResultOut(
         **{name: row[name] for name in ResultOut.model_fields if name in row}
+        | {"school_code": row["school_code"] or None}
         | {"county_name": COUNTIES[row["county_code"]].name, "last_decided_on": None if last == _UNDECIDED else last}
     )
 
 
 def _results(principal: Principal, criteria: Criteria) -> Subquery:
-    rosters = queries.rosters(clock.today(), *own(principal), *_men(principal, criteria))
+    rosters = queries.rosters(clock.today(), principal.org.type, *own(principal), *_men(principal, criteria))
     sums = (
         select(
             func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
@@ -153,10 +167,10 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             # A roster without a decision sorts before all that have one.
             func.coalesce(func.max(DecisionRecord.decided_on), _UNDECIDED).label("last_decided_on"),
         )
-        .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.corrects.is_(None))
+        .where(DecisionRecord.roster_id == rosters.c.id, queries.current())
         .lateral()
     )
-    wanted: list[ColumnElement[bool]] = [rosters.c.n_for_approval + rosters.c.n_decided > 0]
+    wanted: list[ColumnElement[bool]] = [rosters.c.for_approval + rosters.c.decided > 0]
     if criteria.school_name:
         wanted.append(rosters.c.school_name.contains(criteria.school_name, autoescape=True))
     if criteria.kind:
@@ -167,8 +181,6 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             rosters.c.id.label("roster_id"),
             rosters.c.received_on.label("submitted_on"),
             rosters.c.received_at.label("submitted_at"),
-            rosters.c.n_for_approval.label("for_approval"),
-            rosters.c.n_decided.label("decided"),
             sums,
         )
         .join(sums, true())
@@ -183,7 +195,9 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     if criteria.man:
         about.append(Entry.national_id_index == bytes.fromhex(criteria.man))
     if criteria.decision_number:
-        about.append(DecisionRecord.decision_number == criteria.decision_number)
+        # A number that stands on a letter leads to the man, also where that decision was corrected since (RO-52).
+        numbered = select(_Numbered.entry_id).where(_Numbered.decision_number == criteria.decision_number)
+        about.append(Entry.id.in_(numbered))
     if criteria.decision:
         about.append(DecisionRecord.decision == criteria.decision)
     for text, column_is in ((criteria.from_on, "__ge__"), (criteria.to_on, "__le__")):
@@ -200,7 +214,7 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     men = (
         select(1)
         .select_from(Entry)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
         .where(Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about)
         .correlate(Roster)
     )
@@ -211,11 +225,15 @@ def _readable(principal: Principal, row: RowMapping) -> bool:
     return principal.org.type == "county" or tells_nothing(row["ground"], bool(row["ground_unseen"]))
 
 
+@rule("RO-60")
 async def list_result_entries(
     session: AsyncSession,
     principal: Principal,
     roster_id: UUID,
     *,
+    state: EntryState | None,
+    decision: Decision | None,
+    sort: str,
     cursor: str | None,
     limit: int,
     most: int | None = None,
@@ -228,10 +246,11 @@ async def list_result_entries(
         Entry.national_id,
         Entry.name,
         Entry.student_no,
-        Entry.state,
+        queries.shown_state(Entry, principal.org.type).label("state"),
         DecisionRecord.decision,
         DecisionRecord.decided_on,
         DecisionRecord.decision_number,
+        DecisionRecord.corrects_number,
         DecisionRecord.issued_on,
         DecisionRecord.deferment_until,
         DecisionRecord.reason,
@@ -240,19 +259,22 @@ async def list_result_entries(
     ]
     rows = (
         select(*columns)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
         .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )
+    asked = {"state": state, "decision": decision}
     found, next_cursor = await lists.page(
         session,
         rows,
-        sort="row_no",
-        sortable=("row_no",),
+        sort=sort,
+        sortable=MEN_SORTS if principal.org.type == "school" else MEN_SORTS + COUNTY_MEN_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("result-entries", roster_id),
+        bound=cursors.bound_to("result-entries", roster_id, state, decision),
+        where=tuple(rows.c[name] == value for name, value in asked.items() if value is not None),
         most=most,
+        nullable=frozenset(MEN_SORTS + COUNTY_MEN_SORTS) - _ALWAYS,
     )
     items = [
         ResultEntryOut(

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Text, func
+from sqlalchemy import DateTime, ForeignKey, ForeignKeyConstraint, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,7 +18,7 @@ class Batch(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, default="for_approval")
     version: Mapped[int] = mapped_column(default=1)
@@ -47,15 +47,25 @@ class BatchEntry(Base):
 
 
 class DecisionRecord(Base):
-    """The decision on one man: final, never changed (RO-48). `corrects` refers to one made in error (RO-52)."""
+    """The decision on one man: final, never changed (RO-48).
+
+    `corrects` refers to one made in error (RO-52), of the same entry; each is corrected once at the most, so that the
+    decisions of an entry are a chain. The one that nothing corrects is its current one. `corrects_number` is the number
+    of the decision corrected, `correction_by` who took the correction up.
+    """
 
     __tablename__ = "decision"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["corrects", "entry_id"], ["decision.id", "decision.entry_id"], name="fk_decision_corrects_same_man"
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("entry.id"))
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("batch.id"))
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"))
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     township_code: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
@@ -77,6 +87,9 @@ class DecisionRecord(Base):
     deferment_id: Mapped[UUID | None] = mapped_column(ForeignKey("deferment.id"))
     law_version: Mapped[date]
     corrects: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id"))
+    corrects_number: Mapped[str | None] = mapped_column(Text)
+    correction_reason: Mapped[str | None] = mapped_column(Text)
+    correction_by: Mapped[str | None] = mapped_column(Text)
 
 
 class CountySetting(Base):

@@ -47,11 +47,19 @@ class PreviewAnnotation(Out):
 class PreviewEnding(Out):
     """Another deferment of his that our books would end."""
 
-    school_code: str = Field(max_length=6)
+    school_code: str | None = Field(max_length=6)
     decision_number: Number
     deferred_until: date
     revoked_on: date
     ended_reason: str = Field(max_length=60)
+
+
+class PreviewRestored(Out):
+    """Another deferment of his that stands again, because what ended it was decided in error (RO-52)."""
+
+    school_code: str = Field(max_length=6)
+    decision_number: Number
+    deferred_until: date
 
 
 class PreviewReport(Out):
@@ -70,6 +78,8 @@ class PreviewReport(Out):
     deferment_from: date | None
     deferment_until: date | None
     revoked_on: date | None
+    corrects_number: Number | None = Field(description="Of the decision in error that this one corrects (RO-52)")
+    remedy: str | None = Field(max_length=2_000, description="What a refusal says of the remedy (RO-75)")
 
 
 class PreviewEntry(Out):
@@ -89,6 +99,7 @@ class PreviewEntry(Out):
     deferment: DefermentAction | None = Field(description="What happens in our own books")
     annotation: PreviewAnnotation | None
     ends: list[PreviewEnding] = Field(max_length=100)
+    restores: list[PreviewRestored] = Field(max_length=100)
     township_report: PreviewReport | None
     refusals: list[Refused] = Field(max_length=20, description="Why the draft cannot stand, as `decide` would say it")
 

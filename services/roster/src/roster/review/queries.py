@@ -27,12 +27,14 @@ from roster.deferments.models import Deferment
 from roster.hints.models import HintRow
 from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
+from roster.intake.rules import CERTIFICATES
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
 from roster.review.models import Batch, BatchEntry, DecisionRecord
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.versions.past import stood
 from shared.db import context_of
+from shared.law import rule
 
 GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
@@ -40,18 +42,30 @@ _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, Entry
 _NO_DEADLINE = date(9999, 12, 31)
 
 
-def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
+def shown_state(cells: Any, org_type: str) -> ColumnElement[str]:
+    """The state of entries (or of rows that hold their columns) for a caller.
+
+    A decision that is being corrected stands until it is: to a school its entry stays decided (RO-52).
+    """
+    state: ColumnElement[str] = cells.state
+    if org_type != "school":
+        return state
+    return case((cells.corrects.is_not(None), literal(EntryState.DECIDED.value)), else_=state)
+
+
+def rosters(today: date, org_type: str, *where: ColumnElement[bool]) -> Subquery:
     """Rosters with school, the derived state, the days they have waited, and of their current version the headcount
-    and the entries by state.
+    and the entries by state, as a caller of `org_type` is shown them.
 
     The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
     together.
     """
-    counts = {state: func.count().filter(Entry.state == state).label(f"n_{state}") for state in EntryState}
+    shown = shown_state(Entry, org_type)
+    counts = {state: func.count().filter(shown == state).label(state) for state in EntryState}
     sums = (
         select(
             func.count(Entry.national_id_index.distinct()).filter(Entry.state.not_in(GONE)).label("headcount"),
-            func.count().filter(Entry.state.in_(_PENDING)).label("pending"),
+            func.count().filter(shown.in_(_PENDING)).label("pending"),
             *counts.values(),
         )
         .where(Entry.roster_id == Roster.id, Entry.until_version.is_(None))
@@ -59,20 +73,24 @@ def rosters(today: date, *where: ColumnElement[bool]) -> Subquery:
     )
     state = case(
         (sums.c.pending > 0, literal(RosterState.PENDING.value)),
-        (sums.c.n_decided > 0, literal(RosterState.DECIDED.value)),
+        (sums.c.decided > 0, literal(RosterState.DECIDED.value)),
         else_=literal(RosterState.WITHDRAWN.value),
     )
     return (
         select(
-            *(c for c in Roster.__table__.c if c.name != "deadline"),
-            School.name.label("school_name"),
+            *(c for c in Roster.__table__.c if c.name not in ("deadline", "deadline_chain", "school_code")),
+            # A roster that no school filed sorts before all of schools, and bears the name of who did.
+            func.coalesce(Roster.school_code, "").label("school_code"),
+            func.coalesce(School.name, Roster.filer_name).label("school_name"),
+            func.coalesce(Roster.case_kind.in_(CERTIFICATES), False).label("urgent"),
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
             # A tester may move the local clock to a day before the roster came.
             func.greatest((literal(today) - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
+            func.greatest((Roster.received_on - Roster.deadline).cast(Integer), 0, type_=Integer).label("days_late"),
             sums,
             state.label("state"),
         )
-        .join(School, School.code == Roster.school_code)
+        .outerjoin(School, School.code == Roster.school_code)
         .join(sums, true())
         .where(*where)
         .subquery("rosters")
@@ -98,14 +116,15 @@ def batches(*where: ColumnElement[bool]) -> Subquery:
     return (
         select(
             *Batch.__table__.c,
-            School.name.label("school_name"),
+            func.coalesce(School.name, Roster.filer_name).label("school_name"),
+            Roster.case_kind,
             Roster.kind,
             Roster.academic_year,
             Roster.term,
             held,
         )
         .join(Roster, Roster.id == Batch.roster_id)
-        .join(School, School.code == Batch.school_code)
+        .outerjoin(School, School.code == Batch.school_code)
         .join(held, true())
         .where(*where)
         .subquery("batches")
@@ -126,9 +145,9 @@ def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) 
     return select(*then.c).where(then.c.until_version.is_(None)).subquery("entries")
 
 
-def hinted(rows: Subquery, roster_id: UUID, code: str, org_type: str) -> ColumnElement[bool]:
-    """The condition on `entries_of`: the entry has, or had then, this hint, among those the caller may see."""
-    with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, HintRow.code == code, *shown_to(org_type))
+def hinted(rows: Subquery, roster_id: UUID, which: ColumnElement[bool], org_type: str) -> ColumnElement[bool]:
+    """The condition on `entries_of`: the entry has, or had then, such a hint, among those the caller may see."""
+    with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, which, *shown_to(org_type))
     return rows.c.hint_set.in_(with_it)
 
 
@@ -215,14 +234,30 @@ async def returns(
     return {left.entry_id: left for left in await session.scalars(query)}
 
 
+@rule("RO-52")
+def current(at: datetime | None = None) -> ColumnElement[bool]:
+    """The condition on decisions: nothing corrects it, or nothing did at `at`; an entry has one such at the most."""
+    newer = aliased(DecisionRecord)
+    corrected = select(1).where(newer.corrects == DecisionRecord.id)
+    if at is not None:
+        corrected = corrected.where(newer.decided_at <= at)
+    return ~corrected.exists()
+
+
 async def decisions(
     session: AsyncSession, entry_ids: Sequence[UUID], at: datetime | None = None
 ) -> dict[UUID, DecisionRecord]:
-    """The final decisions of entries."""
-    query = select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), DecisionRecord.corrects.is_(None))
+    """The decisions that stand, or stood at `at`, by entry."""
+    query = select(DecisionRecord).where(DecisionRecord.entry_id.in_(entry_ids), current(at))
     if at is not None:
         query = query.where(DecisionRecord.decided_at <= at)
     return {decision.entry_id: decision for decision in await session.scalars(query)}
+
+
+async def all_decisions(session: AsyncSession, entry_id: UUID) -> list[DecisionRecord]:
+    """The decisions of an entry, the first one first, each correcting the one before."""
+    query = select(DecisionRecord).where(DecisionRecord.entry_id == entry_id).order_by(DecisionRecord.decided_at)
+    return list(await session.scalars(query))
 
 
 async def still_here(session: AsyncSession, indexes: Iterable[bytes], county_code: str) -> set[bytes]:
@@ -237,4 +272,4 @@ async def still_here(session: AsyncSession, indexes: Iterable[bytes], county_cod
 
 def counts_of(row: Mapping[Any, Any]) -> dict[EntryState, int]:
     """Entries by state, of a row of `rosters`; states without entries left out."""
-    return {state: row[f"n_{state}"] for state in EntryState if row[f"n_{state}"]}
+    return {state: row[state] for state in EntryState if row[state]}

@@ -8,18 +8,18 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Form, Wanted
-from roster.intake.rules import RosterKind
+from roster.exports import FORMS, REFUSED, Export, Wanted
+from roster.hints.hint import Severity
+from roster.intake.rules import CaseKind, RosterKind
+from roster.papers.forms import Form
 from roster.reference.schemas import ContactOut
+from roster.review.bulk_schemas import AcrossResult, BulkResult, BulkReview, ReviewAcross
 from roster.review.preview_schemas import BatchPreview
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
-    BATCH_SORTS,
-    ROSTER_SORTS,
     BatchOut,
     BatchPage,
-    BulkResult,
-    BulkReview,
+    CorrectionIn,
     CountySettings,
     CountySettingsIn,
     DecidedBatch,
@@ -37,7 +37,9 @@ from roster.review.schemas import (
 from roster.review.service import (
     close_batch,
     common,
+    correct_decision,
     decide_batch,
+    explain_deadline,
     numbers,
     open_roster,
     past,
@@ -47,13 +49,14 @@ from roster.review.service import (
     submit_batch,
     transfer_entry,
 )
+from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
 from shared.pages import Pages
 from shared.preconditions import etag
 from shared.refusals import refuses
-from shared.schemas import Instant, Page, either_way
+from shared.schemas import Instant, LocalDate, Page, either_way
 from shared.sessions import Session
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
@@ -65,43 +68,69 @@ def _sort(columns: tuple[str, ...]) -> Any:
     return Query(max_length=40, description=described, json_schema_extra=either_way(columns))
 
 
-RosterSort = Annotated[str, _sort(ROSTER_SORTS)]
+RosterSort = Annotated[str, _sort(ROSTER_SORTS + COUNTY_ROSTER_SORTS)]
+EntrySort = Annotated[str, _sort(ENTRY_SORTS + COUNTY_ENTRY_SORTS)]
 BatchSort = Annotated[str, _sort(BATCH_SORTS)]
 AsOf = Annotated[
     Instant | None,
     Query(description="As it stood at this instant (RFC 3339, with its zone), as far as the caller may see it now"),
 ]
+Explain = Annotated[bool, Query(description="Say how the deadline came about: its chain of dates and articles (RO-63)")]
 HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$", description="Entries with this hint")]
 
 
-@router.get("/rosters", operation_id="list_rosters")
+@router.get(
+    "/rosters",
+    operation_id="list_rosters",
+    response_model=RosterPage,
+    responses=FORMS,
+    openapi_extra=refuses(*REFUSED),
+)
 async def list_rosters(
+    request: Request,
     session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
+    wanted: Wanted,
     state: RosterState | None = None,
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
     school_name: Annotated[str | None, Query(max_length=100, description="Part of the name")] = None,
+    county_code: Annotated[str | None, Query(max_length=5, description="Household county; of use to schools")] = None,
     academic_year: Annotated[int | None, Query(ge=1, le=999)] = None,
     term: Annotated[int | None, Query(ge=1, le=2)] = None,
+    received_from: Annotated[LocalDate | None, Query(description="First day of arrival")] = None,
+    received_to: Annotated[LocalDate | None, Query(description="Last day of arrival, counted")] = None,
+    late: Annotated[bool | None, Query(description="Arrived after its deadline, or in time (RO-28)")] = None,
+    opened: Annotated[bool | None, Query(description="An officer has taken it in hand, or nobody yet")] = None,
+    case_kind: Annotated[CaseKind | None, Query(description="Filed by others than schools (RO-70 to RO-72)")] = None,
     sort: RosterSort = "received_on",
-) -> RosterPage:
+) -> RosterPage | Response:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
-    page = await read.list_rosters(
-        session,
-        caller,
-        state=state,
-        kind=kind,
-        school_code=school_code,
-        school_name=school_name,
-        academic_year=academic_year,
-        term=term,
-        sort=sort,
-        cursor=pages.cursor,
-        limit=pages.limit,
-    )
-    return pages.linked(page)
+
+    def fetch(session: Session, **place: Any) -> Awaitable[RosterPage]:
+        return read.list_rosters(
+            session,
+            caller,
+            state=state,
+            kind=kind,
+            school_code=school_code,
+            school_name=school_name,
+            county_code=county_code,
+            academic_year=academic_year,
+            term=term,
+            received_from=received_from,
+            received_to=received_to,
+            late=late,
+            opened=opened,
+            case_kind=case_kind,
+            sort=sort,
+            **place,
+        )
+
+    if wanted is not Form.JSON:
+        return Export(request, caller, wanted, reports.ROSTERS, fetch)
+    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
 @router.get(
@@ -110,15 +139,24 @@ async def list_rosters(
     openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN),
 )
 async def get_roster(
-    roster_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+    roster_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    response: Response,
+    as_of: AsOf = None,
+    explain: Explain = False,
 ) -> RosterOut:
     """One roster, as it stands or as it stood."""
     at = past.not_in_future(as_of)
     if at is not None:
-        return await past.roster_then(session, caller, roster_id, at)
-    roster = await common.roster_out(session, caller, roster_id)
-    response.headers.update(etag(roster.revision))
-    return roster
+        roster = await past.roster_then(session, caller, roster_id, at)
+    else:
+        roster = await common.roster_out(session, caller, roster_id)
+        response.headers.update(etag(roster.revision))
+    if not explain:
+        return roster
+    found = await explain_deadline.of_roster(session, caller, roster_id)
+    return roster.model_copy(update={"deadline_explained": found})
 
 
 @router.get(
@@ -137,11 +175,14 @@ async def list_entries(
     wanted: Wanted,
     state: EntryState | None = None,
     hint: HintCode = None,
+    severity: Annotated[Severity | None, Query(description="Entries with a hint of this weight")] = None,
+    township_code: Annotated[str | None, Query(max_length=8, description="Household township")] = None,
     batch_id: UUID | None = None,
     version: Annotated[
         int | None, Query(ge=1, le=2_147_483_647, description="An older version, as it stood when it was replaced")
     ] = None,
     as_of: AsOf = None,
+    sort: EntrySort = "row_no",
 ) -> EntryPage | Response:
     """The entries of a roster, each with its hints; for the county also latest deferment, registry facts and drafts.
 
@@ -155,14 +196,18 @@ async def list_entries(
             roster_id,
             state=state,
             hint=hint,
+            severity=severity,
+            township_code=township_code,
             batch_id=batch_id,
             version=version,
             as_of=as_of,
+            sort=sort,
             **place,
         )
 
     if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.entries(caller.org.type), fetch)
+        moment = f"第{version}版" if version else f"資料時點：{as_of.isoformat()}" if as_of else None
+        return Export(request, caller, wanted, reports.entries(caller, roster_id, moment), fetch)
     return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
@@ -185,6 +230,12 @@ async def review_many(
     return await once.run(lambda: review_entries.review_many(session, officer, roster_id, seen, body))
 
 
+@router.post("/reviews", operation_id="review_rosters", response_model=AcrossResult)
+async def review_across(body: ReviewAcross, once: Once, session: Session, officer: CaseOfficer) -> Response:
+    """One draft for all entries in review that match in several rosters; a result for each roster and entry."""
+    return await once.run(lambda: review_entries.review_across(session, officer, body))
+
+
 @router.post(
     "/rosters/{roster_id}/batches",
     operation_id="submit_batch",
@@ -203,13 +254,21 @@ async def submit(
     "/entries/{entry_id}", operation_id="get_entry", openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN)
 )
 async def get_entry(
-    entry_id: UUID, session: Session, caller: SchoolOrCounty, response: Response, as_of: AsOf = None
+    entry_id: UUID,
+    session: Session,
+    caller: SchoolOrCounty,
+    response: Response,
+    as_of: AsOf = None,
+    explain: Explain = False,
 ) -> EntryOut:
     """One entry, as it stands or as it stood."""
     entry = await read.get_entry(session, caller, entry_id, as_of)
     if as_of is None and caller.org.type == "county":
         response.headers.update(etag(entry.version))
-    return entry
+    if not explain:
+        return entry
+    found = await explain_deadline.of_entry(session, caller, entry_id)
+    return entry.model_copy(update={"deadline_explained": found})
 
 
 @router.patch(
@@ -251,16 +310,55 @@ async def transfer(
     return await once.run(lambda: transfer_entry.transfer_entry(session, officer, entry_id, seen, body))
 
 
+@router.post(
+    "/entries/{entry_id}/correction",
+    operation_id="take_up_correction",
+    response_model=EntryOut,
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, correct_decision.BUILT_UPON, common.DRAFT_REFUSED),
+)
+async def take_up_correction(
+    entry_id: UUID, body: CorrectionIn, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Correct a decision made in error by a new one (RO-52): the entry comes back into review, and goes up again."""
+    return await once.run(lambda: correct_decision.take_up(session, officer, entry_id, seen, body))
+
+
+@router.post(
+    "/entries/{entry_id}/correction/drop",
+    operation_id="drop_correction",
+    response_model=EntryOut,
+    openapi_extra=refuses(correct_decision.NOT_CORRECTING),
+)
+async def drop_correction(
+    entry_id: UUID, seen: IfMatch, once: Once, session: Session, officer: CaseOfficer
+) -> Response:
+    """Leave the decision as it is after all, while its correction is not up for approval."""
+    return await once.run(lambda: correct_decision.drop(session, officer, entry_id, seen))
+
+
 @router.get("/batches", operation_id="list_batches")
 async def list_batches(
     session: Session,
     caller: County,
     pages: Pages,
     state: BatchState | None = None,
+    kind: RosterKind | None = None,
+    school_code: Annotated[str | None, Query(max_length=6)] = None,
+    roster_id: UUID | None = None,
     sort: BatchSort = "submitted_at",
 ) -> BatchPage:
     """The county's batches; `state=for_approval` is the approver's work list."""
-    page = await read.list_batches(session, caller, state=state, sort=sort, cursor=pages.cursor, limit=pages.limit)
+    page = await read.list_batches(
+        session,
+        caller,
+        state=state,
+        kind=kind,
+        school_code=school_code,
+        roster_id=roster_id,
+        sort=sort,
+        cursor=pages.cursor,
+        limit=pages.limit,
+    )
     return pages.linked(page)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from roster.hints.hint import Severity
-from roster.intake.rules import RosterKind
+from roster.intake.rules import EXPERIMENTAL, CaseKind, RosterKind
 from roster.review.states import (
     APPROVER,
     BATCH_TRANSITIONS,
@@ -54,11 +54,13 @@ __all__ = [
     "Step",
     "StoredHint",
     "blocking_codes",
+    "built_upon",
     "check_draft",
     "decision_defaults",
     "deferment_cap",
     "founded_grounds",
     "granted_until",
+    "grounds_open",
     "is_clean",
     "may_decide",
     "not_ready",
@@ -105,6 +107,22 @@ PUBLIC_GROUNDS: Final = frozenset(
     }
 )
 """Grounds a school may read of a rejection: they say nothing that RO-22, 29 or 30 keeps from it (docs/adr/0041)."""
+
+
+_WITHOUT_ENROLMENT: Final = frozenset({Ground.EXPERIMENTAL_AGE, Ground.NOT_CONSCRIPTABLE, Ground.WRONG_COUNTY})
+_AFTER_TRAINING: Final = frozenset({Ground.NOT_CONSCRIPTABLE, Ground.WRONG_COUNTY})
+
+
+@rule("RO-57", "RO-70", "RO-72")
+def grounds_open(case: CaseKind | None) -> frozenset[Ground]:
+    """The grounds on which an entry may be rejected, by what it is.
+
+    13(2) 未入學高級中等學校取得學籍之實驗教育學生緩徵申請，經查無第十五條第二項所定情形，應予核准: no ground of
+    Art. 15-1 is one there. After vacation training (Art. 16-1) nothing is asked for that Art. 15 could refuse.
+    """
+    if case in EXPERIMENTAL:
+        return _WITHOUT_ENROLMENT
+    return _AFTER_TRAINING if case is CaseKind.VACATION_TRAINING else frozenset(Ground)
 
 
 def tells_nothing(ground: str | None, unseen: bool) -> bool:
@@ -195,6 +213,14 @@ _GROUND_UNFOUNDED = Refusal(
     "系統查無所選事由之情形；如屬系統無法查知者，請註明系統未能查知（ground_unseen）並敘明理由。",
     "No hint bears out this ground; if the system cannot see it, say so with `ground_unseen` and give the reason.",
 )
+_GROUND_NOT_OPEN = Refusal(
+    "ground_not_open",
+    "ground",
+    "未入學高級中等學校之實驗教育學生，僅得以第15條第2項、非應受徵集之役男或非本縣市戶籍為由不予核准（第13條第2項）；"
+    "寒暑假軍事訓練名冊僅得以後二者為由。",
+    "Of a student without enrolment only Article 15-2, not being a draftee and the wrong county are grounds (Article "
+    "13-2); of a list after vacation training only the latter two.",
+)
 _OVERRIDE_MISSING = Refusal(
     "override_reason_missing",
     "override_reason",
@@ -218,6 +244,14 @@ _OVER_ALREADY = Refusal(
     "deferment_until",
     "緩徵截止日期已過，無從核准；請查明後更正截止日期，或改為不予核准。",
     "The deferment would end before it begins: correct its end, or reject.",
+)
+
+
+_PAST_NOT_KEPT = Refusal(
+    "past_not_kept",
+    "decision",
+    "此處分作成時本系統尚未保存緩徵歷程，無從回復原狀；請另送名冊辦理。",
+    "The decision is older than the past that is kept: what it changed cannot be restored. A new roster is needed.",
 )
 
 
@@ -279,15 +313,18 @@ def check_draft(
     hints: Sequence[HintRef],
     *,
     limits: Limits | None = None,
+    open_to: frozenset[Ground] = frozenset(Ground),
 ) -> tuple[Refusal, ...]:
     """Every reason why the draft's decision cannot be recorded; none for a draft without a decision yet.
 
-    `limits` None: a cessation.
+    `limits` None: a cessation. `open_to`: `grounds_open` of the entry.
     """
     refusals: list[Refusal] = []
     if draft.decision is Decision.REJECTED:
         if draft.ground is None:
             refusals.append(_GROUND_MISSING)
+        elif draft.ground not in open_to:
+            refusals.append(_GROUND_NOT_OPEN)
         elif not draft.ground_unseen and draft.ground not in founded_grounds(hints):
             refusals.append(_GROUND_UNFOUNDED)
         if not _written(draft.reason):
@@ -311,13 +348,14 @@ def not_ready(
     asked_until: date | None,
     limits: Limits | None,
     today: date,
+    open_to: frozenset[Ground] = frozenset(Ground),
 ) -> tuple[Refusal, ...]:
     """Every reason why the entry cannot go up in a batch now; none means ready. One on hold stays behind, others go."""
     if state is not EntryState.IN_REVIEW:
         return (_NOT_IN_REVIEW,)
     if draft.decision is None:
         return (_DECISION_MISSING,)
-    refusals = check_draft(draft, hints, limits=limits)
+    refusals = check_draft(draft, hints, limits=limits, open_to=open_to)
     if draft.decision is Decision.APPROVED and kind is not RosterKind.CESSATION:
         until = granted_until(draft, asked_until, limits)
         if until is None:
@@ -356,10 +394,32 @@ def decision_defaults(
     return Fixed(decided_on, issued_on, granted_until(draft, asked_until, limits))
 
 
-@rule("RO-48")
-def may_decide(submitted_by: str, decider: str) -> bool:
-    """Nobody decides what he himself submitted. Both are token subjects."""
-    return submitted_by != decider
+@rule("RO-48", "RO-52")
+def may_decide(makers: Iterable[str | None], decider: str) -> bool:
+    """Nobody decides what he himself submitted, nor a correction that he took up. All are token subjects."""
+    return decider not in makers
+
+
+@rule("RO-52")
+def built_upon(later: Sequence[str | None], *, kept: bool = True) -> tuple[Refusal, ...]:
+    """Why a decision cannot be corrected (yet): others were built on it. `later`: their numbers, the newest first; None
+    for one of another county. They are corrected first, the newest before the others. `kept` False: it is older than
+    the past that the system keeps, so that what it did cannot be told.
+    """
+    if not kept:
+        return (_PAST_NOT_KEPT,)
+    if not later:
+        return ()
+    told = "、".join(number or "其他縣市政府之處分" for number in later)
+    told_en = ", ".join(number or "another county's decision" for number in later)
+    return (
+        Refusal(
+            "decision_built_upon",
+            "decision",
+            f"其後之處分以此處分為基礎，應由新至舊先行更正：{told}。",
+            f"Later decisions rest on this one. Correct them first, the newest first: {told_en}.",
+        ),
+    )
 
 
 def _written(text: str | None) -> bool:

@@ -4,33 +4,18 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field, model_validator
 
-from roster.intake.rules import CessationReason, Division, Level, RosterKind
+from roster.intake.rules import CaseKind, CessationReason, Division, Level, RosterKind
 from roster.review.rules import BatchState, Decision, EntryState, Ground, RosterState
+from shared.deadlines import DeadlineOut
 from shared.schemas import Bool, Code, ContentError, In, Line, LocalDate, Out, Page, Text
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
-HintName = Annotated[str, Field(max_length=60, pattern=r"^[a-z_]{3,60}$")]
 LongText = Annotated[str, Field(max_length=20_000)]
-# What the lists can be ordered by.
-ROSTER_SORTS = (
-    "received_on",
-    "school_code",
-    "school_name",
-    "county_code",
-    "kind",
-    "academic_year",
-    "term",
-    "headcount",
-    "days_waiting",
-    "deadline",
-    "state",
-)
-BATCH_SORTS = ("submitted_at", "school_name", "kind", "headcount", "state")
+FilerType = Literal["township", "education_authority", "county"]
 
 
 class RosterOut(Out):
@@ -38,8 +23,13 @@ class RosterOut(Out):
 
     id: UUID
     submission_id: UUID
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100, examples=["國立臺灣大學"])
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, examples=["國立臺灣大學"], description="Without a school, the filer's")
+    filer_type: FilerType | None = Field(default=None, description="Who filed in no school's name (RO-70 to RO-72)")
+    filer_code: str | None = Field(default=None, max_length=40)
+    filer_name: str | None = Field(default=None, max_length=100, examples=["臺北市大安區公所"])
+    case_kind: CaseKind | None = Field(default=None, description="What such a filer filed; null for a school's roster")
+    urgent: bool = Field(default=False, description="The man holds an induction order already (Art. 12)")
     county_code: str = Field(max_length=5)
     county_name: str = Field(max_length=10, examples=["臺北市"])
     kind: RosterKind
@@ -50,6 +40,11 @@ class RosterOut(Out):
     counts: dict[EntryState, Count] = Field(max_length=20, description="Entries by state")
     received_on: date
     deadline: date | None
+    deadline_explained: DeadlineOut | None = Field(
+        default=None,
+        description="With `explain=true`: how the deadline came about when the roster came in (RO-63); null where the"
+        " law sets none and for rosters from before this was kept",
+    )
     days_late: Count
     days_waiting: Count
     opened_at: datetime | None
@@ -108,7 +103,7 @@ class DefermentOut(Out):
     """最新一筆緩徵資料: the man's latest deferment on record."""
 
     id: UUID
-    school_code: str = Field(max_length=6)
+    school_code: str | None = Field(max_length=6, description="Null: experimental education without enrolment")
     kind: RosterKind
     decision_number: Number
     issued_on: date
@@ -121,8 +116,9 @@ class DefermentOut(Out):
 
 
 class DecisionOut(Out):
-    """The final decision on a man."""
+    """The decision on a man that stands."""
 
+    id: UUID
     decision: Decision
     decision_number: Number
     issued_on: date
@@ -131,6 +127,18 @@ class DecisionOut(Out):
     ground: Ground | None = Field(description="To a school only where it reveals nothing of the registry's")
     reason: LongText | None = Field(description="As `ground`")
     annotation_action: Literal["create", "modify", "none"] | None = Field(default=None, description="Counties only")
+    corrects: UUID | None = Field(default=None, description="The earlier decision that it corrects (RO-52)")
+    corrects_number: Number | None = Field(default=None, description="That decision's number")
+    correction_reason: LongText | None = Field(default=None, description="Why that one was wrong; counties only")
+    remedy: LongText | None = Field(default=None, description="What a refusal says of the remedy (教示, RO-75)")
+
+
+class CorrectionOut(Out):
+    """That, why and by whom the entry's decision is being corrected (RO-52); it stands until the new one is made."""
+
+    corrects: UUID = Field(description="The decision that stands")
+    reason_for_correction: LongText
+    taken_up_by: str = Field(max_length=128)
 
 
 class EntryOut(Out):
@@ -168,9 +176,15 @@ class EntryOut(Out):
     state: EntryState
     version: Version
     filed_on: date = Field(description="The day he arrived, which his lateness is counted by (RO-28)")
+    deadline_explained: DeadlineOut | None = Field(
+        default=None, description="With `explain=true`: by when he had to be filed, and why (RO-63)"
+    )
     from_version: Version = Field(description="The roster's version with which this entry began (RO-09)")
     hints: list[HintOut] = Field(max_length=100)
     decision: DecisionOut | None
+    certified_school: str | None = Field(
+        default=None, max_length=6, description="The school of a certificate that a township handed in (Art. 12)"
+    )
     certificate_on: date | None = None
     enrolment_recognised: bool | None = None
     last_day: date | None = Field(default=None, description="Last day a deferment may run to (RO-26)")
@@ -180,6 +194,7 @@ class EntryOut(Out):
     approver_draft: DraftOut | None = None
     returned: ReturnedOut | None = Field(default=None, description="The last return by an approver")
     batch_id: UUID | None = None
+    correction: CorrectionOut | None = Field(default=None, description="While its decision is being corrected")
 
 
 class DraftIn(In):
@@ -216,29 +231,10 @@ class EntryPatch(DraftIn):
         return self
 
 
-class Match(In):
-    """Which entries a bulk review takes; exactly one member."""
+class CorrectionIn(DraftIn):
+    """Why a decision was wrong, and what the draft of the one that corrects it says; left out: as decided."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    clean: Literal[True] | SkipJsonSchema[None] = Field(
-        default=None, description="Neither a blocking hint nor a warning"
-    )
-    hint: HintName | SkipJsonSchema[None] = Field(default=None, description="With this hint")
-    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | SkipJsonSchema[None] = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "Match":
-        if len(self.model_fields_set) != 1 or None in (getattr(self, n) for n in self.model_fields_set):
-            raise ContentError("clean、hint、entry_ids 須擇一", "Exactly one of clean, hint and entry_ids is needed")
-        return self
-
-
-class BulkReview(In):
-    """One change for many entries of a roster (RO-56)."""
-
-    match: Match
-    set: DraftIn
+    reason_for_correction: Annotated[Text, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 
 
 class Refused(Out):
@@ -248,25 +244,6 @@ class Refused(Out):
     field: str = Field(max_length=60)
     message: str = Field(max_length=500)
     message_en: str = Field(max_length=500)
-
-
-class BulkItem(Out):
-    """What became of one entry."""
-
-    entry_id: UUID
-    row_no: int = Field(ge=1, le=1_000_000)
-    outcome: Literal["changed", "refused"]
-    version: Version
-    refusals: list[Refused] = Field(max_length=20)
-
-
-class BulkResult(Out):
-    """What a bulk review did; one item an entry."""
-
-    revision: Version
-    changed: Count
-    refused: Count
-    items: list[BulkItem] = Field(max_length=20_000)
 
 
 class SubmitBatch(In):
@@ -280,8 +257,9 @@ class BatchOut(Out):
 
     id: UUID
     roster_id: UUID
-    school_code: str = Field(max_length=6)
-    school_name: str = Field(max_length=100)
+    school_code: str | None = Field(max_length=6, description="Null: no school filed it")
+    school_name: str = Field(max_length=100, description="Without a school, the filer's")
+    case_kind: CaseKind | None = None
     county_code: str = Field(max_length=5)
     kind: RosterKind
     academic_year: int = Field(ge=1, le=999)

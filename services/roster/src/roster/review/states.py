@@ -49,7 +49,8 @@ class Decision(StrEnum):
 
 class EntryAction(StrEnum):
     """What moves an entry. `transfer`: it goes to another county (RO-29); `supersede`: a new version of the roster
-    changed it; `withdraw`: it was taken back."""
+    changed it; `withdraw`: it was taken back; `reopen`: its decision is to be corrected, `drop`: it is not after all
+    (RO-52)."""
 
     OPEN = "open"
     HOLD = "hold"
@@ -61,6 +62,8 @@ class EntryAction(StrEnum):
     TRANSFER = "transfer"
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
+    REOPEN = "reopen"
+    DROP = "drop"
 
 
 class BatchAction(StrEnum):
@@ -96,6 +99,9 @@ TRANSITIONS: Final[dict[tuple[EntryState, EntryAction], Step[EntryState]]] = {
     (EntryState.FOR_APPROVAL, EntryAction.RECALL): Step(EntryState.IN_REVIEW, CASE_OFFICER),
     (EntryState.FOR_APPROVAL, EntryAction.RETURN): Step(EntryState.IN_REVIEW, APPROVER),
     (EntryState.FOR_APPROVAL, EntryAction.DECIDE): Step(EntryState.DECIDED, APPROVER),
+    (EntryState.DECIDED, EntryAction.REOPEN): Step(EntryState.IN_REVIEW, CASE_OFFICER),
+    (EntryState.IN_REVIEW, EntryAction.DROP): Step(EntryState.DECIDED, CASE_OFFICER),
+    (EntryState.ON_HOLD, EntryAction.DROP): Step(EntryState.DECIDED, CASE_OFFICER),
     (EntryState.RECEIVED, EntryAction.WITHDRAW): Step(EntryState.WITHDRAWN, SCHOOL),
     (EntryState.IN_REVIEW, EntryAction.WITHDRAW): Step(EntryState.WITHDRAWN, SCHOOL),
     (EntryState.ON_HOLD, EntryAction.WITHDRAW): Step(EntryState.WITHDRAWN, SCHOOL),

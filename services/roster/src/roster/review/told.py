@@ -23,13 +23,18 @@ async def annotations(session: AsyncSession, indexes: Sequence[bytes]) -> dict[b
         Deferment.national_id_index,
         DecisionRecord.county_code,
         Deferment.school_code,
-        Deferment.decision_number,
-        Deferment.issued_on,
+        func.coalesce(DefermentChange.decision_number, Deferment.decision_number).label("decision_number"),
+        func.coalesce(DefermentChange.issued_on, Deferment.issued_on).label("issued_on"),
         Deferment.deferred_from.label("deferment_from"),
         DefermentChange.until_after.label("deferment_until"),
         DefermentChange.summary,
         DefermentChange.revoked_on,
-        case((DefermentChange.revoked_on.is_not(None), Entry.cessation_reason)).label("revoked_for"),
+        case(
+            (
+                DefermentChange.revoked_on.is_not(None),
+                func.coalesce(DefermentChange.ended_reason, Entry.cessation_reason),
+            )
+        ).label("revoked_for"),
         DefermentChange.liable_for_induction,
     ]
     query = (

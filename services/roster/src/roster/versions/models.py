@@ -24,7 +24,7 @@ class RosterVersion(Base):
 
     roster_id: Mapped[UUID] = mapped_column(ForeignKey("roster.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
-    school_code: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str | None] = mapped_column(Text)
     county_code: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.moment())
     received_by: Mapped[str] = mapped_column(Text)

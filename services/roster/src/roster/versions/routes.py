@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from roster.deps import County, School, SchoolOrCounty
+from roster.exports import Mended
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.reading import Submission as FileRead
 from roster.intake.routes import IN_HAND, LARGEST_FILE
-from roster.intake.service import read_file
+from roster.intake.service import read_or_mend
 from roster.review.schemas import RosterOut
 from roster.review.service import past
 from roster.versions.schemas import ChangePage, CorrectedRoster, DefermentDetail, RosterVersionPage
@@ -36,11 +37,14 @@ from shared.sessions import Session
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["versions"])
 
 
-async def _corrected(request: Request, roster_id: UUID, school: School, _seen: IfMatch) -> AsyncIterator[FileRead]:
+async def _corrected(
+    request: Request, roster_id: UUID, school: School, _seen: IfMatch, mended: Mended
+) -> AsyncIterator[FileRead]:
     """The file, read as one of the roster's kind; it is in hand until the request's transaction has ended."""
     kind = await correct_roster.kind_of(request.app.state.database, school, roster_id)
     async with IN_HAND:
-        yield await read_file(school, kind, request.headers.get("content-type", ""), await request.body())
+        content_type = request.headers.get("content-type", "")
+        yield await read_or_mend(school, kind, content_type, await request.body(), mended)
 
 
 # Stands before the session in a route's parameters: whoever waits for his file to be read holds no connection.

@@ -23,7 +23,10 @@ COMPARED = tuple(name for name in FIELDS if name != "national_id")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entry of the roster's current version that is neither withdrawn nor superseded."""
+    """An entry of the roster's current version that is neither withdrawn nor superseded.
+
+    `corrected`: the county is correcting its decision (RO-52), which stands until then.
+    """
 
     id: UUID
     man: bytes
@@ -32,6 +35,7 @@ class Known:
     state: EntryState
     filed_on: date
     stated: Mapping[str, Any]
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +76,17 @@ def plan(known: Iterable[Known], rows: Sequence[tuple[bytes, Row]]) -> Plan:
 def beyond_correction(found: Plan) -> Iterable[Fault]:
     """The entries that the file would change or drop although they are up for approval or decided."""
     for entry, row in found.changed:
-        if (entry.state, EntryAction.SUPERSEDE) not in TRANSITIONS:
+        if entry.corrected or (entry.state, EntryAction.SUPERSEDE) not in TRANSITIONS:
             yield _too_late(entry, row.number)
     for entry in found.dropped:
-        if (entry.state, EntryAction.WITHDRAW) not in TRANSITIONS:
+        if entry.corrected or (entry.state, EntryAction.WITHDRAW) not in TRANSITIONS:
             yield _too_late(entry, None)
 
 
 def _too_late(entry: Known, row: int | None) -> Fault:
     what = "內容與已送資料不同" if row is not None else "檔案未列此人"
     what_en = "The row says something else of him" if row is not None else "The file no longer names him"
-    if entry.state is EntryState.DECIDED:
+    if entry.corrected or entry.state is EntryState.DECIDED:
         return Fault(
             "entry_decided",
             f"{what}，惟此筆已核定，不得以更正名冊變更或刪除；請照原資料填列，離校者另送緩徵原因消滅名冊，"
@@ -152,6 +156,8 @@ class Act(StrEnum):
     RETURNED = "returned"
     BACK_IN_REVIEW = "back_in_review"
     DECIDED = "decided"
+    REOPENED = "reopened"
+    DROPPED = "correction_dropped"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     REVIEWED = "reviewed"
@@ -169,6 +175,8 @@ _STEPS = {
     EntryAction.RELEASE: Act.RELEASED,
     EntryAction.SUBMIT: Act.SUBMITTED,
     EntryAction.DECIDE: Act.DECIDED,
+    EntryAction.REOPEN: Act.REOPENED,
+    EntryAction.DROP: Act.DROPPED,
     EntryAction.WITHDRAW: Act.WITHDRAWN,
 }
 _MOVES = {(before, step.to): _STEPS[action] for (before, action), step in TRANSITIONS.items() if action in _STEPS}

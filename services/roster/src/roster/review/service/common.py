@@ -13,10 +13,10 @@ from roster.hints.limits import age_limit, last_day_of
 from roster.hints.model import SchoolKind
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import CONSCRIPTION_AGES, Division, RosterKind
+from roster.intake.rules import CERTIFICATES, CONSCRIPTION_AGES, CaseKind, Division, RosterKind
 from roster.review import queries
 from roster.review.models import Batch
-from roster.review.rules import Limits, Refusal, StoredHint
+from roster.review.rules import Ground, Limits, Refusal, StoredHint, grounds_open
 from roster.review.schemas import BatchOut, RosterOut
 from shared import clock
 from shared.places import COUNTIES
@@ -82,6 +82,11 @@ def limits_of(row: Cells, today: date) -> Limits | None:
     )
 
 
+def open_grounds(roster: Roster) -> frozenset[Ground]:
+    """The grounds on which an entry of the roster may be rejected (RO-57, RO-70)."""
+    return grounds_open(None if roster.case_kind is None else CaseKind(roster.case_kind))
+
+
 def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:
     """Refusals of a draft as faults of a problem; `row_no` names the entry among many."""
     return [Fault(r.code, r.message, r.message_en, row=row_no, column=r.field) for r in refusals]
@@ -115,7 +120,9 @@ def judged_before(rows: Iterable[Cells], today: date) -> list[UUID]:
 
 async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUID) -> RosterOut:
     """One roster as it stands now; raises 404."""
-    found = await session.execute(select(queries.rosters(clock.today(), Roster.id == roster_id, *own(principal))))
+    found = await session.execute(
+        select(queries.rosters(clock.today(), principal.org.type, Roster.id == roster_id, *own(principal)))
+    )
     row = found.mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
@@ -148,6 +155,8 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
     return RosterOut(
         **named
         | {
+            "school_code": row["school_code"] or None,
+            "urgent": row["case_kind"] in CERTIFICATES,
             "deadline": deadline,
             "days_late": late,
             "county_name": COUNTIES[row["county_code"]].name,
@@ -158,6 +167,12 @@ def as_roster(principal: Principal, row: Cells) -> RosterOut:
             "revision": row["revision"] if county else row["version"],
         }
     )
+
+
+async def makers(session: AsyncSession, batch: Batch) -> set[str]:
+    """Who submitted a batch, and who took up the corrections in it: none of them decides it (RO-48, RO-52)."""
+    taken_up = select(Entry.correction_by).where(Entry.batch_id == batch.id, Entry.correction_by.is_not(None))
+    return {batch.submitted_by, *(str(sub) for sub in await session.scalars(taken_up.distinct()))}
 
 
 async def batch_out(session: AsyncSession, principal: Principal, batch_id: UUID) -> BatchOut:

@@ -13,7 +13,9 @@ from roster import event_types
 from roster.deferments import service as deferments
 from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
+from roster.intake.rules import RosterKind
 from roster.registry.service import ANNOTATE, PATIENCE, TOWNSHIP_REPORT
+from roster.remedies.rules import remedy_on
 from roster.review.models import Batch, DecisionRecord
 from roster.review.rules import (
     TRANSITIONS,
@@ -30,7 +32,8 @@ from roster.review.service import common, numbers, plan_batch
 from roster.review.service.close_batch import close, leave, lock_batch
 from roster.review.service.plan_batch import Sound
 from roster.review.service.submit_batch import facts
-from shared import audit, clock, events, jobs
+from roster.review.service.tell import tell
+from shared import audit, clock, jobs
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
 from shared.principals import Principal
 
@@ -44,7 +47,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     cannot stand any longer (a hint may have come since).
     """
     roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.DECIDE)
-    if not may_decide(batch.submitted_by, approver.sub):
+    if not may_decide(await common.makers(session, batch), approver.sub):
         raise common.FOUR_EYES()
     today = clock.today()
     planned = await _plan(session, roster, batch, today)
@@ -81,18 +84,22 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
                     "decision": r["decision"],
                     "decision_number": r["decision_number"],
                     "annotation_action": r["annotation_action"],
-                },
+                }
+                | ({"corrects": str(r["corrects"])} if r["corrects"] else {}),
             )
             for r in records
         ],
     )
+    refused = sums[Decision.REJECTED] > 0 and roster.kind != RosterKind.CESSATION
     data = event_types.BatchDecidedData(
         **await facts(session, batch, roster),
         approved=sums[Decision.APPROVED],
         rejected=sums[Decision.REJECTED],
+        corrected=sum(record["corrects"] is not None for record in records),
+        remedy_days=remedy_on(today).days if refused else 0,
         decided_on=today,
     )
-    await events.publish(session, event_types.BATCH_DECIDED, batch_id, data, priority=jobs.URGENT)
+    await tell(session, batch, roster, data, records)
     told_batch = await common.batch_out(session, approver, batch_id)
     return DecidedBatch(**told_batch.model_dump(), approved=data.approved, rejected=data.rejected, decided_on=today)
 
@@ -133,6 +140,10 @@ def _record(approver: Principal, roster: Roster, batch: Batch, draft: Draft, man
         "reason": draft.reason if rejected else None,
         "override_reason": None if rejected else draft.override_reason,
         "law_version": LAWS[DEFERMENT_REGULATION].version_on(man.decided.decided_on),
+        "corrects": row["corrects"],
+        "corrects_number": man.decided.corrects_number,
+        "correction_reason": row["correction_reason"],
+        "correction_by": row["correction_by"],
     }
 
 
@@ -141,6 +152,14 @@ _DECIDED = TRANSITIONS[EntryState.FOR_APPROVAL, EntryAction.DECIDE]
 
 async def _close_entries(session: AsyncSession, approver: Principal, batch: Batch, entry_ids: Sequence[UUID]) -> None:
     await session.execute(
-        update(Entry).where(Entry.batch_id == batch.id).values(state=_DECIDED.to.value, version=Entry.version + 1)
+        update(Entry)
+        .where(Entry.batch_id == batch.id)
+        .values(
+            state=_DECIDED.to.value,
+            corrects=None,
+            correction_reason=None,
+            correction_by=None,
+            version=Entry.version + 1,
+        )
     )
     await leave(session, approver, batch, entry_ids, BatchState.DECIDED, None)

@@ -83,20 +83,22 @@ async def row_then(session: AsyncSession, model: type[Base], row_id: UUID, at: d
 @rule("RO-55")
 async def roster_then(session: AsyncSession, principal: Principal, roster_id: UUID, at: datetime) -> RosterOut:
     """A roster as it stood at `at`; raises 404. Its school's name is today's."""
-    mine = select(School.name).join(Roster, Roster.school_code == School.code)
+    named = func.coalesce(School.name, Roster.filer_name)
+    mine = select(named).select_from(Roster).outerjoin(School, School.code == Roster.school_code)
     name = await session.scalar(mine.where(Roster.id == roster_id, *common.own(principal)))
     if name is None:
         raise NOT_FOUND()
     row = await row_then(session, Roster, roster_id, at)
     entries = queries.entries_of(roster_id, at, *common.own_entries(principal)).c
+    state = queries.shown_state(entries, principal.org.type).label("state")
     found = await session.execute(
-        select(
-            entries.state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")
-        ).group_by(entries.state)
+        select(state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")).group_by(
+            state
+        )
     )
     counts, men = Counter[str](), Counter[str]()
-    for state, n, distinct in found:
-        counts[state], men[state] = n, distinct
+    for then, n, distinct in found:
+        counts[then], men[then] = n, distinct
     return common.as_roster(principal, cells(row, name, counts, men, day_of(at)))
 
 
@@ -108,5 +110,5 @@ def cells(row: common.Cells, school_name: str, counts: Counter[str], men: Counte
         "headcount": sum(men[state] for state in EntryState if state not in queries.GONE),
         "days_waiting": max((day - row["received_on"]).days, 0),
         "state": roster_state(EntryState(state) for state in counts),
-        **{f"n_{state}": counts[state] for state in EntryState},
+        **{state: counts[state] for state in EntryState},
     }

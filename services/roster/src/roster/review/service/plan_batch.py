@@ -12,23 +12,28 @@ from uuid import UUID, uuid4
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.deferments import correcting
 from roster.deferments import service as deferments
+from roster.deferments.correcting import Undo
 from roster.deferments.models import Deferment
 from roster.deferments.rules import Decided
 from roster.hints import service as hints
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import CessationReason, RosterKind
+from roster.intake.rules import CaseKind, CessationReason, RosterKind
 from roster.registry.models import RegistryFact
-from roster.review import drafts, queries
-from roster.review.models import Batch
-from roster.review.rules import Draft, EntryState, Refusal, decision_defaults, not_ready
+from roster.review import drafts, queries, undone
+from roster.review.models import Batch, DecisionRecord
+from roster.review.rules import Draft, EntryState, Refusal, built_upon, decision_defaults, grounds_open, not_ready
 from roster.review.service import common
 from shared.law import rule
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a plan is made from. `rows` are the batch's entries in the order of the school's file."""
+    """All that a plan is made from. `rows` are the batch's entries in the order of the school's file.
+
+    `undos`: of entries under correction (RO-52), what their decisions did; `numbers`: of the decision corrected.
+    """
 
     kind: RosterKind
     rows: Sequence[RowMapping]
@@ -36,6 +41,9 @@ class Facts:
     last_days: Mapping[UUID, date | None]
     registry: Mapping[UUID, RegistryFact]
     deferments: Mapping[bytes, list[Deferment]]
+    undos: Mapping[UUID, Undo]
+    numbers: Mapping[UUID, str]
+    case: CaseKind | None = None
 
     def draft(self, row: RowMapping) -> Draft:
         """The draft that counts."""
@@ -107,13 +115,19 @@ async def _facts(
     *,
     held: bool,
 ) -> Facts:
+    his = await deferments.all_deferments(session, [row["national_id_index"] for row in rows], held=held)
+    corrected = [row["corrects"] for row in rows if row["corrects"] is not None]
+    numbers = select(DecisionRecord.id, DecisionRecord.decision_number).where(DecisionRecord.id.in_(corrected))
     return Facts(
         RosterKind(roster.kind),
         rows,
         found,
         last_days,
         await queries.registry_facts(session, [row["id"] for row in rows]),
-        await deferments.all_deferments(session, [row["national_id_index"] for row in rows], held=held),
+        his,
+        await undone.undos(session, [row["id"] for row in rows if row["corrects"] is not None], his),
+        {row.id: row.decision_number for row in await session.execute(numbers)} if corrected else {},
+        None if roster.case_kind is None else CaseKind(roster.case_kind),
     )
 
 
@@ -131,6 +145,9 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
     allocated = draft.decision_number is None
     limits = common.limits_of({"birth_date": row["birth_date"], "last_day": facts.last_days[row["id"]]}, today)
     asked_until = common.asked_until(facts.kind, row)
+    his = facts.deferments.get(row["national_id_index"], [])
+    undo = facts.undos.get(row["id"])
+    since = None if undo is None else correcting.runs_from(his, undo)
     # The same test as at submission; the entry itself is for approval by now.
     refusals = not_ready(
         EntryState.IN_REVIEW,
@@ -139,8 +156,11 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
         common.stored_hints(facts.hints[row["id"]]),
         asked_until=asked_until,
         limits=limits,
-        today=today,
+        today=since or today,
+        open_to=grounds_open(facts.case),
     )
+    if undo is not None:
+        refusals += built_upon(undo.later, kept=undo.kept)
     if allocated:
         draft = replace(draft, decision_number=next_number)
     if refusals:
@@ -157,8 +177,11 @@ def _planned(facts: Facts, row: RowMapping, next_number: str | None, today: date
         cessation_reason=CessationReason(row["cessation_reason"]) if row["cessation_reason"] else None,
         left_on=row["left_on"],
         annotation_text=draft.annotation_text,
+        corrects_number=facts.numbers.get(row["corrects"]),
     )
     answer = facts.registry.get(row["id"])
-    man = deferments.Man(uuid4(), row, facts.kind, row["filed_on"], decided, answer.facts if answer else None)
-    foreseen = deferments.foresee(man, facts.deferments.get(row["national_id_index"], []))
+    man = deferments.Man(
+        uuid4(), row, facts.kind, row["filed_on"], decided, answer.facts if answer else None, facts.case
+    )
+    foreseen = deferments.foresee(man, his) if undo is None else correcting.foresee(man, his, undo)
     return Planned(row, draft, allocated, (), Sound(man, foreseen))

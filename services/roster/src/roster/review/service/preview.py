@@ -1,6 +1,6 @@
 """The write-back preview: what deciding a batch now would do, by the plan that deciding itself carries out (RO-53)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,6 +24,7 @@ from roster.review.preview_schemas import (
     PreviewEntry,
     PreviewField,
     PreviewReport,
+    PreviewRestored,
 )
 from roster.review.rules import BATCH_TRANSITIONS, BatchAction, BatchState, Decision, Refusal, may_decide
 from roster.review.schemas import Refused
@@ -60,6 +61,7 @@ async def preview_batch(
     planned = plan_batch.plan(facts, number, today)
     page, next_cursor = _page(session, batch_id, planned, cursor, limit)
     held = await _Held.of(session, batch.county_code, facts, page)
+    makers = await common.makers(session, batch)
     return BatchPreview(
         items=[_entry(one, held) for one in page],
         next_cursor=next_cursor,
@@ -71,7 +73,7 @@ async def preview_batch(
         decided_on=today,
         next_number=number,
         counts=_counts(planned),
-        refusals=_refusals(caller, batch, planned),
+        refusals=_refusals(caller, makers, planned),
     )
 
 
@@ -163,6 +165,7 @@ def _entry(planned: Planned, held: _Held) -> PreviewEntry:
         "deferment": None,
         "annotation": None,
         "ends": [],
+        "restores": [],
         "township_report": None,
     }
     if sound is not None:
@@ -179,11 +182,30 @@ def _entry(planned: Planned, held: _Held) -> PreviewEntry:
                     revoked_on=one.revoked_on,
                     ended_reason=one.reason,
                 )
-                for one in deferments.endings(sound.man, sound.foreseen)
+                for one in _endings(sound)
+            ],
+            "restores": [
+                PreviewRestored(
+                    school_code=one.deferment.school_code,
+                    decision_number=one.deferment.decision_number,
+                    deferred_until=one.until,
+                )
+                for one in sound.foreseen.beside
+                if one.revoked_on is None
             ],
             "township_report": _report(sound),
         }
     return PreviewEntry(**shown)
+
+
+def _endings(sound: Sound) -> list[deferments.Ending]:
+    """What ends beside the deferment that the decision is about, by it or by what it puts right."""
+    put_right = [
+        deferments.Ending(one.deferment, one.until, one.revoked_on, one.ended_reason)
+        for one in sound.foreseen.beside
+        if one.revoked_on is not None and one.ended_reason is not None
+    ]
+    return deferments.endings(sound.man, sound.foreseen) + put_right
 
 
 @rule("RO-49", "RO-53")
@@ -196,7 +218,7 @@ def _shown_annotation(sound: Sound, held: _Held) -> PreviewAnnotation:
         ours = None if caused.deferment is DefermentAction.GRANT else sound.foreseen.standing.ours
         after = {
             "county_code": held.county_code,
-            "school_code": man.entry["school_code"] if ours is None else ours.school_code,
+            "school_code": man.school if ours is None else ours.school_code,
             **_annotation(caused.after),
             "liable_for_induction": caused.liable_for_induction,
         }
@@ -232,6 +254,7 @@ def _report(sound: Sound) -> PreviewReport:
         issued_on=decided.issued_on,
         decided_on=decided.decided_on,
         period=None if books is None else Period(books.deferment_from, books.deferment_until, books.revoked_on),
+        corrects_number=decided.corrects_number,
     )
     return PreviewReport.model_validate(line)
 
@@ -252,9 +275,9 @@ def _counts(planned: Sequence[Planned]) -> PreviewCounts:
     )
 
 
-def _refusals(caller: Principal, batch: Batch, planned: Sequence[Planned]) -> list[Refused]:
+def _refusals(caller: Principal, makers: Collection[str], planned: Sequence[Planned]) -> list[Refused]:
     found: list[Refused] = []
-    if "approver" in caller.roles and not may_decide(batch.submitted_by, caller.sub):
+    if "approver" in caller.roles and not may_decide(makers, caller.sub):
         found.append(_whole(common.FOUR_EYES, "submitted_by"))
     if any(one.refusals for one in planned):
         found.append(_whole(common.NOT_READY, "items"))

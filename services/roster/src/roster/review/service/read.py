@@ -1,25 +1,25 @@
 """Reading rosters, entries and batches: the work list (RO-40) and what is shown of each man."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import lists
 from roster.hints.explain import explain
+from roster.hints.hint import Severity
+from roster.hints.models import HintRow
 from roster.intake.models import Entry, Roster
-from roster.intake.rules import RosterKind
+from roster.intake.rules import CaseKind, RosterKind
 from roster.reference import service as reference
 from roster.reference.schemas import ContactOut
 from roster.review import queries
 from roster.review.models import Batch
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.review.schemas import (
-    BATCH_SORTS,
-    ROSTER_SORTS,
     BatchOut,
     BatchPage,
     EntryOut,
@@ -28,13 +28,17 @@ from roster.review.schemas import (
     RosterPage,
 )
 from roster.review.service import common, past, show
+from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared import clock, cursors
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
+# What an entry may leave empty, of what its list can be ordered by.
+_MAY_BE_EMPTY = frozenset(c.name for c in Entry.__table__.c if c.nullable)
 
-@rule("RO-40")
+
+@rule("RO-40", "RO-60")
 async def list_rosters(
     session: AsyncSession,
     principal: Principal,
@@ -43,21 +47,42 @@ async def list_rosters(
     kind: RosterKind | None,
     school_code: str | None,
     school_name: str | None,
+    county_code: str | None,
     academic_year: int | None,
     term: int | None,
+    received_from: date | None,
+    received_to: date | None,
+    late: bool | None,
+    opened: bool | None,
+    case_kind: CaseKind | None,
     sort: str,
     cursor: str | None,
     limit: int,
+    most: int | None = None,
 ) -> RosterPage:
-    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined."""
+    """The organisation's rosters (待處理名冊 with `state=pending`), any column up or down, filters combined.
+
+    Raises 422 where all pages hold more than `most` rosters.
+    """
     asked = {
         Roster.kind: kind,
         Roster.school_code: school_code,
+        Roster.county_code: county_code,
         Roster.academic_year: academic_year,
         Roster.term: term,
+        Roster.case_kind: case_kind,
     }
     where = [*common.own(principal), *(column == value for column, value in asked.items() if value is not None)]
-    rows = queries.rosters(clock.today(), *where)
+    if received_from is not None:
+        where.append(Roster.received_on >= received_from)
+    if received_to is not None:
+        where.append(Roster.received_on <= received_to)
+    if late is not None:
+        # Without a deadline nobody is late (RO-28).
+        where.append(func.coalesce(Roster.received_on > Roster.deadline, False).is_(late))
+    if opened is not None:
+        where.append(Roster.opened_at.is_not(None) if opened else Roster.opened_at.is_(None))
+    rows = queries.rosters(clock.today(), principal.org.type, *where)
     outer: list[Any] = []
     if state is not None:
         outer.append(rows.c.state == state)
@@ -67,16 +92,20 @@ async def list_rosters(
         session,
         rows,
         sort=sort,
-        sortable=ROSTER_SORTS,
+        sortable=ROSTER_SORTS if principal.org.type == "school" else ROSTER_SORTS + COUNTY_ROSTER_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("rosters", state, kind, school_code, school_name, academic_year, term),
+        bound=cursors.bound_to(
+            "rosters", state, school_name, *asked.values(), received_from, received_to, late, opened
+        ),
         where=tuple(outer),
+        nullable=("opened_at", "proposed_number", "case_kind", "filer_type", "filer_code", "filer_name"),
+        most=most,
     )
     return RosterPage(items=[common.as_roster(principal, row) for row in found], next_cursor=next_cursor)
 
 
-@rule("RO-09", "RO-55")
+@rule("RO-09", "RO-55", "RO-60")
 async def list_entries(
     session: AsyncSession,
     principal: Principal,
@@ -84,14 +113,17 @@ async def list_entries(
     *,
     state: EntryState | None,
     hint: str | None,
+    severity: Severity | None,
+    township_code: str | None,
     batch_id: UUID | None,
     version: int | None,
     as_of: datetime | None,
+    sort: str,
     cursor: str | None,
     limit: int,
     most: int | None = None,
 ) -> EntryPage:
-    """The entries of a roster in the order of the school's file, each with hints and latest deferment.
+    """The entries of a roster, each with hints and latest deferment; `row_no` is the order of the school's file.
 
     Those of its current version; of an older `version` as they stood when the next one replaced it; or `as_of` an
     instant as they stood then. Raises 404, 422 as `past` does and where all pages hold more than `most` entries.
@@ -104,21 +136,27 @@ async def list_entries(
     rows = queries.entries_of(roster_id, at, *common.own_entries(principal))
     where: list[Any] = []
     if state is not None:
-        where.append(rows.c.state == state)
+        where.append(queries.shown_state(rows.c, principal.org.type) == state)
     if hint is not None:
-        where.append(queries.hinted(rows, roster_id, hint, principal.org.type))
-    if batch_id is not None and principal.org.type == "county":
+        where.append(queries.hinted(rows, roster_id, HintRow.code == hint, principal.org.type))
+    if severity is not None:
+        where.append(queries.hinted(rows, roster_id, HintRow.severity == severity, principal.org.type))
+    if township_code is not None:
+        where.append(rows.c.township_code == township_code)
+    county = principal.org.type == "county"
+    if batch_id is not None and county:
         where.append(rows.c.batch_id == batch_id)
     found, next_cursor = await lists.page(
         session,
         rows,
-        sort="row_no",
-        sortable=("row_no",),
+        sort=sort,
+        sortable=ENTRY_SORTS + COUNTY_ENTRY_SORTS if county else ENTRY_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("entries", roster_id, state, hint, batch_id, version, as_of),
+        bound=cursors.bound_to("entries", roster_id, state, hint, severity, township_code, batch_id, version, as_of),
         where=tuple(where),
         most=most,
+        nullable=_MAY_BE_EMPTY,
     )
     return EntryPage(items=await entries_out(session, principal, found, proposed, at), next_cursor=next_cursor)
 
@@ -157,9 +195,12 @@ async def explain_hints(session: AsyncSession, principal: Principal, entry_id: U
 
 
 async def contact_of(session: AsyncSession, principal: Principal, entry_id: UUID) -> ContactOut:
-    """The contact of the school that filed an entry (RO-43)."""
+    """The contact of the school that filed an entry (RO-43), or gave its certificate; 404 where there is none."""
     row = await find_entry(session, principal, entry_id)
-    return await reference.get_contact(session, row["school_code"])
+    school: str | None = row["certified_school"] or row["school_code"]
+    if school is None:
+        raise NOT_FOUND()
+    return await reference.get_contact(session, school)
 
 
 async def list_batches(
@@ -167,14 +208,16 @@ async def list_batches(
     principal: Principal,
     *,
     state: BatchState | None,
+    kind: RosterKind | None,
+    school_code: str | None,
+    roster_id: UUID | None,
     sort: str,
     cursor: str | None,
     limit: int,
 ) -> BatchPage:
     """The county's batches; `state=for_approval` is the approver's work list."""
-    where: list[Any] = [*common.own_batches(principal)]
-    if state is not None:
-        where.append(Batch.state == state)
+    asked = {Batch.state: state, Roster.kind: kind, Batch.school_code: school_code, Batch.roster_id: roster_id}
+    where = [*common.own_batches(principal), *(column == value for column, value in asked.items() if value is not None)]
     found, next_cursor = await lists.page(
         session,
         queries.batches(*where),
@@ -182,7 +225,8 @@ async def list_batches(
         sortable=BATCH_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("batches", state),
+        bound=cursors.bound_to("batches", *asked.values()),
+        nullable=("proposed_number", "closed_at", "closed_by", "school_code", "case_kind"),
     )
     items = [BatchOut(**{name: row[name] for name in BatchOut.model_fields}) for row in found]
     return BatchPage(items=items, next_cursor=next_cursor)

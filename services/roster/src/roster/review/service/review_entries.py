@@ -1,6 +1,6 @@
-"""Writing the review: one entry (RO-41, 42, 44), or every entry of a roster that matches (RO-56)."""
+"""Writing the review: one entry (RO-41, 42, 44), or every entry of one roster or several that matches (RO-56)."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import RowMapping, bindparam, select, update
@@ -9,6 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
 from roster.review import drafts, queries
+from roster.review.bulk_schemas import (
+    MOST_AT_ONCE,
+    AcrossResult,
+    BulkItem,
+    BulkResult,
+    BulkReview,
+    Match,
+    ReviewAcross,
+    ReviewedRoster,
+)
 from roster.review.models import Batch
 from roster.review.rules import (
     CASE_OFFICER,
@@ -19,13 +29,13 @@ from roster.review.rules import (
     check_draft,
     may_decide,
 )
-from roster.review.schemas import BulkItem, BulkResult, BulkReview, EntryOut, EntryPatch, Match, Refused
+from roster.review.schemas import EntryOut, EntryPatch, Refused
 from roster.review.service import common, read
 from roster.review.states import TRANSITIONS, EntryAction
 from shared import audit, clock, preconditions
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import NOT_FOUND
+from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
 
 _FINDINGS = ("certificate_on", "enrolment_recognised")
 
@@ -88,7 +98,7 @@ async def _approver_may(session: AsyncSession, reviewer: Principal, row: RowMapp
         )
     counted = update(Batch).where(Batch.id == row["batch_id"]).values(version=Batch.version + 1)
     submitted_by = await session.scalar(counted.returning(Batch.submitted_by))
-    if not may_decide(str(submitted_by), reviewer.sub):
+    if not may_decide((str(submitted_by), row["correction_by"]), reviewer.sub):
         raise common.FOUR_EYES()
 
 
@@ -98,7 +108,12 @@ async def _draft_values(
     before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
     hints = common.stored_hints((await queries.hints(session, [row]))[row["id"]])
     merged = drafts.merge(before, changes, blocking_codes(hints))
-    refusals = check_draft(drafts.read(merged), hints, limits=common.limits_of(row, clock.today()))
+    refusals = check_draft(
+        drafts.read(merged),
+        hints,
+        limits=common.limits_of(row, clock.today()),
+        open_to=common.open_grounds(roster),
+    )
     if refusals:
         raise common.DRAFT_REFUSED(errors=common.faults(refusals))
     return {"officer_draft" if officer else "approver_draft": merged}
@@ -120,17 +135,70 @@ async def review_many(
     """
     roster = await common.lock_roster(session, officer, roster_id)
     preconditions.require(seen, roster.revision)
-    rows = await _matching(session, roster_id, review.match)
-    hints = await queries.hints(session, rows)
+    items = await _write(session, roster, await _matching(session, roster_id, review.match), review.set.changes())
+    return BulkResult(revision=roster.revision, items=items, **_sums(items))
+
+
+@rule("RO-56", "RO-47")
+async def review_across(session: AsyncSession, officer: Principal, review: ReviewAcross) -> AcrossResult:
+    """`review_many` for several rosters: one that somebody changed since it was seen is left alone and told so.
+
+    Raises 404 when a roster named is not the county's, 422 when more than `MOST_AT_ONCE` entries match.
+    """
+    seen = {one.roster_id: one.revision for one in review.rosters}
+    # In one order everywhere, so that two such calls wait for each other and do not lock each other out.
+    rosters = [await common.lock_roster(session, officer, roster_id) for roster_id in sorted(seen)]
+    unchanged = [roster for roster in rosters if roster.revision == seen[roster.id]]
+    rows = {roster.id: await _matching(session, roster.id, review.match.as_match()) for roster in unchanged}
+    if sum(map(len, rows.values())) > MOST_AT_ONCE:
+        raise INVALID_CONTENT(
+            errors=[
+                Fault(
+                    "too_many_entries",
+                    f"符合條件之資料超過 {MOST_AT_ONCE:,} 筆，請減少名冊。",
+                    f"More than {MOST_AT_ONCE:,} entries match: name fewer rosters.",
+                    pointer="/rosters",
+                )
+            ]
+        )
     changes = review.set.changes()
-    today = clock.today()
+    by_roster: dict[UUID, ReviewedRoster] = {}
+    for roster in rosters:
+        if roster.id not in rows:
+            by_roster[roster.id] = _told(roster, "changed_since", [])
+            continue
+        items = await _write(session, roster, rows[roster.id], changes)
+        by_roster[roster.id] = _told(roster, "reviewed", items)
+    told = [by_roster[one.roster_id] for one in review.rosters]
+    return AcrossResult(
+        changed=sum(one.changed for one in told), refused=sum(one.refused for one in told), rosters=told
+    )
+
+
+def _told(roster: Roster, outcome: Literal["reviewed", "changed_since"], items: list[BulkItem]) -> ReviewedRoster:
+    return ReviewedRoster(roster_id=roster.id, outcome=outcome, revision=roster.revision, items=items, **_sums(items))
+
+
+def _sums(items: list[BulkItem]) -> dict[str, int]:
+    changed = sum(item.outcome == "changed" for item in items)
+    return {"changed": changed, "refused": len(items) - changed}
+
+
+async def _write(
+    session: AsyncSession, roster: Roster, rows: list[RowMapping], changes: dict[str, Any]
+) -> list[BulkItem]:
+    """The same draft for entries of a roster that is held; what became of each, in their order."""
+    hints = await queries.hints(session, rows)
+    today, open_to = clock.today(), common.open_grounds(roster)
     items: list[BulkItem] = []
     updates: list[dict[str, Any]] = []
     audits: list[dict[str, Any]] = []
     for row in rows:
         of_entry = common.stored_hints(hints[row["id"]])
         merged = drafts.merge(row["officer_draft"], changes, blocking_codes(of_entry))
-        refusals: tuple[Refusal, ...] = check_draft(drafts.read(merged), of_entry, limits=common.limits_of(row, today))
+        refusals: tuple[Refusal, ...] = check_draft(
+            drafts.read(merged), of_entry, limits=common.limits_of(row, today), open_to=open_to
+        )
         if row["state"] != EntryState.IN_REVIEW:
             refusals = (_NOT_IN_REVIEW,)
         version = row["version"] if refusals else row["version"] + 1
@@ -158,8 +226,7 @@ async def review_many(
         roster.revision += 1
         await session.flush()
         await audit.record_many(session, audits)
-    changed = len(updates)
-    return BulkResult(revision=roster.revision, changed=changed, refused=len(items) - changed, items=items)
+    return items
 
 
 _NOT_IN_REVIEW = Refusal(

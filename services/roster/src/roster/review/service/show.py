@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from roster.intake.rules import RosterKind
 from roster.registry.models import RegistryFact
+from roster.remedies.rules import remedy_on
 from roster.review import drafts
 from roster.review.models import BatchEntry, DecisionRecord
-from roster.review.rules import EntryState, tells_nothing
-from roster.review.schemas import DecisionOut, DefermentOut, DraftOut, EntryOut, HintOut, ReturnedOut
+from roster.review.rules import Decision, EntryState, tells_nothing
+from roster.review.schemas import CorrectionOut, DecisionOut, DefermentOut, DraftOut, EntryOut, HintOut, ReturnedOut
 from shared.ids import mask_id
 from shared.places import TOWNSHIPS
 
-_COUNTY_ONLY = ("certificate_on", "enrolment_recognised", "last_day", "batch_id")
+_COUNTY_ONLY = ("certified_school", "certificate_on", "enrolment_recognised", "last_day", "batch_id")
 
 Cells = Mapping[Any, Any]
 
@@ -40,6 +42,9 @@ def entry_out(row: Cells, beside: Beside, *, county: bool, gone: bool, today: da
         "decision": None if beside.decision is None else _decision(beside.decision, county),
     }
     if not county:
+        # A decision that is being corrected stands until it is (`queries.shown_state`).
+        if row["corrects"] is not None:
+            values["state"] = EntryState.DECIDED
         # What the review does to him is counted too, and tells of hints that a school is not to see (RO-22, 27, 29, 30,
         # 32): whom "approve all clean" passed over. For a school only its own file's versions count.
         values["version"] = row["from_version"]
@@ -60,6 +65,7 @@ def _for_county(row: Cells, beside: Beside, today: date) -> dict[str, Any]:
         "draft": DraftOut(**drafts.shown(row["officer_draft"], beside.proposed_number if open_ else None)),
         "returned": None if left is None else _returned(left),
         "approver_draft": None if row["approver_draft"] is None else DraftOut(**row["approver_draft"]),
+        "correction": None if row["corrects"] is None else _correction(row),
     }
 
 
@@ -83,9 +89,20 @@ def _returned(left: Any) -> ReturnedOut:
     )
 
 
+def _correction(row: Cells) -> CorrectionOut:
+    return CorrectionOut(
+        corrects=row["corrects"], reason_for_correction=row["correction_reason"], taken_up_by=row["correction_by"]
+    )
+
+
+def _remedy(record: Any) -> str | None:
+    refused = record.decision == Decision.REJECTED and record.kind != RosterKind.CESSATION
+    return remedy_on(record.decided_on).text if refused else None
+
+
 def _decision(record: Any, county: bool) -> DecisionOut:
-    decision = DecisionOut.model_validate(record)
+    decision = DecisionOut.model_validate(record).model_copy(update={"remedy": _remedy(record)})
     if county:
         return decision
     hidden = {} if tells_nothing(record.ground, record.ground_unseen) else {"ground": None, "reason": None}
-    return decision.model_copy(update={"annotation_action": None, **hidden})
+    return decision.model_copy(update={"annotation_action": None, "correction_reason": None, **hidden})

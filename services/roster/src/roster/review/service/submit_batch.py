@@ -81,13 +81,15 @@ async def submit_batch(
 
 async def facts(session: AsyncSession, batch: Batch, roster: Roster) -> dict[str, Any]:
     """What every event about a batch says of it."""
-    school = await get_school(session, batch.school_code)
+    name = roster.filer_name
+    if batch.school_code is not None:
+        name = (await get_school(session, batch.school_code)).name
     return {
         "batch_id": batch.id,
         "roster_id": roster.id,
         "county_code": batch.county_code,
         "school_code": batch.school_code,
-        "school_name": school.name,
+        "school_name": name,
         "kind": RosterKind(roster.kind),
         "academic_year": roster.academic_year,
         "term": roster.term,
@@ -106,6 +108,8 @@ async def _candidates(session: AsyncSession, roster_id: UUID, entry_ids: list[UU
         Entry.judged_at,
         Entry.expected_graduation_on,
         Entry.extended_until,
+        Entry.corrects,
+        Entry.filed_on,
     )
     wanted = [Entry.roster_id == roster_id]
     if entry_ids is None:
@@ -135,7 +139,9 @@ async def _split(
             common.stored_hints(hints[row["id"]]),
             asked_until=common.asked_until(roster.kind, row),
             limits=common.limits_of(row, today),
-            today=today,
+            # What a correction puts right began earlier; whether it ended before it began, the plan says (RO-52).
+            today=today if row["corrects"] is None else row["filed_on"],
+            open_to=common.open_grounds(roster),
         )
         if refusals:
             faults += common.faults(refusals, row["row_no"])

@@ -7,6 +7,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from roster.cases.models import CaseFile
 from roster.hints.service import announce, judge_entries
 from roster.intake.models import Entry, Roster, Submission
 from roster.registry.service import queue_lookups
@@ -37,10 +38,10 @@ async def transfer_entry(
     row = found.mappings().one()
     preconditions.require(seen, row["version"])
     step = TRANSITIONS.get((EntryState(row["state"]), EntryAction.TRANSFER))
-    if step is None:
+    if step is None or row["corrects"] is not None:
         raise common.ENTRY_NOT_YOURS_NOW(
-            detail="僅審查中或待查明之資料得移轉。",
-            detail_en="Only an entry in review or on hold can be handed on.",
+            detail="僅審查中或待查明、且未在更正處分之資料得移轉。",
+            detail_en="Only an entry in review or on hold, whose decision is not being corrected, can be handed on.",
             state=row["state"],
         )
     _check_place(body, roster.county_code)
@@ -68,11 +69,13 @@ async def transfer_entry(
                 "version": 1,
                 "officer_draft": {},
                 "approver_draft": None,
-                "certificate_on": None,
+                # Of a case the certificate is the township's word, not this county's finding.
+                "certificate_on": row["certificate_on"] if row["filer_type"] else None,
                 "enrolment_recognised": None,
             }
         )
     )
+    await _hand_on_file(session, row["id"], new_id, body)
     await purposes.drop(session)
     await queue_lookups(session, {body.county_code: [new_id]})
     judged = await judge_entries(session, [new_id], today=clock.today())
@@ -86,6 +89,15 @@ async def transfer_entry(
     )
     received: date = roster.received_on
     return Transferred(entry_id=entry_id, new_entry_id=new_id, new_county_code=body.county_code, received_on=received)
+
+
+async def _hand_on_file(session: AsyncSession, old: UUID, new: UUID, body: TransferEntry) -> None:
+    """What was filed beside a man goes with him (RO-70)."""
+    found = await session.execute(select(*CaseFile.__table__.c).where(CaseFile.entry_id == old))
+    file = found.mappings().one_or_none()
+    if file is not None:
+        there = {"entry_id": new, "county_code": body.county_code, "township_code": body.township_code}
+        await session.execute(insert(CaseFile.__table__).values(dict(file) | there))  # type: ignore[arg-type]
 
 
 def _check_place(body: TransferEntry, here: str) -> None:
@@ -142,6 +154,10 @@ async def _roster_there(session: AsyncSession, roster: Roster, county_code: str,
                 id=uuid4(),
                 submission_id=roster.submission_id,
                 school_code=roster.school_code,
+                filer_type=roster.filer_type,
+                filer_code=roster.filer_code,
+                filer_name=roster.filer_name,
+                case_kind=roster.case_kind,
                 county_code=county_code,
                 kind=roster.kind,
                 academic_year=roster.academic_year,
@@ -151,6 +167,7 @@ async def _roster_there(session: AsyncSession, roster: Roster, county_code: str,
                 received_on=roster.received_on,
                 received_at=roster.received_at,
                 deadline=roster.deadline,
+                deadline_chain=roster.deadline_chain,
             )
             .on_conflict_do_nothing(constraint="uq_roster_submission_id")
             .returning(Roster.id)

@@ -60,6 +60,8 @@ async def close_entries(
 
 async def facts(session: AsyncSession, roster: Roster) -> dict[str, Any]:
     """What every event about a roster says of it."""
+    # Who corrects or withdraws a roster is its school.
+    assert roster.school_code is not None
     school = await get_school(session, roster.school_code)
     return {
         "roster_id": roster.id,

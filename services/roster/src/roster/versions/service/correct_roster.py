@@ -90,7 +90,7 @@ async def correct_roster(
         beyond_correction(found),
     ):
         for fault in checked:
-            faults.add(0, fault)
+            faults.add(0, read.located(fault), fault.row or 0)
     if faults.total:
         raise INVALID_CONTENT(
             detail=f"有 {faults.total:,} 處不能更正，整份未收件，名冊維持原狀；請依所列修正後重新送出。",
@@ -126,6 +126,7 @@ async def _known(session: AsyncSession, roster_id: UUID) -> list[Known]:
             EntryState(row["state"]),
             row["filed_on"],
             {name: row[name] for name in COMPARED},
+            row["corrects"] is not None,
         )
         for row in rows.mappings()
     ]
@@ -137,7 +138,8 @@ async def _new_version(session: AsyncSession, school: Principal, roster: Roster,
     if roster.kind == RosterKind.CESSATION:
         # The other kinds have one day for all, and it was fixed when the roster came.
         calendar = await working_calendar(session)
-        roster.deadline = store.earliest_deadline(read.rows, roster.county_code, calendar)
+        for name, value in store.fixed(store.earliest_deadline(read.rows, roster.county_code, calendar)).items():
+            setattr(roster, name, value)
     await session.flush()
     # Who was handed to another county belonged to the versions before this one.
     await session.execute(

@@ -50,12 +50,12 @@ async def entry_history(
     by = await history.who_changed_row(session, principal, Roster, row["roster_id"], instants)
     by |= history.who_changed(facts, entry)
     left = await _left(session, entry_id) if county else {}
-    decision = (await review.decisions(session, [entry_id])).get(entry_id)
+    decisions = await review.all_decisions(session, entry_id)
 
     def view(state: dict[str, Any], at: datetime, known: list[Stretch]) -> dict[str, Any]:
         beside = show.Beside(
             hints[state["hint_set"]],
-            decision if decision is not None and decision.decided_at <= at else None,
+            next((one for one in reversed(decisions) if one.decided_at <= at), None),
             _fact(known[0].row) if known else None,
         )
         shown = show.entry_out(state, beside, county=county, gone=gone, today=clock.today())
@@ -112,7 +112,7 @@ async def _arrival(
         filed_at = await _began(session, state["roster_id"])
     if first.since != filed_at:
         return history.change(first.since, handed_on_by, Act.TRANSFERRED)
-    school = history.sender(principal, state["school_code"], version)
+    school = history.sender(principal, state, version)
     changed = await _replaced(session, state)
     if changed is None:
         return history.change(first.since, school, Act.RECEIVED)

@@ -1,6 +1,6 @@
 """What the histories of entries, rosters and deferments have in common: former states, who ended them, pages."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,11 +76,16 @@ def told_of(principal: Principal, org_type: str, org_code: str, sub: str) -> By:
     return By(org_type=org_type, org_code=org_code, sub=sub if mine else None)
 
 
-def sender(principal: Principal, school_code: str, version: RosterVersion | None) -> By:
-    """The school whose file a version is. A release that kept no versions kept no account either."""
+def sender(principal: Principal, row: Mapping[str, Any], version: RosterVersion | None) -> By:
+    """Whose file a version of the roster (or entry) `row` is: its school's, or who else filed it (docs/adr/0047).
+
+    A release that kept no versions kept no account either.
+    """
+    org_type = row["filer_type"] or "school"
+    org_code = row["filer_code"] if row["filer_type"] else row["school_code"]
     if version is None:
-        return By(org_type="school", org_code=school_code, sub=None)
-    return told_of(principal, "school", school_code, version.received_by)
+        return By(org_type=org_type, org_code=org_code, sub=None)
+    return told_of(principal, org_type, org_code, version.received_by)
 
 
 def made_by(version: RosterVersion) -> By | None:

@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.intake.models import Entry, Roster
+from roster.review import queries as queries_of_review
 from roster.review.service import common
 from roster.review.service.past import cells
+from roster.review.states import EntryState
 from roster.versions import queries
 from roster.versions.models import History
 from roster.versions.rules import Act, differences, flat, roster_act
@@ -67,7 +69,11 @@ async def _moves(session: AsyncSession, principal: Principal, roster_id: UUID) -
     """By how much the number of entries of the current version in each state grew or shrank at each instant."""
     of_roster = (Entry.roster_id == roster_id, *common.own_entries(principal))
     ids = select(Entry.id).where(*of_roster)
-    state = History.body["state"].astext
+    state: ColumnElement[str] = History.body["state"].astext
+    if principal.org.type == "school":
+        # As `review.queries.shown_state` has it.
+        state = case((History.body["corrects"].astext.is_not(None), literal(EntryState.DECIDED.value)), else_=state)
+    shown = queries_of_review.shown_state(Entry, principal.org.type)
     # Who acts on many men changes them at one instant: the database counts them.
     former = (
         select(state.label("state"), History.valid_from, History.valid_until, func.count().label("men"))
@@ -79,16 +85,16 @@ async def _moves(session: AsyncSession, principal: Principal, roster_id: UUID) -
         .group_by("state", History.valid_from, History.valid_until)
     )
     present = (
-        select(Entry.state, Entry.changed_at, func.count().label("men"))
+        select(shown.label("state"), Entry.changed_at, func.count().label("men"))
         .where(*of_roster, Entry.until_version.is_(None))
-        .group_by(Entry.state, Entry.changed_at)
+        .group_by(shown, Entry.changed_at)
     )
     found: dict[datetime, Counter[str]] = defaultdict(Counter)
     for row in await session.execute(former):
         found[row.valid_from][row.state] += row.men
         found[row.valid_until][row.state] -= row.men
-    for row in await session.execute(present):
-        found[row.changed_at][row.state] += row.men
+    for state_now, since, men in await session.execute(present):
+        found[since][state_now] += men
     return found
 
 
@@ -98,4 +104,4 @@ async def _arrival(
     version = await queries.version_of(session, row["id"], 1)
     if version is not None and not version.row_count:
         return history.change(at, handed_on_by or history.made_by(version), Act.TRANSFERRED)
-    return history.change(at, history.sender(principal, row["school_code"], version), Act.RECEIVED)
+    return history.change(at, history.sender(principal, row, version), Act.RECEIVED)

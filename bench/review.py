@@ -1,0 +1,230 @@
+"""What the benchmarks of the review stand on: one county's roster under review, and the same rows behind PostgREST.
+
+Ours: gateway → roster service → PostgreSQL, as `make run` starts them, with 2,000 men of one county on an opened
+roster, of whom the conscription registry has told all it knows. The peer: a second process of the same gateway before
+PostgREST, which checks the same token and row-level security (the county's own rows) over a plain table of the same
+men in another database of the same server; as with `bench.roster` only one address differs, and its `#` cuts off the
+path that the gateway appends.
+
+Cores: both gateways, the roster service and PostgREST on one, one side at a time; PostgreSQL, the load, the other
+services and all workers on the other. A slice is `SECONDS` of requests on `CONNECTIONS` keep-alive connections.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from bench.load import Exchange, Load, exchange, once
+from bench.machine import cores, cpu_seconds, on, pin
+from bench.men import Student
+from bench.peers import postgrest
+from bench.place import ENVIRONMENT, Place
+from bench.roster import Arena, call, log_in
+from bench.rounds import Slice
+from bench.servers import NotStartedError, Server, answers
+from local.layout import Layout
+from local.postgres import free_port
+from local.stack import Stack
+from local.suite import Suite
+
+ROWS = 2_000
+COUNTY = "63000"
+OFFICER = "county_taipei_officer"
+SECONDS = 3.0
+CONNECTIONS = 8
+ROUNDS = 7
+# Men whom the registry says something of, so that a hint stands beside them; some on each page.
+_HINTED = 400
+UNIT = "req/s"
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One side's entry: where it listens and which processes answer."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    def drive(self, talk: Exchange) -> Slice:
+        """One slice; notes say how much of the servers' core it took."""
+        before = cpu_seconds(*self.pids)
+        load: Load = exchange(self.port, talk, SECONDS, CONNECTIONS)
+        after = cpu_seconds(*self.pids)
+        notes = {"load": load.own_share}
+        if before is not None and after is not None:
+            notes |= {
+                "busy": (after - before) / load.seconds,
+                "cpu_us": (after - before) / load.requests * 1_000_000,
+            }
+        return Slice(load.rate, load.seconds, notes)
+
+    def ask(self, request: bytes, look: Callable[[bytes, bytes], object]) -> bytes:
+        """The body of the answer to one request, of which `look` raises what is wrong."""
+        head, body = once(self.port, request)
+        look(head, body)
+        return body
+
+
+class House:
+    """The running suite with a roster under review and, where it can be had, the peer."""
+
+    def __init__(self, suite: Stack, place: Place) -> None:
+        self.suite = suite
+        self.place = place
+        self.arena = Arena(suite)
+        self.token = log_in(suite, OFFICER)
+        self.roster_id = ""
+        self.entries: list[Entry] = []
+        self.students: list[Student] = []
+        self.ours = Door(suite.ports["gateway"], (suite.pids["gateway"], suite.pids["roster"]))
+        self._why: str | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, place: Place) -> Iterator["House"]:
+        """Everything up, furnished and pinned; stopped in the end."""
+        folder = place.fresh()
+        with ExitStack() as stack:
+            suite = stack.enter_context(Stack(folder / "suite", environment=ENVIRONMENT))
+            house = cls(suite, place)
+            for name, pid in suite.pids.items():
+                pin(pid, cores().servers if name in ("gateway", "roster") else cores().rest)
+            stack.enter_context(on(cores().rest))
+            house._furnish()
+            place.tell(f"a roster of {len(house.entries):,} is under review")
+            yield house
+
+    def get(self, path: str) -> Any:
+        """The JSON of a GET by the officer."""
+        return json.loads(call(self.ours.port, "GET", path, token=self.token))
+
+    def post(self, path: str, body: Any, **headers: str) -> Any:
+        """The JSON of a POST by the officer."""
+        return json.loads(
+            call(self.ours.port, "POST", path, json.dumps(body).encode(), self.token, headers=headers or None)
+        )
+
+    def every_entry(self) -> list[Entry]:
+        """The roster's entries, all pages of them."""
+        items: list[Entry] = []
+        cursor = ""
+        while True:
+            page = self.get(f"/roster/v1/rosters/{self.roster_id}/entries?limit=200{cursor}")
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={page['next_cursor']}"
+
+    def _furnish(self) -> None:
+        arena = self.arena
+        arena.furnish()
+        students, draftees = arena.men.roster(ROWS, (COUNTY,))
+        for draftee in draftees[:: ROWS // _HINTED]:
+            draftee["volunteer_training"] = True
+        arena.introduce(draftees)
+        body = json.dumps({"rows": students}, ensure_ascii=False).encode()
+        answer, _ = arena.ours.post(body)
+        if answer.status != 201:
+            raise NotStartedError(f"the roster was not taken in: {answer.status} {answer.body[:500]!r}")
+        (roster,) = answer.json()["rosters"]
+        self.roster_id = roster["id"]
+        arena.settle()
+        self.post(f"/roster/v1/rosters/{self.roster_id}/open", None)
+        self.students, self.entries = students, self.every_entry()
+
+    # -- the peer ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def peer(self, targets: Mapping[str, str]) -> Iterator[dict[str, Door]]:
+        """A door for each of PostgREST's targets (`entry?limit=50`); raises UnavailableError, NotStartedError."""
+        binary = postgrest.program(self.place.peers)
+        jwks = json.loads(call(self.ours.port, "GET", "/identity/v1/.well-known/jwks.json"))
+        password = secrets.token_urlsafe(24)
+        asyncio.run(self._make_database(password))
+        port = free_port()
+        database = f"postgresql://bench_authenticator:{password}@127.0.0.1:{self.suite.ports['postgres']}/bench_peer"
+        with ExitStack() as stack:
+            rest = stack.enter_context(
+                postgrest.server(
+                    binary, self.place.log("postgrest"), port, database=database, schema="peer",
+                    nobody="bench_nobody", jwks=jwks, cpus=cores().servers,
+                )
+            )  # fmt: skip
+            doors = {}
+            for name, target in targets.items():
+                gateway = stack.enter_context(self._gateway(name, f"http://127.0.0.1:{port}/{target}#"))
+                doors[name] = Door(gateway[0], (gateway[1].pid, rest.pid))
+            yield doors
+
+    @contextmanager
+    def _gateway(self, name: str, upstream: str) -> Iterator[tuple[int, Server]]:
+        port = free_port()
+        process = Suite(Layout(self.place.folder, self.suite.ports | {"gateway": port}), {}, {}).gateway()[0]
+        env = {**process.env, "MUSTER_ISSUER": f"{self.suite.url}/identity", "MUSTER_ROSTER_URL": upstream}
+        log = self.place.log(f"gateway-{name}")
+        with Server(name, process.argv, log, answers(port, "/readyz", 200), cpus=cores().servers, env=env) as server:
+            yield port, server
+
+    async def _make_database(self, password: str) -> None:
+        connection = await asyncpg.connect(self.suite.admin_url)
+        try:
+            await connection.execute("CREATE DATABASE bench_peer")
+            # A password of our own making, without a quote in it.
+            await connection.execute(f"CREATE ROLE bench_authenticator LOGIN NOINHERIT PASSWORD '{password}'")
+            for role in ("case_officer", "bench_nobody"):
+                await connection.execute(f"CREATE ROLE {role} NOLOGIN")
+                await connection.execute(f"GRANT {role} TO bench_authenticator")
+        finally:
+            await connection.close()
+        connection = await asyncpg.connect(self.suite.admin_url.rpartition("/")[0] + "/bench_peer")
+        try:
+            for statement in _PEER:
+                await connection.execute(statement)
+            await connection.copy_records_to_table(
+                "entry", schema_name="peer", columns=list(PLAIN),
+                records=[tuple(one.get(name) for name in PLAIN) for one in self.entries],
+            )  # fmt: skip
+            await connection.execute("ANALYZE")
+        finally:
+            await connection.close()
+
+
+PLAIN = (
+    "id", "roster_id", "row_no", "national_id", "name", "birth_date", "county_code", "township_code", "township",
+    "village", "division", "level", "nominal_years", "department", "class_year", "student_no", "enrolled_on",
+    "expected_graduation_on", "state", "version", "filed_on", "review_remarks",
+)  # fmt: skip
+"""The peer's columns: those of ours that such a roster fills."""
+_NUMBERS = ("row_no", "nominal_years", "class_year", "version")
+
+
+def shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as both sides show it."""
+    return {name: entry[name] for name in PLAIN if name != "review_remarks"}
+
+
+_COLUMNS = ", ".join(f"{name} {'integer' if name in _NUMBERS else 'text'}" for name in PLAIN)
+_COUNTY_OF_CLAIM = "(current_setting('request.jwt.claims', true)::json -> 'org' ->> 'code')"
+_PEER = (
+    "CREATE SCHEMA peer",
+    f"CREATE TABLE peer.entry ({_COLUMNS}, PRIMARY KEY (id))",
+    "CREATE INDEX ON peer.entry (roster_id, row_no, id)",
+    "ALTER TABLE peer.entry ENABLE ROW LEVEL SECURITY",
+    # A scalar subquery, as in our own policies: evaluated once a statement.
+    f"CREATE POLICY own ON peer.entry TO case_officer USING (county_code = (SELECT {_COUNTY_OF_CLAIM}))",
+    "CREATE FUNCTION peer.review(id text, version integer, review_remarks text) RETURNS SETOF peer.entry"
+    " LANGUAGE sql AS 'UPDATE peer.entry SET review_remarks = $3, version = entry.version + 1"
+    " WHERE entry.id = $1 AND entry.version = $2 RETURNING *'",
+    # What the gateway's look at readiness is answered with.
+    "CREATE FUNCTION peer.review() RETURNS text LANGUAGE sql STABLE AS 'SELECT current_user::text'",
+    "GRANT USAGE ON SCHEMA peer TO case_officer, bench_nobody",
+    "GRANT SELECT, UPDATE ON peer.entry TO case_officer",
+    "GRANT SELECT ON peer.entry TO bench_nobody",
+)

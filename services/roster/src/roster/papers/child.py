@@ -1,0 +1,35 @@
+"""What a child process does with a document (`shared.child`): writes it in one form, or binds volumes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from roster.papers.document import BIND, decode
+from roster.papers.fonts import FontMissing
+from roster.papers.forms import Form
+from shared.child_main import Refused
+
+
+def work(data: bytes, argument: Sequence[str]) -> bytes:
+    """The file in the form `argument[0]`, with the font's folder behind it for PDF; `bind`: of volumes, one file."""
+    # Each child loads what its form needs and nothing else.
+    what = argument[0]
+    if what == BIND:
+        from roster.papers import binding
+
+        return binding.bind(msgspec.msgpack.decode(data, type=list[bytes]))
+    packed = decode(data)
+    if what == Form.XLSX:
+        from roster.papers import xlsx
+
+        return xlsx.write(packed)
+    if what == Form.ODS:
+        from roster.papers import ods
+
+        return ods.write(packed)
+    from roster.papers import pdf
+
+    try:
+        return pdf.write(packed, argument[1])
+    except FontMissing as missing:
+        raise Refused(str(missing.file).encode()) from None
