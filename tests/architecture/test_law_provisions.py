@@ -10,8 +10,8 @@ import pytest
 from roster.hints.explain import WORDING
 from shared.law import DEFERMENT_REGULATION, cite
 from tests.support import law_doc
-from tests.support.law_doc import Index, Place
-from tests.support.law_provisions import EXPECTED_AT_MERGE, PROVISIONS, Provision, faults, read
+from tests.support.law_doc import Index
+from tests.support.law_provisions import PROVISIONS, faults, read
 
 SEED = Path(__file__).parents[3] / "shared" / "seeds" / "deferment-regulation-2018.zh.txt"
 # Written out once more: the table may say more of them, it may not lose one. `16/1` is Article 16-1.
@@ -29,8 +29,8 @@ def index() -> Index:
     return law_doc.build()
 
 
-def told(index: Index, *provisions: Provision, expected: frozenset[str] = EXPECTED_AT_MERGE) -> list[str]:
-    return faults(index.described, index.code, index.tests, provisions or PROVISIONS, expected)
+def told(index: Index) -> list[str]:
+    return faults(index.described, index.code, index.tests)
 
 
 def test_every_provision_has_a_rule_with_code_and_a_test_or_a_reason(index: Index):
@@ -46,7 +46,8 @@ def test_the_document_has_a_row_for_each_with_its_words(index: Index):
         place = provision.citation.text.removeprefix("免役禁役緩徵緩召實施辦法")
         (row,) = [row for row in rows if row.startswith(f"| {place} | {provision.words} |")]
         assert all(rule_id in row for rule_id in provision.rules)
-        if set(provision.rules) - EXPECTED_AT_MERGE:
+        assert provision.nothing in row
+        if provision.rules:
             assert "](../services/roster/src/" in row
             assert "](../tests/" in row
 
@@ -87,17 +88,6 @@ def test_control_a_provision_whose_rule_lost_its_test_is_told(index: Index):
     robbed = copy.deepcopy(index)
     del robbed.code["RO-25"]
     assert told(robbed) == ["15-2: RO-25 lacks code or a test"]
-
-
-def test_control_what_is_expected_no_longer_is_told(index: Index):
-    came = copy.deepcopy(index)
-    came.code["RO-34"] = [Place("roster/x.py", "roster.x.decide")]
-    (found,) = told(came, expected=EXPECTED_AT_MERGE | {"RO-34"})
-    assert found.startswith("RO-34 is there now")
-    lacking = told(index, expected=frozenset())
-    assert {line.partition(":")[0] for line in lacking} == {
-        article for article in ALL for rule_id in BY_ARTICLE[article].rules if rule_id in EXPECTED_AT_MERGE
-    }
 
 
 def test_control_a_rule_that_stands_nowhere_and_an_unknown_one_are_told(index: Index):
