@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import zipfile
 from datetime import date
 from typing import Any
 
@@ -341,6 +342,32 @@ def test_other_programs_read_the_same() -> None:
         theirs = python_calamine.load_workbook(io.BytesIO(data)).get_sheet_by_index(0).to_python(skip_empty_area=False)
         ours = [cells for _, cells in decode_book(child.work(data, [media])).sheets[0].rows]
         assert ours == theirs
+
+
+class _Pipe(io.RawIOBase):
+    """What a program writes to that cannot go back: sizes come behind each member."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.taken += data
+        return len(data)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("sizes_of_64_bits", [False, True])
+def test_archives_are_taken_as_other_programs_write_them(method: int, sizes_of_64_bits: bool) -> None:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", method) as archive:
+        archive.mkdir("xl")
+        for name, content in xlsx_parts(xlsx_rows([student(1)])).items():
+            with archive.open(name, "w", force_zip64=sizes_of_64_bits) as member:
+                member.write(content.encode())
+    assert len(take(bytes(pipe.taken)).rows) == 1
 
 
 def test_every_damage_of_a_workbook_is_answered() -> None:
