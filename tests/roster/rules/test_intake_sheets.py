@@ -156,6 +156,20 @@ def test_what_cannot_be_known_is_faulty_with_its_place(
     assert error.faults[0].message_en
 
 
+def test_what_was_found_is_shown_masked_as_a_text_would_be() -> None:
+    rows = [
+        student(1, remarks="")
+        | {
+            "birth_date": number("38748"),
+            "student_no": number("13902001.5"),
+            "enrolled_on": number("45544"),
+            "name": '<c r="@" t="e"><v>#N/A</v></c>',
+        }
+    ]
+    told = {fault.column: fault.value for fault in refusal(xlsx(rows)).faults}
+    assert told == {"birth_date": "387**", "student_no": "13********", "enrolled_on": "45544", "name": None}
+
+
 def test_numbers_and_flags_where_a_column_holds_them() -> None:
     row = student(1, overseas_compatriot="") | {
         "nominal_years": number("4"),
