@@ -65,12 +65,26 @@ READERS = {
     # Failures of clients are counted by the rule and in the table of failed log-ins.
     "identity.accounts.models": {"identity.seed", "identity.failures"},
     # An entry, its hints, the man's deferments and what the registry says of him are judged and shown together.
-    "roster.deferments.models": {"roster.hints", "roster.review", "roster.registry", "roster.versions"},
+    "roster.deferments.models": {
+        "roster.hints",
+        "roster.review",
+        "roster.registry",
+        "roster.versions",
+        "roster.report_jobs",
+    },
     "roster.hints.models": {"roster.intake", "roster.review"},
-    "roster.intake.models": {"roster.hints", "roster.review", "roster.results", "roster.registry", "roster.versions"},
-    "roster.reference.models": {"roster.hints", "roster.review"},
+    "roster.intake.models": {
+        "roster.hints",
+        "roster.review",
+        "roster.results",
+        "roster.registry",
+        "roster.versions",
+        "roster.report_jobs",
+    },
+    "roster.reference.models": {"roster.hints", "roster.review", "roster.report_jobs"},
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
-    "roster.review.models": {"roster.results", "roster.registry", "roster.versions"},
+    "roster.review.models": {"roster.results", "roster.registry", "roster.versions", "roster.report_jobs"},
+    # A township's decisions are shown with whom they are about (roster.report_jobs).
     # The first version of a roster is made with it; what rows were before is shown as what they are is.
     "roster.versions.models": {"roster.intake", "roster.review"},
 }

@@ -16,6 +16,7 @@ import pytest
 from local.databases import Urls, plain
 from roster.intake import service as intake
 from roster.registry import service as registry
+from roster.report_jobs import service as report_jobs
 from roster.results import service as results
 from roster.review.service import common
 from roster.versions.service import deferment_history
@@ -43,6 +44,7 @@ FILTERS = [
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
+    (report_jobs, "_own"),
     (deferment_history, "own_deferments"),
 ]
 
@@ -109,7 +111,7 @@ def test_every_walled_operation_is_asked() -> None:
         "open_roster", "review_entries", "review_entry", "submit_batch", "transfer_entry", "recall_batch",
         "return_batch", "decide_batch", "list_registry_events", "replay_registry_event", "correct_roster",
         "withdraw_roster", "list_roster_versions", "list_roster_history", "list_entry_history", "get_deferment",
-        "list_deferment_history",
+        "list_deferment_history", "list_reports", "get_report", "get_report_file",
     }  # fmt: skip
 
 

@@ -42,6 +42,10 @@ BEYOND: Mapping[tuple[str, str], str] = {
     ("deferment", "county"): "national_id_index IN (SELECT national_id_index FROM entry WHERE county_code = $1)",
     ("history", "county"): "table_name = 'deferment' AND row_id IN (SELECT id FROM deferment WHERE national_id_index IN"
     " (SELECT national_id_index FROM entry WHERE county_code = $1))",
+    # RO-51: what was decided on the men of a township's households.
+    ("entry", "township"): "township_code = $1 AND state = 'decided'",
+    ("decision", "township"): "township_code = $1",
+    ("deferment", "township"): "id IN (SELECT deferment_id FROM decision WHERE township_code = $1)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
