@@ -48,6 +48,7 @@ BEYOND: Mapping[tuple[str, str], str] = {
     # A township hands refusals over to the men of its households (RO-75), and is told of each decision (RO-51).
     ("decision", "township"): "township_code = $1",
     ("entry", "township"): "township_code = $1 AND (state = 'decided' OR corrects IS NOT NULL)",
+    ("deferment", "township"): "id IN (SELECT deferment_id FROM decision WHERE township_code = $1)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
