@@ -60,13 +60,14 @@ async def put_right(county: County, entry: dict[str, Any], body: dict[str, Any])
 
 async def deferments(county: County, man: int = 1) -> list[dict[str, Any]]:
     """A man's deferments, the oldest first."""
-    return await owner(
+    found: list[dict[str, Any]] = await owner(
         county,
         "SELECT DISTINCT f.id::text, f.decision_number, f.issued_on::text, f.deferred_from::text,"
         " f.deferred_until::text, f.revoked_on::text, f.ended_reason, f.version, f.created_at FROM deferment f"
         " JOIN entry e USING (national_id_index) WHERE e.student_no = $1 ORDER BY f.created_at",
         student(man)["student_no"],
     )
+    return found
 
 
 def of(found: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:

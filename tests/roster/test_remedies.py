@@ -41,6 +41,7 @@ def test_thirty_days_from_the_day_after_receipt(served, due):
     deadline = request_deadline(date.fromisoformat(served), WorkingCalendar())
     assert deadline.due.isoformat() == due
     first, *others = deadline.steps
+    assert first.citation is not None
     assert (first.day.isoformat(), first.citation.text) == (served, "兵役法施行法第40條")
     assert next(step.citation.article for step in others if step.citation) == "48-2"
     assert others[-1].day.isoformat() == due or "暫定" in others[-1].text
