@@ -63,11 +63,8 @@ def upgrade() -> None:
     protect("report", "SELECT, INSERT, UPDATE", {"own": OWN})
     protect("report_part", "SELECT, INSERT, DELETE", {"own": OWN})
     # RO-51: what was decided on the men of a township's households is reported to it; it reads nothing before that.
-    decided = org("township", "township_code")
-    op.execute(f"CREATE POLICY select_township_decided ON decision FOR SELECT USING ({decided})")
-    op.execute(f"CREATE POLICY select_township_decided ON entry FOR SELECT USING ({decided} AND state = 'decided')")
     op.execute(
-        "CREATE POLICY select_township_decided ON deferment FOR SELECT USING (EXISTS (SELECT 1 FROM decision"
+        "CREATE POLICY select_township ON deferment FOR SELECT USING (EXISTS (SELECT 1 FROM decision"
         f" WHERE decision.deferment_id = deferment.id AND {org('township', 'decision.township_code')}))"
     )
     op.execute("CREATE INDEX ix_decision_township_code ON decision (township_code, decided_at)")

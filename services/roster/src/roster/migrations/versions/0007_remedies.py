@@ -177,8 +177,9 @@ def upgrade() -> None:
 
     own_school, own_county = org("school", "school_code"), org("county", "county_code")
     own_township = org("township", "township_code")
-    # The township hands refusals over to the men of its households; its reports tell it of each decision (RO-51).
-    op.execute(f"CREATE POLICY select_township ON decision FOR SELECT USING ({own_township})")
+    # The township is told of each decision on the men of its households (RO-51): of one that is being corrected too, for
+    # it stands until it is.
+    op.execute("DROP POLICY select_township ON entry")
     op.execute(
         "CREATE POLICY select_township ON entry FOR SELECT USING"
         f" ({own_township} AND (state = 'decided' OR corrects IS NOT NULL))"
