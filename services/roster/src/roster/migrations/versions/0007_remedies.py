@@ -177,8 +177,8 @@ def upgrade() -> None:
 
     own_school, own_county = org("school", "school_code"), org("county", "county_code")
     own_township = org("township", "township_code")
-    # The township is told of each decision on the men of its households (RO-51): of one that is being corrected too, for
-    # it stands until it is.
+    # The township is told of each decision on the men of its households (RO-51): of one that is being corrected too,
+    # for it stands until it is.
     op.execute("DROP POLICY select_township ON entry")
     op.execute(
         "CREATE POLICY select_township ON entry FOR SELECT USING"
