@@ -11,7 +11,7 @@ from shared import jobs
 from shared.db import Context
 from tests.support.rosters import OFFICER, County
 
-_SET_ASIDE = text("UPDATE job SET run_at = now() + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
+_SET_ASIDE = text("UPDATE job SET run_at = run_at + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
 
 _PUT_BACK = text("UPDATE job SET run_at = run_at - interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
 
