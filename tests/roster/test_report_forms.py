@@ -22,6 +22,7 @@ from roster.papers.fonts import found
 from roster.papers.forms import BOUND, SPREADSHEETS, Form
 from roster.papers.glyphs import GETA, Fonts
 from shared import child
+from shared.problems import ProblemError
 from shared.roc import roc
 from tests.roster.intake_corpus.files import cessation, extension, national_id
 from tests.support.report_jobs import made
@@ -246,7 +247,7 @@ async def test_long_rosters_are_bound_of_volumes(monkeypatch):
 async def test_a_child_that_takes_too_much_is_told_in_words(monkeypatch):
     monkeypatch.setattr(making, "_LARGEST", 1_000)
     rows = making.Rows([lambda n: n])
-    with pytest.raises(making.ProblemError) as told:
+    with pytest.raises(ProblemError) as told:
         await making.make(Form.PDF, packed([], ["人"]).document, rows)
     assert told.value.type is making.REPORT_NOT_MADE
 
