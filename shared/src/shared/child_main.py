@@ -5,7 +5,6 @@ file imports little, because each child pays for it.
 """
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -30,6 +29,8 @@ class Refused(Exception):
 def die_with(parent: int) -> None:
     """Be killed when `parent` is (Linux only; elsewhere the limit of seconds ends what nobody waits for)."""
     if sys.platform == "linux":
+        import ctypes  # Not above: the parent reads this file too.
+
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(BROKE)  # It died before we could ask: no signal would ever come.

@@ -45,7 +45,7 @@ HOSTILE = (
     Hostile("a hundred columns", lambda: b",".join([b"name"] * 100), CSV, "size", "too_many_columns"),
     Hostile("NUL", lambda: _sound().replace(b"day", b"d\x00y"), CSV, "syntax", "nul_character"),
     Hostile("a program", lambda: b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 8, CSV, "syntax", "nul_character"),
-    Hostile("a zip archive", lambda: b"PK\x03\x04" + b"\x00" * 64, CSV, "syntax", "nul_character"),
+    Hostile("a zip archive", lambda: b"PK\x03\x04" + b"\x00" * 64, CSV, "type", "file_is_sheet"),
     Hostile("UTF-16 without a mark", lambda: _sound().decode().encode("utf-16-le"), CSV, "syntax", "nul_character"),
     Hostile("one endless quote", lambda: _sound() + b'"' + b"x\r\n" * 200_000, CSV, "syntax", "cell_too_long"),
     Hostile("a quote that never closes", lambda: _sound() + b'"abc', CSV, "syntax", "csv_quote"),

@@ -167,8 +167,10 @@ def test_every_user_defined_code_has_a_character_of_its_own() -> None:
 
 @pytest.mark.rule("RO-06")
 def test_every_pair_of_bytes_has_one_character_or_none() -> None:
-    """All 19,782 of CP950: Microsoft's characters, the user's own, and 93 that nobody defined."""
-    own, microsofts, undefined = [], [], []
+    """All 19,782 of CP950: Microsoft's characters, the user's own, and 62 that nobody defined."""
+    own: list[str] = []
+    microsofts: list[str] = []
+    undefined: list[bytes] = []
     for lead in range(0x81, 0xFF):
         for trail in (*range(0x40, 0x7F), *range(0xA1, 0xFF)):
             pair = bytes((lead, trail))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from roster.intake import json_reader
-from roster.intake.csv_reader import MAX_ROWS
+from roster.intake.limits import MAX_ROWS
 from roster.intake.reading import JSON
 from shared.problems import MAX_LISTED, Fault
 from tests.roster.intake_corpus.files import refusal, student, take, to_json

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from roster.intake import ndjson_reader
-from roster.intake.csv_reader import MAX_ROWS
+from roster.intake.limits import MAX_ROWS
 from roster.intake.reading import JSON, NDJSON
 from roster.intake.rules import RosterKind
 from shared.problems import MAX_LISTED

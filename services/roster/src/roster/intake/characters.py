@@ -10,7 +10,8 @@ from roster.intake.rows import Row
 
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _GAPS = re.compile(f"[{''.join(GAPS.values())}]")
-_TEXTS = ("name", "village", "department", "student_no", "extension_reason", "moi_approval_no", "remarks")
+TEXTS = ("name", "village", "department", "student_no", "extension_reason", "moi_approval_no", "remarks")
+"""The fields whose words are the school's own; all others are looked up or counted."""
 _PLACES_TOLD = 10
 
 Place = Callable[[int], tuple[str | None, int]]
@@ -52,7 +53,7 @@ def _found(rows: tuple[Row, ...], wanted: re.Pattern[str], place: Place) -> tupl
     cells: list[str] = []
     more = ""
     for row in rows:
-        for field in _TEXTS:
+        for field in TEXTS:
             text = getattr(row, field)
             if text is None or text.isascii():
                 continue

@@ -30,6 +30,8 @@ _POINTERS: Mapping[str, Callable[[int, str | None], str]] = {
     JSON: pointer_to,
     NDJSON: lambda _line, name: member(name),
 }
+# How packages (.xlsx, .ods) and the old compound files (.xls) begin.
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 MAX_TITLES = 3
 NO_NOTES: tuple[Note, ...] = ()
 
@@ -84,6 +86,15 @@ def read_submission(
         )
     if not data.strip(b" \t\r\n\xef\xbb\xbf"):
         raise one_fault("content", Fault("file_empty", "檔案沒有內容。", "The file is empty."))
+    if data.startswith(_SPREADSHEETS):
+        raise one_fault(
+            "type",
+            Fault(
+                "file_is_sheet",
+                f"檔案內容為試算表，不是文字檔；請以 {'、'.join(SHEET_TYPES)} 送出，或另存為 CSV UTF-8。",
+                f"The file is a spreadsheet, no text. Send it as {' or '.join(SHEET_TYPES)}, or save it as CSV UTF-8.",
+            ),
+        )
     checker = Checker(kind, reporter, today, _POINTERS.get(media))
     if media == JSON:
         used, notes, unusual = "utf-8", NO_NOTES, _check_json(data, charset, checker)

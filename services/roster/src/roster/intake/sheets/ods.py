@@ -18,8 +18,17 @@ from roster.intake.sheets.book import (
     Sheet,
 )
 from roster.intake.sheets.parts import Counter, Grid, cut, local, number, parse
-from roster.intake.sheets.xlsx import iso_day
+from roster.intake.sheets.xlsx_sheet import iso_day
 
+# Names as expat gives them: the namespace, a blank, the name.
+_OASIS = "urn:oasis:names:tc:opendocument:xmlns"
+_TABLE, _TEXT, _OFFICE, _STYLE = (f"{_OASIS}:{name}:1.0 " for name in ("table", "text", "office", "style"))
+_VALUE_TYPE, _FORMULA = f"{_OFFICE}value-type", f"{_TABLE}formula"
+_COLUMNS_REPEATED, _ROWS_REPEATED = f"{_TABLE}number-columns-repeated", f"{_TABLE}number-rows-repeated"
+# LibreOffice says of an error in its own namespace that it is one, and in the standard's that it is a text.
+_LIBRE_TYPE = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 value-type"
+_CELL, _COVERED = f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"
+_PARAGRAPHS = (f"{_TEXT}p", f"{_TEXT}h")
 _BLANKS = re.compile("[ \t\r\n]+")
 _FIRST_NUMBER = re.compile(r"\D*(\d+)")
 # What stands in a cell or beside one without being its text: notes, drawings, readings, what was changed long ago.
@@ -97,23 +106,27 @@ class _Content:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
-        kind = name[name.rfind(" ") + 1 :]
-        if self._aside or kind in _ASIDE:
+        if self._aside:
             self._aside += 1
-        elif kind == "table-cell" or kind == "covered-table-cell":
-            self._begin_cell(kind == "covered-table-cell", attributes)
+        elif name in (_CELL, _COVERED):
+            self._begin_cell(name == _COVERED, attributes)
         elif self._in_cell:
-            self._inside_cell(kind, attributes)
-        elif kind == "table-row":
+            if local(name) in _ASIDE:
+                self._aside += 1
+            else:
+                self._inside_cell(name, attributes)
+        elif name == f"{_TABLE}table-row":
             self._begin_row(attributes)
-        elif kind == "table":
+        elif name == f"{_TABLE}table":
             self._begin_table(attributes)
-        elif kind == "spreadsheet":
+        elif name == f"{_OFFICE}spreadsheet":
             self.is_spreadsheet = True
-        elif kind == "style":
-            self._style = _attribute(attributes, "name")
-        elif kind == "table-properties" and _attribute(attributes, "display") == "false":
+        elif name == f"{_STYLE}style":
+            self._style = attributes.get(f"{_STYLE}name", "")
+        elif name == f"{_STYLE}table-properties" and attributes.get(f"{_TABLE}display") == "false":
             self._hidden_styles.add(self._style)
+        elif local(name) in _ASIDE:
+            self._aside += 1
 
     def text(self, text: str) -> None:
         """Characters, of which those of a cell's paragraphs are kept."""
@@ -125,15 +138,14 @@ class _Content:
         if self._aside:
             self._aside -= 1
             return
-        kind = name[name.rfind(" ") + 1 :]
-        if kind == "table-cell" or kind == "covered-table-cell":
+        if name in (_CELL, _COVERED):
             self._end_cell()
         elif self._in_cell:
-            if kind in ("p", "h"):
+            if name in _PARAGRAPHS:
                 self._paragraphs.end()
-        elif kind == "table-row":
+        elif name == f"{_TABLE}table-row":
             self._end_row()
-        elif kind == "table":
+        elif name == f"{_TABLE}table":
             self._end_table()
 
     def _begin_table(self, attributes: dict[str, str]) -> None:
@@ -142,8 +154,8 @@ class _Content:
             raise BookError("unsound")
         if len(self.sheets) >= MAX_SHEETS:
             raise BookError("too_many_sheets")
-        self._grid = Grid(self._counter, _attribute(attributes, "name")[:100])
-        self._hidden = _attribute(attributes, "style-name") in self._hidden_styles
+        self._grid = Grid(self._counter, attributes.get(f"{_TABLE}name", "")[:100])
+        self._hidden = attributes.get(f"{_TABLE}style-name", "") in self._hidden_styles
         self._row = self._formulas = self._hidden_rows = 0
 
     def _end_table(self) -> None:
@@ -164,12 +176,12 @@ class _Content:
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         self._sheet().count(1)
-        self._repeat_row = _count(attributes, "number-rows-repeated")
+        self._repeat_row = _count(attributes, _ROWS_REPEATED)
         self._row += 1
         if self._row > LAST_ROW:
             raise BookError("unsound", self._sheet().sheet)
         self._column, self._cells, self._row_formulas = 0, [], 0
-        self._row_hidden = _attribute(attributes, "visibility") in ("collapse", "filter")
+        self._row_hidden = attributes.get(f"{_TABLE}visibility") in ("collapse", "filter")
 
     def _end_row(self) -> None:
         grid = self._sheet()
@@ -194,51 +206,50 @@ class _Content:
         self._in_cell, self._covered, self._attributes = True, covered, attributes
         self._paragraphs = _Paragraphs()
 
-    def _inside_cell(self, kind: str, attributes: dict[str, str]) -> None:
-        if kind in ("p", "h"):
+    def _inside_cell(self, name: str, attributes: dict[str, str]) -> None:
+        if name in _PARAGRAPHS:
             self._paragraphs.begin()
         elif not self._paragraphs.inside:
             return
-        elif kind == "s":
-            self._paragraphs.put(" " * min(_count(attributes, "c"), _MOST_SPACES))
-        elif kind == "tab":
+        elif name == f"{_TEXT}s":
+            self._paragraphs.put(" " * min(_count(attributes, f"{_TEXT}c"), _MOST_SPACES))
+        elif name == f"{_TEXT}tab":
             self._paragraphs.put("\t")
-        elif kind == "line-break":
+        elif name == f"{_TEXT}line-break":
             self._paragraphs.put("\n")
 
     def _end_cell(self) -> None:
         self._in_cell = False
-        repeat = _count(self._attributes, "number-columns-repeated")
+        repeat = _count(self._attributes, _COLUMNS_REPEATED)
         if self._column + repeat > LAST_COLUMN:
             raise BookError("unsound", self._sheet().sheet, self._row)
         cell = self._value()
         if cell != "" and not self._hidden:
             for column in range(self._column, min(self._column + repeat, MAX_COLUMNS + 1)):
                 self._sheet().put(self._row, self._cells, column, cell)
-                self._row_formulas += "formula" in map(local, self._attributes)
+                self._row_formulas += _FORMULA in self._attributes
         self._column += repeat
 
     def _value(self) -> Cell:
-        said = {local(name): value for name, value in self._attributes.items()}
-        shown = "\n".join(self._paragraphs.lines)
-        # LibreOffice says of an error in its own namespace that it is one, and in the standard's that it is a text.
-        kinds = [value for name, value in self._attributes.items() if local(name) == "value-type"]
-        is_formula = "formula" in said
-        if "error" in kinds or (is_formula and shown.startswith(("#", "Err:", "錯誤:"))):
+        said = self._attributes
+        lines = self._paragraphs.lines
+        shown = lines[0] if len(lines) == 1 else "\n".join(lines)
+        kind = said.get(_VALUE_TYPE)
+        is_formula = _FORMULA in said
+        if said.get(_LIBRE_TYPE) == "error" or (is_formula and shown.startswith(("#", "Err:", "錯誤:"))):
             return Odd("error", shown[:20])
-        kind = kinds[0] if kinds else ""
         if kind in _NUMBERS:
-            return _number(said.get("value", ""), shown)
+            return _number(said.get(f"{_OFFICE}value", ""), shown)
         if kind == "date":
-            return _day(said.get("date-value", ""), shown)
+            return _day(said.get(f"{_OFFICE}date-value", ""), shown)
         if kind == "time":
             return Odd("moment")
         if kind == "boolean":
-            return Flag(said.get("boolean-value") == "true")
-        text = said.get("string-value", shown)
+            return Flag(said.get(f"{_OFFICE}boolean-value") == "true")
+        text = said.get(f"{_OFFICE}string-value", shown)
+        if is_formula and not kind and not text.strip():
+            return Odd("formula")
         if not text.strip():
-            if is_formula and not kind:
-                return Odd("formula")
             return Odd("covered") if self._covered else ""
         return cut(text)
 
@@ -263,13 +274,10 @@ def _day(value: str, shown: str) -> Cell:
     return Day(day.iso, short_year=first == year % 100 and first != year - 1911)
 
 
-def _attribute(attributes: dict[str, str], wanted: str) -> str:
-    return next((value for name, value in attributes.items() if local(name) == wanted), "")
-
-
-def _count(attributes: dict[str, str], wanted: str) -> int:
-    said = _attribute(attributes, wanted)
-    if not said:
+def _count(attributes: dict[str, str], name: str) -> int:
+    """How often something is repeated."""
+    said = attributes.get(name)
+    if said is None:
         return 1
     if not (said.isascii() and said.isdigit() and 0 < len(said) < 10) or not int(said):
         raise BookError("unsound")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from roster.intake.characters import notes_on_characters
+from roster.intake.characters import TEXTS, notes_on_characters
 from roster.intake.checker import Checker, Layout, SheetAt
 from roster.intake.columns import Column, find_column
 from roster.intake.csv_reader import too_many_rows
@@ -19,6 +19,7 @@ from shared.law import rule
 from shared.problems import Fault
 
 _PLACES_TOLD = 10
+_A_ROSTERS_HEADINGS = 4
 _Rows = Sequence[tuple[int, list[Cell]]]
 
 
@@ -32,6 +33,12 @@ class _Table:
     titles: int
     headed: frozenset[int]
     rows: _Rows
+
+    @property
+    def is_roster(self) -> bool:
+        """True if the headings are a roster's beyond doubt, or a man is named under them."""
+        known = self.layout.headings
+        return "national_id" in known or len(known) >= _A_ROSTERS_HEADINGS or _names_a_man(self.rows)
 
 
 @dataclass(slots=True)
@@ -74,29 +81,33 @@ def read_book(book: Book, kind: RosterKind, reporter: Reporter, today: date) -> 
 
 
 def _tables(book: Book, checker: Checker, found: _Found) -> list[_Table]:
+    """The sheets to be read; what is wrong with others, or why they are not read, is noted."""
     tables: list[_Table] = []
-    above = 0
     for index, sheet in enumerate(book.sheets):
-        name = shown_heading(sheet.name)
+        at = SheetAt(index, shown_heading(sheet.name))
         if sheet.hidden:
-            found.hidden.append(name)
-            continue
-        table = _table(sheet, SheetAt(index, name, above), checker.kind)
-        if table is not None:
+            found.hidden.append(at.name or "")
+        elif table := _table(sheet, at, checker.kind):
             tables.append(table)
-            above += table.rows[-1][0] if table.rows else table.heading
         elif _names_a_man(sheet.rows):
-            checker.at = SheetAt(index, name)
+            checker.at = at
             checker.fault(sheet.rows[0][0], (0, None), _HEADING_MISSING)
         elif sheet.rows:
-            found.skipped.append(name)
-    return tables
+            found.skipped.append(at.name or "")
+    # A page of instructions may have a column of remarks; if nothing else is there, its faults say what is missing.
+    rosters = [table for table in tables if table.is_roster] or tables
+    found.skipped += [table.at.name or "" for table in tables if table not in rosters]
+    above = 0
+    for table in rosters:
+        table.at = table.at._replace(above=above)
+        above += table.rows[-1][0] if table.rows else table.heading
+    return rosters
 
 
 def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:
     """The sheet under its headings; None if none of its first rows holds any."""
     for skipped, (number, cells) in enumerate(sheet.rows):
-        names = [_heading(cell) for cell in cells]
+        names = [_plain(cell) for cell in cells]
         filled = [name for name in names if name.strip()]
         if skipped < MAX_TITLES and len(filled) <= 1 and not any(map(find_column, filled)):
             continue
@@ -108,7 +119,8 @@ def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:
     return None
 
 
-def _heading(cell: Cell) -> str:
+def _plain(cell: Cell) -> str:
+    """A text or the digits of a number; nothing else is a heading."""
     if isinstance(cell, str):
         return cell
     return cell.text if isinstance(cell, Number) else ""
@@ -124,7 +136,7 @@ def _longest_number(table: _Table) -> int:
     place = table.layout.headings.get("student_no")
     if place is None:
         return 0
-    texts = (_heading(cells[place[0]]).strip() for _, cells in table.rows if place[0] < len(cells))
+    texts = (_plain(cells[place[0]]).strip() for _, cells in table.rows if place[0] < len(cells))
     return max((len(text) for text in texts if text.isdigit()), default=0)
 
 
@@ -153,7 +165,7 @@ def _texts(
 
 
 def _may_have_lost_zeros(cell: Number, column: Column) -> bool:
-    return column.written == "text" and not column.dated and not cell.padded
+    return column.field in TEXTS and not cell.padded
 
 
 def _place(at: SheetAt, row: int, heading: str) -> str:
