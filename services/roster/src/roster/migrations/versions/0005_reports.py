@@ -53,6 +53,11 @@ OWN = (
     " AND org_code = (SELECT current_setting('app.org_code', true))"
     " AND asked_by = (SELECT current_setting('app.sub', true))"
 )
+# Ends in the condition whose township it is.
+THEIR_DEFERMENTS = """
+CREATE POLICY select_township_decided ON deferment FOR SELECT USING (EXISTS (
+    SELECT 1 FROM decision WHERE decision.deferment_id = deferment.id
+"""
 
 
 def upgrade() -> None:
@@ -66,8 +71,5 @@ def upgrade() -> None:
     decided = org("township", "township_code")
     op.execute(f"CREATE POLICY select_township_decided ON decision FOR SELECT USING ({decided})")
     op.execute(f"CREATE POLICY select_township_decided ON entry FOR SELECT USING ({decided} AND state = 'decided')")
-    op.execute(
-        "CREATE POLICY select_township_decided ON deferment FOR SELECT USING (EXISTS (SELECT 1 FROM decision"
-        f" WHERE decision.deferment_id = deferment.id AND {org('township', 'decision.township_code')}))"
-    )
+    op.execute(" AND ".join((THEIR_DEFERMENTS, f"{org('township', 'decision.township_code')}))")))
     op.execute("CREATE INDEX ix_decision_township_code ON decision (township_code, decided_at)")
