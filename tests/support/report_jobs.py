@@ -11,9 +11,10 @@ from shared import jobs
 from shared.db import Context
 from tests.support.rosters import OFFICER, County
 
-_SET_ASIDE = text("UPDATE job SET run_at = now() + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
-
-_PUT_BACK = text("UPDATE job SET run_at = run_at - interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
+_SET_ASIDE = text(
+    "UPDATE job SET run_at = run_at + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds) RETURNING id"
+)
+_PUT_BACK = text("UPDATE job SET run_at = run_at - interval '1 day' WHERE id = ANY(:ids)")
 
 
 async def work(county: County, *kinds: str, due: bool = False) -> None:
@@ -22,7 +23,7 @@ async def work(county: County, *kinds: str, due: bool = False) -> None:
     handlers: dict[str, jobs.Handler] = {MAKE: MakeReport(database, ""), EXPIRE: ExpireReport(database)}
     wanted = {kind: handlers[kind] for kind in kinds or (MAKE,)}
     async with database.transaction(Context.system("roster")) as session:
-        await session.execute(_SET_ASIDE, {"kinds": list(wanted)})
+        aside = list((await session.execute(_SET_ASIDE, {"kinds": list(wanted)})).scalars())
         if due:
             await session.execute(
                 text("UPDATE job SET run_at = now() WHERE state = 'ready' AND kind = ANY(:kinds)"),
@@ -30,7 +31,7 @@ async def work(county: County, *kinds: str, due: bool = False) -> None:
             )
     await jobs.Worker(database, "roster", wanted).run_once()
     async with database.transaction(Context.system("roster")) as session:
-        await session.execute(_PUT_BACK, {"kinds": list(wanted)})
+        await session.execute(_PUT_BACK, {"ids": aside})
 
 
 async def ask(county: County, body: dict[str, Any], who: dict[str, str] = OFFICER) -> dict[str, Any]:

@@ -28,6 +28,9 @@ def as_text(text: str) -> str:
 
     Cells that an apostrophe already hides get another, so that `plain` gives back every text.
     """
+    if text[:1].isalnum():
+        # Neither a start nor what may stand before one; most cells end here.
+        return text
     return f"'{text}" if text.lstrip(_BEFORE)[:1] in _STARTS else text
 
 
@@ -38,6 +41,8 @@ def plain(cell: str) -> str:
 
 def cell(value: Value) -> str:
     """A value as it stands in a report: days as ISO text, instants as Taipei's clock shows them, 是 and 否."""
+    if type(value) is str:
+        return as_text(value)
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -29,7 +29,8 @@ from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
 
 LARGEST = 10_000
 """Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
-_AT_A_TIME = 500
+# As many as a page can hold: each costs the database a look at the whole list.
+_AT_A_TIME = 1_000
 # Each holds a connection until its reader has it all: the others wait here, so that pages go on being answered.
 _AT_ONCE = asyncio.Semaphore(4)
 # As many of these places one organisation may hold. Not one: a reader who stalls would keep all his colleagues waiting.

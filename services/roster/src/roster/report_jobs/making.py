@@ -23,7 +23,8 @@ from shared.db import Context, Database
 from shared.principals import Org, Principal
 from shared.problems import INTERNAL, UNAVAILABLE, ProblemError, ProblemType
 
-_AT_A_TIME = 500
+# As many as a page can hold: each costs the database a look at the whole list.
+_AT_A_TIME = 1_000
 _PART = 1_048_576
 # Seconds between two tellings of how far it is; each keeps the job for `_HELD` more. Whatever is done without telling
 # (a child process that writes the file) takes less.

@@ -25,7 +25,7 @@ from roster.results.schemas import (
 from roster.review import queries
 from roster.review.models import DecisionRecord
 from roster.review.rules import Decision, EntryState, tells_nothing
-from roster.review.service.common import own, own_entries, roster_out
+from roster.review.service.common import own, own_entries, require_roster
 from shared import clock, crypto, cursors
 from shared.ids import IdKind, read_id
 from shared.law import rule
@@ -239,7 +239,7 @@ async def list_result_entries(
     most: int | None = None,
 ) -> ResultEntryPage:
     """The men of a roster with what was decided on each (seed item 9). Raises 404, and 422 for more than `most`."""
-    await roster_out(session, principal, roster_id)
+    await require_roster(session, principal, roster_id)
     columns: list[Any] = [
         Entry.id,
         Entry.row_no,
@@ -276,9 +276,10 @@ async def list_result_entries(
         most=most,
         nullable=frozenset(MEN_SORTS + COUNTY_MEN_SORTS) - _ALWAYS,
     )
+    stored = [name for name in ResultEntryOut.model_fields if name in rows.c]
     items = [
         ResultEntryOut(
-            **{n: row[n] for n in ResultEntryOut.model_fields if n in row}
+            **{name: row[name] for name in stored}
             | {"entry_id": row["id"], "reason": row["reason"] if _readable(principal, row) else None}
         )
         for row in found

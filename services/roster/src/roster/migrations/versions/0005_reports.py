@@ -53,6 +53,11 @@ OWN = (
     " AND org_code = (SELECT current_setting('app.org_code', true))"
     " AND asked_by = (SELECT current_setting('app.sub', true))"
 )
+# Ends in the condition whose township it is.
+THEIR_DEFERMENTS = """
+CREATE POLICY select_township_decided ON deferment FOR SELECT USING (EXISTS (
+    SELECT 1 FROM decision WHERE decision.deferment_id = deferment.id
+"""
 
 
 def upgrade() -> None:
@@ -63,8 +68,5 @@ def upgrade() -> None:
     protect("report", "SELECT, INSERT, UPDATE", {"own": OWN})
     protect("report_part", "SELECT, INSERT, DELETE", {"own": OWN})
     # RO-51: what was decided on the men of a township's households is reported to it; it reads nothing before that.
-    op.execute(
-        "CREATE POLICY select_township ON deferment FOR SELECT USING (EXISTS (SELECT 1 FROM decision"
-        f" WHERE decision.deferment_id = deferment.id AND {org('township', 'decision.township_code')}))"
-    )
+    op.execute(" AND ".join((THEIR_DEFERMENTS, f"{org('township', 'decision.township_code')}))")))
     op.execute("CREATE INDEX ix_decision_township_code ON decision (township_code, decided_at)")

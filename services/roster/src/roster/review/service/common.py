@@ -129,6 +129,12 @@ async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUI
     return as_roster(principal, row)
 
 
+async def require_roster(session: AsyncSession, principal: Principal, roster_id: UUID) -> None:
+    """Raises 404 for a roster that is not the organisation's; counts nothing, so that each page may ask it."""
+    if await session.scalar(select(Roster.id).where(Roster.id == roster_id, *own(principal))) is None:
+        raise NOT_FOUND()
+
+
 def own(principal: Principal) -> tuple[Any, ...]:
     """The organisation's own rosters: the first filter, with row-level security behind it."""
     column = Roster.school_code if principal.org.type == "school" else Roster.county_code
