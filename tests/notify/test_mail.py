@@ -45,7 +45,7 @@ async def test_a_submission_reaches_the_approvers_of_that_county_who_did_not_opt
     assert headers["subject"] == ("【緩徵作業】國立臺灣大學115學年度第1學期申請緩徵名冊陳核 48 人 / 48 for approval")
     assert headers["auto-submitted"] == "auto-generated"
     assert headers["list-id"] == "Muster notices <batch-submitted.notices.example.test>"
-    assert headers["x-muster-template"] == "batch_submitted/1"
+    assert headers["x-muster-template"] == "batch_submitted/2"
     assert mail["to"].addresses[0].display_name.startswith("職員")
     assert mail.get_content_charset() == "utf-8"
     chinese, _, english = text_of(mail).partition("-" * 40)
@@ -55,7 +55,7 @@ async def test_a_submission_reaches_the_approvers_of_that_county_who_did_not_opt
     assert "Entries: 48" in english
     assert "County: Taipei City Government" in english
     for shown in await messages(notify):
-        assert (shown["state"], shown["template"], shown["template_version"]) == ("sent", "batch_submitted", 1)
+        assert (shown["state"], shown["template"], shown["template_version"]) == ("sent", "batch_submitted", 2)
         assert shown["sent_at"]
         assert f"<{shown['id']}@example.test>" in [m["message-id"] for m in smtp.mails]
 
