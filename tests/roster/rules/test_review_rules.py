@@ -66,10 +66,14 @@ STEPS = [
     (S.RECEIVED, A.SUPERSEDE, S.SUPERSEDED, "school"),
     (S.IN_REVIEW, A.SUPERSEDE, S.SUPERSEDED, "school"),
     (S.ON_HOLD, A.SUPERSEDE, S.SUPERSEDED, "school"),
+    # RO-52: its decision is to be corrected, or is left as it is after all.
+    (S.DECIDED, A.REOPEN, S.IN_REVIEW, "case_officer"),
+    (S.IN_REVIEW, A.DROP, S.DECIDED, "case_officer"),
+    (S.ON_HOLD, A.DROP, S.DECIDED, "case_officer"),
 ]
 
 
-@pytest.mark.rule("RO-40", "RO-42", "RO-45", "RO-46", "RO-48")
+@pytest.mark.rule("RO-40", "RO-42", "RO-45", "RO-46", "RO-48", "RO-52")
 def test_the_workflow_of_an_entry_has_these_steps_and_no_others():
     told = {(state, action): (to, role) for state, action, to, role in STEPS}
     for move in product(EntryState, EntryAction):
@@ -79,9 +83,9 @@ def test_the_workflow_of_an_entry_has_these_steps_and_no_others():
 
 @pytest.mark.rule("RO-48")
 def test_what_is_decided_stays_decided():
-    """核定 is final; withdrawn and superseded too."""
+    """核定 is final; withdrawn and superseded too. Only to correct the decision is an entry taken up again (RO-52)."""
     for end in (S.DECIDED, S.WITHDRAWN, S.SUPERSEDED):
-        assert not [move for move in TRANSITIONS if move[0] is end]
+        assert {move[1] for move in TRANSITIONS if move[0] is end} == ({A.REOPEN} if end is S.DECIDED else set())
         assert end not in EDITORS
 
 
