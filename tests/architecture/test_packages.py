@@ -20,7 +20,8 @@ DEPLOYABLES = {"shared": "shared", "gateway": "gateway"} | {
     if (folder / "src").is_dir()
 }
 # Import name → distribution, where they differ.
-DISTRIBUTIONS = {"jose": "python-jose", "argon2": "argon2-cffi", "prometheus_client": "prometheus-client",
+DISTRIBUTIONS = {"fontTools": "fonttools", "jose": "python-jose",
+                 "argon2": "argon2-cffi", "prometheus_client": "prometheus-client",
                  "pydantic_settings": "pydantic-settings"}  # fmt: skip
 # Brought by another package and meant to be used through it.
 BROUGHT = {"starlette": "fastapi", "yarl": "aiohttp"}

@@ -205,3 +205,73 @@ async def test_append_only_tables_refuse_change(roster_urls):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="never changed"):
                 await connection.execute(act)
     await connection.close()
+
+
+@pytest.mark.rule("RO-52")
+async def test_what_earlier_decisions_ended_beside_can_be_put_right(admin_url):
+    """Migration 0007 brings in, from history, the deferments that a decision before it superseded."""
+    made = in_thread(prepare(admin_url, ["roster"], f"old_ended_{os.getpid()}", {}))["roster"]
+    await asyncio.to_thread(migrations.upgrade, "roster", made.owner, "0004_share_hints")
+    connection = await asyncpg.connect(plain(made.owner))
+    try:
+        await _filled_by_0004(connection)
+        ids = {name: str(uuid.uuid4()) for name in ("batch", "decision", "old", "new")}
+        entry = await connection.fetchrow("SELECT id::text, roster_id::text, national_id_index FROM entry LIMIT 1")
+        man = {"national_id": "\\x00", "national_id_index": "\\x" + entry["national_id_index"].hex()}
+        place = {"school_code": "0003", "county_code": "63000", "township_code": "63000010"}
+        deferment = man | place | {
+            "kind": "application", "decision_number": "甲1", "issued_on": "2026-10-01", "filed_on": "2026-09-20",
+            "deferred_from": "2026-10-01", "deferred_until": "2028-06-30", "summary": "甲", "version": 1,
+        }  # fmt: skip
+        await _insert(connection, "deferment", deferment | {"id": ids["old"]})
+        of_decision = {k: place[k] for k in place} | {
+            "id": ids["decision"], "entry_id": entry["id"], "batch_id": ids["batch"], "roster_id": entry["roster_id"],
+            "kind": "reapplication", "decision": "approved", "decision_number": "甲2", "issued_on": "2026-10-02",
+            "decided_on": "2026-10-02", "submitted_by": "o", "decided_by": "a", "ground_unseen": False,
+            "annotation_action": "create", "deferment_id": ids["new"], "law_version": "2019-07-26",
+        }  # fmt: skip
+        async with connection.transaction():
+            await connection.execute(
+                "UPDATE deferment SET revoked_on = '2026-10-02', ended_reason = 'superseded', version = 2"
+            )
+            await _insert(connection, "deferment", deferment | {"id": ids["new"], "kind": "reapplication"})
+            batch = {"id": ids["batch"], "roster_id": entry["roster_id"], "school_code": "0003", "version": 1,
+                     "county_code": "63000", "state": "for_approval", "submitted_by": "o"}  # fmt: skip
+            await _insert(connection, "batch", batch)
+            await _insert(connection, "decision", of_decision)
+            told = {"decision_id": ids["decision"], "deferment_id": ids["new"], "county_code": "63000",
+                    "deferment_version": 1, "annotation_action": "create", "until_after": "2028-06-30", "summary": "甲",
+                    "liable_for_induction": False}  # fmt: skip
+            await _insert(connection, "deferment_change", told)
+        await connection.close()
+        await asyncio.to_thread(migrations.upgrade, "roster", made.owner)
+        connection = await asyncpg.connect(plain(made.owner))
+        found = await connection.fetch(
+            "SELECT deferment_id::text, deferment_version, annotation_action, until_before::text, ended_reason"
+            " FROM deferment_change ORDER BY deferment_version DESC"
+        )
+        assert [tuple(row) for row in found] == [
+            (ids["old"], 2, "none", "2028-06-30", "superseded"),
+            (ids["new"], 1, "create", None, None),
+        ]
+    finally:
+        await connection.close()
+
+
+async def _filled_by_0004(connection: asyncpg.Connection) -> None:
+    """A roster with one entry, as the release of migration 0004 kept it."""
+    ids = {table: str(uuid.uuid4()) for table in ("submission", "roster", "entry")}
+    school = {"code": "0003", "name": "國立臺灣大學", "school_kind": "university", "version": 1,
+              **dict.fromkeys(("ownership", "county_code", "address", "phone", "website", "system"), "")}  # fmt: skip
+    submission = {"id": ids["submission"], "school_code": "0003", "kind": "reapplication", "academic_year": 115,
+                  "term": 1, "content_digest": "\\x00", "charset": "utf-8", "row_count": 1, "notes": [],
+                  "received_by": "x"}  # fmt: skip
+    roster_ = {"id": ids["roster"], "submission_id": ids["submission"], "school_code": "0003", "county_code": "63000",
+               "kind": "reapplication", "academic_year": 115, "term": 1, "version": 1, "revision": 1,
+               "received_on": "2026-10-01"}  # fmt: skip
+    entry = {"id": ids["entry"], "roster_id": ids["roster"], "school_code": "0003", "county_code": "63000", "row_no": 2,
+             "national_id": "\\x00", "national_id_index": f"\\x{7:032x}", "name": "王小明",
+             "birth_date": "2006-01-31", "township_code": "63000010", "state": "received", "version": 1,
+             "officer_draft": {}}  # fmt: skip
+    for table, row in (("school", school), ("submission", submission), ("roster", roster_), ("entry", entry)):
+        await _insert(connection, table, row)

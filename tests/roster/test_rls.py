@@ -17,6 +17,7 @@ from local.databases import Urls, plain
 from roster.cases import queries as cases
 from roster.intake import service as intake
 from roster.registry import service as registry
+from roster.report_jobs import service as report_jobs
 from roster.results import service as results
 from roster.review.service import common
 from roster.versions.service import deferment_history
@@ -48,6 +49,7 @@ FILTERS = [
     (intake, "_own"),
     (cases, "own"),
     (cases, "filed_by"),
+    (report_jobs, "_own"),
     (deferment_history, "own_deferments"),
 ]
 
@@ -115,7 +117,7 @@ def test_every_walled_operation_is_asked() -> None:
         "return_batch", "decide_batch", "list_registry_events", "replay_registry_event", "correct_roster",
         "withdraw_roster", "list_roster_versions", "list_roster_history", "list_entry_history", "get_deferment",
         "list_deferment_history", "list_cases", "get_case", "confirm_annotation",
-        "withdraw_case", "withdraw_notice", "withdraw_trained",
+        "withdraw_case", "withdraw_notice", "withdraw_trained", "list_reports", "get_report", "get_report_file",
     }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ BEYOND: Mapping[tuple[str, str], str] = {
     # A township hands refusals over to the men of its households (RO-75), and is told of each decision (RO-51).
     ("decision", "township"): "township_code = $1",
     ("entry", "township"): "township_code = $1 AND (state = 'decided' OR corrects IS NOT NULL)",
+    ("deferment", "township"): "id IN (SELECT deferment_id FROM decision WHERE township_code = $1)",
     ("school_contact", "county"): "true",
     ("school_contact", "moi"): "true",
 }
@@ -277,6 +278,52 @@ async def test_a_county_extends_what_another_granted_and_makes_nothing_in_its_na
             await rows.app.execute(f"INSERT INTO deferment SELECT ({made}).* FROM deferment t WHERE {man}")
     async with rows.seen_by("county", "64000"):
         assert await _touched(rows, "UPDATE deferment SET deferred_until = deferred_until") == 0
+
+
+FILED_BY = "filer_type = 'township' AND filer_code = '63000030'"
+
+
+async def test_who_filed_writes_nothing_but_the_taking_back(rows: Rows) -> None:
+    """RO-70: a township makes rows in its own name, takes back what is unopened, and changes nothing of the review."""
+    township = rows.seen_by("township", "63000030")
+    async with township:
+        # Its own, unopened: withdrawn, and nothing else.
+        mine = await rows.app.fetchval(f"SELECT count(*) FROM entry WHERE {FILED_BY} AND state = 'received'")
+        assert mine
+        for state in ("decided", "in_review"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                async with rows.app.transaction():
+                    await rows.app.execute(
+                        f"UPDATE entry SET state = '{state}' WHERE {FILED_BY} AND state = 'received'"
+                    )
+        # What was decided of its households it reads.
+        assert await rows.app.fetchval("SELECT count(*) FROM entry WHERE state = 'decided'")
+        assert await _touched(rows, "UPDATE entry SET remarks = 'x' WHERE state = 'decided'") == 0
+        assert await _touched(rows, "UPDATE decision SET reason = 'x'") == 0
+        # Another township's name, or the county's, it cannot take.
+        for change in ("'filer_code', '63000010'", "'filer_type', 'county', 'filer_code', '63000'"):
+            named = f"jsonb_build_object('id', gen_random_uuid(), {change})"
+            made = f"jsonb_populate_record(NULL::entry, to_jsonb(t) || {named})"
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                async with rows.app.transaction():
+                    await rows.app.execute(
+                        f"INSERT INTO entry SELECT ({made}).* FROM entry t WHERE {FILED_BY} AND state = 'received'"
+                    )
+
+
+async def test_only_the_household_s_township_confirms_an_annotation(rows: Rows) -> None:
+    """RO-72: of a decided list, once; nothing else of the file."""
+    confirm = "UPDATE case_file SET annotated_at = now(), annotated_by = 'x' WHERE case_kind = 'vacation_training'"
+    for org_type, org_code in (("township", "63000010"), ("county", "63000"), ("education_authority", "moe")):
+        async with rows.seen_by(org_type, org_code):
+            assert await _touched(rows, confirm) == 0
+    async with rows.seen_by("township", "63000030"):
+        # The man of the list that is not decided yet is not the township's to see.
+        assert await _touched(rows, confirm) == 1
+        with pytest.raises(asyncpg.CheckViolationError, match="confirmed once"):
+            async with rows.app.transaction():
+                await rows.app.execute(confirm)
+        assert await _touched(rows, "UPDATE case_file SET days_in_camp = 31") == 0
 
 
 # Purposes: which tables each opens to a worker, who has no organisation's rows, and which of these it may change.

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 
+from local.databases import plain
 from tests.roster.intake_corpus.files import national_id
 from tests.support import cases
 from tests.support.cases import OTHER_TOWNSHIP, TOWNSHIP, codes, decided, granted, opened, trained
@@ -87,6 +89,44 @@ async def test_thirty_days_are_not_more_than_thirty(county: County, changes: dic
     assert (refused.status_code, fault["code"], fault["pointer"]) == (422, code, "/men/0/days_in_camp")
     if code == "days_in_camp_too_few":
         assert "免役禁役緩徵緩召實施辦法第16條之1第2款" in fault["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("days_in_camp = 30", "ck_case_file_days"),
+        ("annotated_at = now()", "ck_case_file_annotated"),
+        ("order_on = now()", "ck_case_file_order"),
+        ("relation = 'student'", "ck_case_file_certificate"),
+    ],
+)
+async def test_the_database_repeats_the_law(county: County, change: str, check: str) -> None:
+    await listed(county, trained(1, "trained_replacement", days_in_camp=31))
+    owner = await asyncpg.connect(plain(county.service.urls.owner))
+    try:
+        with pytest.raises(asyncpg.CheckViolationError, match=check):
+            await owner.execute(f"UPDATE case_file SET {change}")
+    finally:
+        await owner.close()
+
+
+async def test_each_township_is_told_of_its_own_men(county: County) -> None:
+    roster_id = await listed(county, trained(1), trained(2), trained(3, township_code="63000010"))
+    await decided(county, roster_id)
+    owner = await asyncpg.connect(plain(county.service.urls.owner))
+    try:
+        found = await owner.fetch(
+            "SELECT payload->'event'->'data'->>'township_code' AS town, payload->'event'->'data'->>'headcount' AS men"
+            " FROM job WHERE kind = 'event.deliver'"
+            " AND payload->'event'->>'type' = 'muster.roster.training_list.forwarded.v1' ORDER BY 1"
+        )
+        others = await owner.fetchval(
+            "SELECT count(*) FROM job WHERE payload->'event'->>'type' = 'muster.roster.batch.decided.v1'"
+        )
+    finally:
+        await owner.close()
+    assert [(row["town"], row["men"]) for row in found] == [("63000010", "1"), ("63000030", "2")]
+    assert others == 0
 
 
 async def test_every_fault_of_the_list_is_named(county: County) -> None:

@@ -13,6 +13,8 @@ from tests.support.rosters import OFFICER, County
 
 _SET_ASIDE = text("UPDATE job SET run_at = now() + interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
 
+_PUT_BACK = text("UPDATE job SET run_at = run_at - interval '1 day' WHERE state = 'ready' AND kind <> ALL(:kinds)")
+
 
 async def work(county: County, *kinds: str, due: bool = False) -> None:
     """What is due of these kinds is done; `due` makes all of them so."""
@@ -27,6 +29,8 @@ async def work(county: County, *kinds: str, due: bool = False) -> None:
                 {"kinds": list(wanted)},
             )
     await jobs.Worker(database, "roster", wanted).run_once()
+    async with database.transaction(Context.system("roster")) as session:
+        await session.execute(_PUT_BACK, {"kinds": list(wanted)})
 
 
 async def ask(county: County, body: dict[str, Any], who: dict[str, str] = OFFICER) -> dict[str, Any]:

@@ -5,14 +5,12 @@ from typing import Any
 import asyncpg
 
 from local.databases import plain
-from roster.report_jobs.jobs import MAKE
-from roster.report_jobs.making import MakeReport
-from shared import jobs
 from tests.contracts.walls import people
 from tests.contracts.walls.rows import Row, World
 from tests.roster.corrections import correct
 from tests.roster.intake_corpus.files import extension, to_csv
 from tests.support import cases, rosters
+from tests.support.report_jobs import ask, work
 from tests.support.rosters import ELSEWHERE, NTU, OFFICER, OTHER_SCHOOL, SCHOOLS, County, men
 from tests.support.services import Service
 
@@ -154,11 +152,12 @@ ROWS: dict[str, Row] = {
         body={"answer": "dismissed", "answer_reason": "所請無理由。"},
     ),
     "ask_report": Row(
-        "own", "case_officer", 202, body={"report": "results", "form": "csv"}, witness="/roster/v1/reports"
+        "own", "case_officer", 202, body={"report": "results", "form": "csv"}, witness="/roster/v1/reports",
+        personal=True,
     ),
-    "list_reports": Row("list", "case_officer", shows=("report",)),
-    "get_report": Row("item", "case_officer", path={"report_id": "{report}"}),
-    "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}),
+    "list_reports": Row("list", "case_officer", shows=("report",), personal=True),
+    "get_report": Row("item", "case_officer", path={"report_id": "{report}"}, personal=True),
+    "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}, personal=True),
     "list_registry_events": Row("list", "case_officer", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
@@ -199,7 +198,7 @@ async def furnish(service: Service) -> World:
         sorted(
             {value for row in rows for value in row if value}
             | men_of_a
-            | {things["own_format"], things["own_deadline"]}
+            | {things["own_format"], things["own_deadline"], things["report"]}
         ),
         people.MACHINES,
     )
@@ -298,13 +297,11 @@ async def _refused(county: County) -> dict[str, Any]:
 
 
 async def _reported(county: County) -> str:
-    """A report that is ready."""
-    body = {"report": "results", "form": "csv"}
-    asked = await county.call("POST", "/reports", people.holder("case_officer", "63000"), body)
-    assert asked.status_code == 202, asked.text
-    made = MakeReport(county.service.database, "")
-    await jobs.Worker(county.service.database, "roster", {MAKE: made}).run_once()
-    return str(asked.json()["id"])
+    """A report that is ready, and one more."""
+    who = people.holder("case_officer", "63000")
+    report, _ = [await ask(county, {"report": "results", "form": "csv"}, who) for _ in range(2)]
+    await work(county)
+    return str(report["id"])
 
 
 async def _longer(county: County, man: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import zipfile
 from datetime import date
 from typing import Any
 
@@ -153,6 +154,20 @@ def test_what_cannot_be_known_is_faulty_with_its_place(
     assert [(f.sheet, f.row, f.column, f.code) for f in error.faults] == [("名冊", 2, field, code)]
     assert error.faults[0].message
     assert error.faults[0].message_en
+
+
+def test_what_was_found_is_shown_masked_as_a_text_would_be() -> None:
+    rows = [
+        student(1, remarks="")
+        | {
+            "birth_date": number("38748"),
+            "student_no": number("13902001.5"),
+            "enrolled_on": number("45544"),
+            "name": '<c r="@" t="e"><v>#N/A</v></c>',
+        }
+    ]
+    told = {fault.column: fault.value for fault in refusal(xlsx(rows)).faults}
+    assert told == {"birth_date": "387**", "student_no": "13********", "enrolled_on": "45544", "name": None}
 
 
 def test_numbers_and_flags_where_a_column_holds_them() -> None:
@@ -341,6 +356,32 @@ def test_other_programs_read_the_same() -> None:
         theirs = python_calamine.load_workbook(io.BytesIO(data)).get_sheet_by_index(0).to_python(skip_empty_area=False)
         ours = [cells for _, cells in decode_book(child.work(data, [media])).sheets[0].rows]
         assert ours == theirs
+
+
+class _Pipe(io.RawIOBase):
+    """What a program writes to that cannot go back: sizes come behind each member."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.taken += data
+        return len(data)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("sizes_of_64_bits", [False, True])
+def test_archives_are_taken_as_other_programs_write_them(method: int, sizes_of_64_bits: bool) -> None:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", method) as archive:
+        archive.mkdir("xl")
+        for name, content in xlsx_parts(xlsx_rows([student(1)])).items():
+            with archive.open(name, "w", force_zip64=sizes_of_64_bits) as member:
+                member.write(content.encode())
+    assert len(take(bytes(pipe.taken)).rows) == 1
 
 
 def test_every_damage_of_a_workbook_is_answered() -> None:

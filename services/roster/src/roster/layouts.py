@@ -47,7 +47,7 @@ def _remarks(man: EntryOut) -> str:
 
 
 _OF_THE_MAN: Final[_Columns] = (
-    ("系科年級", 13, _class),
+    ("系科年級", 14, _class),
     ("學號", 9, lambda m: m.student_no),
     ("姓名", 8, lambda m: m.name),
     ("身分證字號", 9, lambda m: m.national_id),
@@ -58,8 +58,8 @@ _STUDYING: Final[_Columns] = (
     *_OF_THE_MAN,
     ("學年制", 5, lambda m: m.nominal_years),
     ("入學日期", 8, lambda m: m.enrolled_on),
-    ("預訂畢業日期", 9, _graduation),
-    ("備考", 11, _remarks),
+    ("預訂畢業日期", 10, _graduation),
+    ("備考", 9, _remarks),
 )
 _LEFT: Final[_Columns] = (
     *_OF_THE_MAN,
@@ -73,7 +73,7 @@ _DECIDED: Final[_Columns] = (
     ("文號", 13, lambda m: m.decision.decision_number if m.decision else None),
 )
 _REVIEW: Final[_Columns] = (
-    ("審核狀態", 6, lambda m: word(m.state)),
+    ("審核狀態", 7, lambda m: word(m.state)),
     ("邏輯驗證提示", 18, lambda m: "；".join(hint.message for hint in m.hints)),
 )
 

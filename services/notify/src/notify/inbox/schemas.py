@@ -18,7 +18,7 @@ class Concerned(Out):
     roster_id: UUID
     batch_id: Annotated[UUID | None, Field(description="Null when it is the roster as a whole")] = None
     county_code: Annotated[str, Field(max_length=40, examples=["63000"])]
-    school_code: Annotated[str, Field(max_length=40, examples=["0003"])]
+    school_code: Annotated[str | None, Field(max_length=40, examples=["0003"], description="Null: no school filed it")]
     kind: Annotated[str, Field(max_length=40, examples=["application"], description="Kind of the roster")]
     academic_year: Annotated[int, Field(ge=1, le=999, examples=[115])]
     term: Annotated[int, Field(ge=1, le=4)]

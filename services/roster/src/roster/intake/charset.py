@@ -5,6 +5,7 @@ that mean nothing are kept apart, and their cells are faulty.
 """
 
 import codecs
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,15 +72,16 @@ def _user_defined(code: int) -> str | None:
 
 
 def _etens() -> dict[int, str]:
-    """From the characters that Python reads in C6A1 to C8FE (kana and Cyrillic, as ETEN's system had them) to what
-    Windows reads there: the user's own. No other code gives any of them."""
+    """From what Python reads in C6A1 to C8FE to what Windows reads there: the user's own characters.
+
+    Python has kana and Cyrillic, as ETEN's system had them; no other code gives any of those.
+    """
     table: dict[int, str] = {}
     for code in range(0xC6A1, 0xC8FF):
         private = _user_defined(code)
-        try:
-            table[ord(code.to_bytes(2).decode(CP950))] = private or ""
-        except UnicodeDecodeError:
-            continue
+        if private is not None:
+            with contextlib.suppress(UnicodeDecodeError):
+                table[ord(code.to_bytes(2).decode(CP950))] = private
     return table
 
 

@@ -181,8 +181,9 @@ class Checker:
                 continue
             if type(outcome) is CellError:
                 value = None
-                if isinstance(text, str) and text.strip() and not self.faults.full:
-                    value = column.shown(text)
+                stood = text.found if isinstance(text, CellError) else text
+                if stood and stood.strip() and not self.faults.full:
+                    value = column.shown(stood)
                 self.fault(number, (index, heading), outcome, value)
             elif type(outcome) is tuple:
                 for name, part in zip(column.writes, outcome, strict=True):

@@ -44,13 +44,14 @@ class CellError(Exception):
     """One cell cannot be accepted; whoever catches it knows where the cell is.
 
     A suggestion that costs a search is given as a callable: of a file full of nonsense only the faults that are
-    listed are thought about.
+    listed are thought about. `found`: what stands there, unmasked, where the cell itself is no text.
     """
 
     code: str
     message: str
     message_en: str
     suggestion: Suggestion = None
+    found: str | None = None
 
     def __str__(self) -> str:
         return self.code

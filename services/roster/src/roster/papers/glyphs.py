@@ -7,7 +7,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 
 GETA = "〓"
-"""What is printed for a character that cannot be drawn: the printers' mark for a missing type (下駄, 〓)."""
+"""What is printed for a character that cannot be drawn: the printers' mark for a missing type."""
 MOST_LISTED = 500
 
 
@@ -36,7 +36,7 @@ class Drawing:
 
     fonts: Fonts
     missing: list[tuple[int, str, str]] = field(default_factory=list)
-    """Row, heading, code point as `U+XXXX`; the first ones."""
+    """Row, heading, code point as `U+20BB7`; the first ones."""
     total: int = 0
 
     def text(self, text: str, row: int, heading: str) -> str:

@@ -89,7 +89,7 @@ def _missing(member: str) -> Exception:
 
 async def list_reports(session: AsyncSession, caller: Principal, *, cursor: str | None, limit: int) -> ReportPage:
     """The caller's own reports, newest first."""
-    rows = _own(caller).subquery("reports")
+    rows = _rows(caller).subquery("reports")
     found, next_cursor = await lists.page(
         session, rows, sort="-asked_at", sortable=("asked_at",), cursor=cursor, limit=limit,
         bound=cursors.bound_to("reports", caller.sub),
@@ -102,16 +102,21 @@ async def get_report(session: AsyncSession, caller: Principal, report_id: UUID) 
     return _shown(await _find(session, caller, report_id))
 
 
-def _own(caller: Principal) -> Select[Any]:
-    return select(*ReportRow.__table__.c).where(
+def _own(caller: Principal) -> tuple[Any, ...]:
+    """The reports of this account in this organisation."""
+    return (
         ReportRow.asked_by == caller.sub,
         ReportRow.org_type == caller.org.type,
         ReportRow.org_code == caller.org.code,
     )
 
 
+def _rows(caller: Principal) -> Select[Any]:
+    return select(*ReportRow.__table__.c).where(*_own(caller))
+
+
 async def _find(session: AsyncSession, caller: Principal, report_id: UUID) -> RowMapping:
-    found = await session.execute(_own(caller).where(ReportRow.id == report_id))
+    found = await session.execute(_rows(caller).where(ReportRow.id == report_id))
     row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()

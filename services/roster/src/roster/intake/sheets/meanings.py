@@ -30,9 +30,9 @@ def meaning(cell: Cell, column: Column) -> str | CellError:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, Number):
-        return _number(cell, column)
+        return _showing(_number(cell, column), cell.text)
     if isinstance(cell, Day):
-        return _day(cell, column)
+        return _showing(_day(cell, column), cell.iso)
     if isinstance(cell, Flag):
         if column.written == "flag":
             return "true" if cell.value else "false"
@@ -42,6 +42,12 @@ def meaning(cell: Cell, column: Column) -> str | CellError:
             f"The cell holds TRUE or FALSE, which is nothing for this column. {_RETYPE_EN}.",
         )
     return _odd(cell.why, printable(cell.shown))
+
+
+def _showing(outcome: str | CellError, found: str) -> str | CellError:
+    if isinstance(outcome, str):
+        return outcome
+    return CellError(outcome.code, outcome.message, outcome.message_en, found=found)
 
 
 def _number(cell: Number, column: Column) -> str | CellError:
