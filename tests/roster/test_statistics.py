@@ -1,14 +1,18 @@
 """RO-62: what arrived, what became of it, how long it took; a county's own, and the nation's in sums."""
 
+import csv
+import io
 from datetime import date
 
 import asyncpg
+import pypdfium2
 import pytest
 
 from local.databases import plain
 from roster.statistics import service
 from roster.statistics.rules import overdue_through
 from shared.calendar import DayOverride, WorkingCalendar
+from tests.support.report_jobs import made
 from tests.support.rosters import (
     ADMIN,
     APPROVER,
@@ -197,3 +201,24 @@ async def test_what_cannot_be_counted_is_refused(county, who, query, code):
 
 async def test_schools_do_not_see_them(county):
     assert (await county.call("GET", "/statistics", NTU)).status_code == 403
+
+
+@pytest.mark.rule("RO-61")
+async def test_a_county_s_statistics_as_a_report(county):
+    """A line a group and one of all, the very figures of the JSON; the period and the law behind "overdue" on paper."""
+    await furnished(county)
+    asked = {"report": "county_statistics", "by": "school", "from_on": "2026-10-01"}
+    rows = list(csv.reader(io.StringIO((await made(county, {**asked, "form": "csv"})).decode("utf-8-sig"))))
+    found = await told(county, "?by=school&from_on=2026-10-01")
+    names = ("filed", "received", "in_review", "on_hold", "for_approval", "approved", "rejected", "late", "overdue")
+    lines = [*found["groups"], {"key": "total", "name": "合計", **found["total"]}]
+    told_of = (*names, "median_days")
+    assert rows[1:] == [
+        [one["key"], one["name"], *("" if one[name] is None else str(one[name]) for name in told_of)] for one in lines
+    ]
+    paper = pypdfium2.PdfDocument(await made(county, {**asked, "form": "pdf"}))
+    text = paper[0].get_textpage().get_text_range()
+    for words in ("臺北市緩徵審核統計", "115/10/01", "行政程序法第51條第2項", "國立臺北科技大學", "合計"):
+        assert words in text, text
+    refused = await county.call("POST", "/reports", NTU, {**asked, "form": "csv"})
+    assert refused.status_code == 403

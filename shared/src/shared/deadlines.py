@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from shared.periods import Deadline
+from shared.periods import Deadline, Step
 from shared.schemas import Out
 
 
@@ -27,6 +27,12 @@ class StepOut(Out):
     day: date
     citation: CitationOut | None
 
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        """A step of a deadline that was worked out."""
+        citation = None if step.citation is None else CitationOut(**step.citation.as_dict())
+        return cls(text=step.text, text_en=step.text_en, day=step.day, citation=citation)
+
 
 class DeadlineOut(Out):
     """From the event on `start` to the last day to act, `due` (RO-36, RO-63)."""
@@ -45,13 +51,5 @@ class DeadlineOut(Out):
             nominal_end=deadline.nominal_end,
             due=deadline.due,
             provisional=deadline.provisional,
-            steps=[
-                StepOut(
-                    text=step.text,
-                    text_en=step.text_en,
-                    day=step.day,
-                    citation=None if step.citation is None else CitationOut(**step.citation.as_dict()),
-                )
-                for step in deadline.steps
-            ],
+            steps=[StepOut.of(step) for step in deadline.steps],
         )

@@ -11,6 +11,7 @@ from roster.cases.rules import Scope
 from roster.intake.filing import TOWNSHIP
 from roster.intake.models import Entry, Roster
 from roster.intake.rules import CERTIFICATES, CaseKind
+from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.review.states import Decision, EntryState
 from shared.principals import Principal
@@ -75,7 +76,7 @@ def cases(*where: ColumnElement[bool]) -> Subquery:
         )
         .outerjoin(CaseFile, CaseFile.entry_id == Entry.id)
         .outerjoin(Roster, Roster.id == Entry.roster_id)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, DecisionRecord.corrects.is_(None)))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
         .where(*where)
         .subquery("cases")
     )

@@ -26,6 +26,7 @@ from roster.intake.models import Entry, Roster
 from roster.intake.rules import CERTIFICATES
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
+from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.review.states import Decision, EntryState
 
@@ -91,7 +92,7 @@ async def certificates_of(session: AsyncSession, men: Collection[bytes]) -> Sequ
     `rejected`, the decision's number, with its day, where it was."""
     rejected = and_(
         DecisionRecord.entry_id == Entry.id,
-        DecisionRecord.corrects.is_(None),
+        current(),
         DecisionRecord.decision == Decision.REJECTED,
     )
     query = (

@@ -21,8 +21,8 @@ from roster.hints.rules import judge_case
 from roster.hints.service import Known, laid_out, look_up
 from roster.hints.subjects import Filings, Subject
 from roster.intake.models import Entry
+from roster.review.current import current
 from roster.review.models import DecisionRecord
-from roster.review.queries import current
 from roster.review.states import EntryState
 from shared import clock, purposes
 from shared.law import rule

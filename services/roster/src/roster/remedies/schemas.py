@@ -8,20 +8,12 @@ from pydantic import Field
 
 from roster.intake.rules import RosterKind
 from roster.remedies.rules import Answer, Bearer, Manner, Receiver, RefusalState
+from shared.deadlines import StepOut
 from shared.schemas import In, LocalDate, Out, Page, Text
 
 Number = Annotated[str, Field(max_length=60, examples=["府兵徵字第1150000042號"])]
 # What the list can be ordered by.
 SORTS = ("due_on", "decided_on", "school_code", "township_code")
-
-
-class StepOut(Out):
-    """One link of a deadline's explanation."""
-
-    text: str = Field(max_length=500)
-    text_en: str = Field(max_length=500)
-    day: date
-    citation: dict[str, Any] | None
 
 
 class RemedyOut(Out):

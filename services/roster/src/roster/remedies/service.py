@@ -22,11 +22,11 @@ from roster.remedies.schemas import (
     RequestIn,
     RequestOut,
     ServiceIn,
-    StepOut,
 )
 from roster.review.models import DecisionRecord
 from roster.review.service.common import FOUR_EYES
 from shared import audit, clock, cursors, preconditions
+from shared.deadlines import StepOut
 from shared.ids import mask_id
 from shared.law import rule
 from shared.principals import Principal
@@ -104,15 +104,7 @@ async def get_refusal(session: AsyncSession, caller: Principal, decision_id: UUI
             text_en=remedy.text_en,
             citations=[citation.as_dict() for citation in remedy.citations],
         ),
-        steps=[
-            StepOut(
-                text=step.text,
-                text_en=step.text_en,
-                day=step.day,
-                citation=None if step.citation is None else dict(step.citation.as_dict()),
-            )
-            for step in steps
-        ],
+        steps=[StepOut.of(step) for step in steps],
     )
 
 

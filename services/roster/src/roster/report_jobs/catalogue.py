@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import reports
 from roster.papers.report import Fetch, Report
-from roster.report_jobs import township
+from roster.report_jobs import county_statistics, township
 from roster.report_jobs.rules import ReportKind
 from roster.results import service as results
 from roster.review.queries import GONE
@@ -47,6 +47,8 @@ def source(kind: ReportKind, caller: Principal, about: dict[str, Any]) -> Source
         return _results(caller, about.get("search"), about["sort"])
     if kind is ReportKind.TOWNSHIP:
         return _township(caller, about["township_code"])
+    if kind is ReportKind.COUNTY_STATISTICS:
+        return _county_statistics(caller, about)
     return _OF_A_ROSTER[kind](caller, UUID(about["roster_id"]))
 
 
@@ -70,6 +72,16 @@ def _township(caller: Principal, code: str) -> Source:
         return await session.scalar(select(func.count()).select_from(township.decided(code))) or 0
 
     return Source(township.report(code), fetch, total)
+
+
+def _county_statistics(caller: Principal, about: dict[str, Any]) -> Source:
+    def fetch(session: AsyncSession, **_place: Any) -> Awaitable[Any]:
+        return county_statistics.lines(session, caller, about)
+
+    async def total(session: AsyncSession) -> int:
+        return len((await county_statistics.lines(session, caller, about)).items)
+
+    return Source(county_statistics.report(caller, about), fetch, total)
 
 
 def _result_entries(caller: Principal, roster_id: UUID) -> Source:
@@ -101,9 +113,7 @@ def _school_copy(caller: Principal, roster_id: UUID) -> Source:
 
 def _entries(caller: Principal, roster_id: UUID) -> Fetch[Any]:
     def fetch(session: AsyncSession, **place: Any) -> Awaitable[EntryPage]:
-        return read.list_entries(
-            session, caller, roster_id, state=None, hint=None, batch_id=None, version=None, as_of=None, **place
-        )
+        return read.list_entries(session, caller, roster_id, **place)
 
     return fetch
 

@@ -18,6 +18,7 @@ class ReportKind(StrEnum):
     RESULT_ENTRIES = "result_entries"
     TOWNSHIP = "township"
     SCHOOL_COPY = "school_copy"
+    COUNTY_STATISTICS = "county_statistics"
 
 
 class ReportForm(StrEnum):
@@ -51,5 +52,6 @@ ORGANISATIONS: Final = {
     ReportKind.RESULT_ENTRIES: frozenset({"school", "county"}),
     ReportKind.TOWNSHIP: frozenset({"township", "county"}),
     ReportKind.SCHOOL_COPY: frozenset({"school", "county"}),
+    ReportKind.COUNTY_STATISTICS: frozenset({"county"}),
 }
 """Of which kinds of organisation those are who may ask for it."""

@@ -10,7 +10,8 @@ from roster.intake.rules import RosterKind
 from roster.report_jobs.rules import ReportForm, ReportKind, ReportState
 from roster.results.schemas import SORTS
 from roster.review.states import Decision
-from shared.schemas import In, Out, Page, either_way
+from roster.statistics.schemas import By
+from shared.schemas import In, LocalDate, Out, Page, either_way
 
 Rows = Annotated[int, Field(ge=0, le=2_147_483_647)]
 
@@ -28,6 +29,10 @@ class ReportIn(In):
         default=None, description="results: a sealed search of `POST /result-searches`; left out: all"
     )
     sort: Annotated[str, Field(max_length=40, json_schema_extra=either_way(SORTS))] = "-submitted_at"
+    from_on: LocalDate | None = Field(default=None, description="county_statistics: as of `GET /statistics`")
+    to_on: LocalDate | None = Field(default=None, description="county_statistics: last day, counted")
+    kind: RosterKind | None = Field(default=None, description="county_statistics: of one kind only")
+    by: By | None = Field(default=None, description="county_statistics: what the figures are told apart by")
 
 
 class ReportProblem(Out):

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import lists
+from roster.report_jobs import county_statistics
 from roster.report_jobs.catalogue import source
 from roster.report_jobs.jobs import MAKE, SEALED_AS, expire_later
 from roster.report_jobs.models import ReportPart, ReportRow
@@ -77,6 +78,8 @@ def _about(caller: Principal, body: ReportIn) -> dict[str, Any]:
         if body.township_code is None and caller.org.type == "county":
             raise _missing("township_code")
         return {"township_code": own_township(caller, body.township_code)}
+    if body.report is ReportKind.COUNTY_STATISTICS:
+        return county_statistics.stored(body.from_on, body.to_on, body.kind, body.by)
     if body.roster_id is None:
         raise _missing("roster_id")
     return {"roster_id": str(body.roster_id)}

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Subquery, select
+from sqlalchemy import RowMapping, Subquery, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import layouts, lists
@@ -13,6 +13,7 @@ from roster.intake.models import Entry
 from roster.papers.report import Layout, Report
 from roster.reference.models import School
 from roster.report_jobs.schemas import TownshipEntryOut, TownshipPage
+from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.words import word
 from shared import cursors
@@ -48,13 +49,14 @@ def decided(code: str) -> Subquery:
             Entry.name,
             Entry.birth_date,
             Entry.village,
-            School.name.label("school_name"),
+            # What no school filed has none (RO-70 to RO-72).
+            func.coalesce(School.name, "").label("school_name"),
             Deferment.deferred_from,
         )
         .join(Entry, Entry.id == DecisionRecord.entry_id)
-        .join(School, School.code == DecisionRecord.school_code)
+        .outerjoin(School, School.code == DecisionRecord.school_code)
         .outerjoin(Deferment, Deferment.id == DecisionRecord.deferment_id)
-        .where(DecisionRecord.township_code == code, DecisionRecord.corrects.is_(None))
+        .where(DecisionRecord.township_code == code, current())
         .subquery("decided")
     )
 

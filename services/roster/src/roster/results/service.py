@@ -23,6 +23,7 @@ from roster.results.schemas import (
     ResultSearchOut,
 )
 from roster.review import queries
+from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.review.rules import Decision, EntryState, tells_nothing
 from roster.review.service.common import own, own_entries, require_roster
@@ -167,7 +168,7 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             # A roster without a decision sorts before all that have one.
             func.coalesce(func.max(DecisionRecord.decided_on), _UNDECIDED).label("last_decided_on"),
         )
-        .where(DecisionRecord.roster_id == rosters.c.id, queries.current())
+        .where(DecisionRecord.roster_id == rosters.c.id, current())
         .lateral()
     )
     wanted: list[ColumnElement[bool]] = [rosters.c.for_approval + rosters.c.decided > 0]
@@ -214,7 +215,7 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     men = (
         select(1)
         .select_from(Entry)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
         .where(Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about)
         .correlate(Roster)
     )
@@ -231,11 +232,11 @@ async def list_result_entries(
     principal: Principal,
     roster_id: UUID,
     *,
-    state: EntryState | None,
-    decision: Decision | None,
-    sort: str,
     cursor: str | None,
     limit: int,
+    state: EntryState | None = None,
+    decision: Decision | None = None,
+    sort: str = "row_no",
     most: int | None = None,
 ) -> ResultEntryPage:
     """The men of a roster with what was decided on each (seed item 9). Raises 404, and 422 for more than `most`."""
@@ -259,7 +260,7 @@ async def list_result_entries(
     ]
     rows = (
         select(*columns)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, queries.current()))
+        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
         .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )

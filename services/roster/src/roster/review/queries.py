@@ -30,11 +30,11 @@ from roster.intake.models import Entry, Roster
 from roster.intake.rules import CERTIFICATES
 from roster.reference.models import School
 from roster.registry.models import RegistryFact
+from roster.review.current import current
 from roster.review.models import Batch, BatchEntry, DecisionRecord
 from roster.review.rules import BatchState, EntryState, RosterState
 from roster.versions.past import stood
 from shared.db import context_of
-from shared.law import rule
 
 GONE = (EntryState.WITHDRAWN, EntryState.SUPERSEDED)
 _PENDING = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
@@ -232,16 +232,6 @@ async def returns(
     if at is not None:
         query = query.where(BatchEntry.left_at <= at)
     return {left.entry_id: left for left in await session.scalars(query)}
-
-
-@rule("RO-52")
-def current(at: datetime | None = None) -> ColumnElement[bool]:
-    """The condition on decisions: nothing corrects it, or nothing did at `at`; an entry has one such at the most."""
-    newer = aliased(DecisionRecord)
-    corrected = select(1).where(newer.corrects == DecisionRecord.id)
-    if at is not None:
-        corrected = corrected.where(newer.decided_at <= at)
-    return ~corrected.exists()
 
 
 async def decisions(

@@ -11,8 +11,9 @@ from roster.intake.models import Entry, Roster
 from roster.intake.rules import RosterKind
 from roster.reference import service as reference
 from roster.reference.models import School
+from roster.review.current import current
 from roster.review.models import DecisionRecord
-from roster.review.queries import GONE, current
+from roster.review.queries import GONE
 from roster.review.rules import Decision, EntryState
 from roster.review.service.common import own
 from roster.statistics.rules import PROCESSING_MONTHS, overdue_through
