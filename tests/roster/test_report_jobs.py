@@ -279,7 +279,7 @@ async def test_a_school_gets_its_copy_once_all_is_decided(county):
     [
         (OFFICER, {"report": "pending_roster", "form": "csv"}, 422, "invalid_content"),
         (OFFICER, {"report": "township", "form": "csv"}, 422, "invalid_content"),
-        (OFFICER, {"report": "county_statistics", "form": "csv"}, 422, "invalid_content"),
+        (OFFICER, {"report": "county_statistics", "form": "csv", "by": "county"}, 422, "invalid_content"),
         (OFFICER, {"report": "results", "form": "docx"}, 422, "invalid_content"),
         (OFFICER, {"report": "results", "form": "csv", "search": "stolen"}, 400, "cursor_invalid"),
         (OFFICER, {"report": "results", "form": "csv", "sort": "national_id"}, 422, "invalid_content"),
