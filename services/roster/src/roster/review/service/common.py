@@ -1,6 +1,7 @@
 """What the use cases of the review share: locking in one order, deriving answers, recording changes."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -129,10 +130,22 @@ async def roster_out(session: AsyncSession, principal: Principal, roster_id: UUI
     return as_roster(principal, row)
 
 
-async def require_roster(session: AsyncSession, principal: Principal, roster_id: UUID) -> None:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a page of a roster's entries needs of the roster."""
+
+    id: UUID
+    version: int
+    proposed_number: str | None
+
+
+async def require_roster(session: AsyncSession, principal: Principal, roster_id: UUID) -> Head:
     """Raises 404 for a roster that is not the organisation's; counts nothing, so that each page may ask it."""
-    if await session.scalar(select(Roster.id).where(Roster.id == roster_id, *own(principal))) is None:
+    columns = (Roster.id, Roster.version, Roster.proposed_number)
+    row = (await session.execute(select(*columns).where(Roster.id == roster_id, *own(principal)))).one_or_none()
+    if row is None:
         raise NOT_FOUND()
+    return Head(row.id, row.version, row.proposed_number)
 
 
 def own(principal: Principal) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ def not_in_future(as_of: datetime | None) -> datetime | None:
 
 
 async def instant(
-    session: AsyncSession, roster: RosterOut, version: int | None, as_of: datetime | None
+    session: AsyncSession, roster: common.Head, version: int | None, as_of: datetime | None
 ) -> datetime | None:
     """The instant that is asked for by itself, or as the last one of a version; None: now.
 

@@ -128,7 +128,7 @@ async def list_entries(
     Those of its current version; of an older `version` as they stood when the next one replaced it; or `as_of` an
     instant as they stood then. Raises 404, 422 as `past` does and where all pages hold more than `most` entries.
     """
-    roster = await common.roster_out(session, principal, roster_id)
+    roster = await common.require_roster(session, principal, roster_id)
     at = await past.instant(session, roster, version, as_of)
     proposed = roster.proposed_number
     if at is not None:
