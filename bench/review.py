@@ -18,8 +18,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from bench.load import Exchange, Load, exchange, once
 from bench.machine import cores, cpu_seconds, on, pin
 from bench.men import Student
@@ -173,18 +171,7 @@ class House:
             yield port, server
 
     async def _make_database(self, password: str) -> None:
-        connection = await asyncpg.connect(self.suite.admin_url)
-        try:
-            await connection.execute("CREATE DATABASE bench_peer")
-            # A password of our own making, without a quote in it.
-            await connection.execute(f"CREATE ROLE bench_authenticator LOGIN NOINHERIT PASSWORD '{password}'")
-            for role in ("case_officer", "bench_nobody"):
-                await connection.execute(f"CREATE ROLE {role} NOLOGIN")
-                await connection.execute(f"GRANT {role} TO bench_authenticator")
-        finally:
-            await connection.close()
-        connection = await asyncpg.connect(self.suite.admin_url.rpartition("/")[0] + "/bench_peer")
-        try:
+        async with postgrest.new_database(self.suite.admin_url, password, "case_officer") as connection:
             for statement in _PEER:
                 await connection.execute(statement)
             await connection.copy_records_to_table(
@@ -192,8 +179,6 @@ class House:
                 records=[tuple(one.get(name) for name in PLAIN) for one in self.entries],
             )  # fmt: skip
             await connection.execute("ANALYZE")
-        finally:
-            await connection.close()
 
 
 PLAIN = (

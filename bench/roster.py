@@ -230,21 +230,10 @@ class Arena:
         return f"postgresql://{role}:{password}@127.0.0.1:{self.suite.ports['postgres']}/{database}"
 
     async def _make_database(self, password: str) -> None:
-        connection = await asyncpg.connect(self.suite.admin_url)
-        try:
-            await connection.execute("CREATE DATABASE bench_peer")
-            # A password of our own making, without a quote in it.
-            await connection.execute(f"CREATE ROLE bench_authenticator LOGIN NOINHERIT PASSWORD '{password}'")
-            for role in ("school", "bench_nobody"):
-                await connection.execute(f"CREATE ROLE {role} NOLOGIN")
-                await connection.execute(f"GRANT {role} TO bench_authenticator")
-        finally:
-            await connection.close()
-        connection = await asyncpg.connect(self._peer_url("bench_peer"))
-        try:
-            columns = ", ".join(f"{name} text" for name in COLUMNS)
-            key = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-            shown = f"SELECT {', '.join(COLUMNS)} FROM plain.student WHERE false"  # noqa: S608 - our own names
+        columns = ", ".join(f"{name} text" for name in COLUMNS)
+        key = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+        shown = f"SELECT {', '.join(COLUMNS)} FROM plain.student WHERE false"  # noqa: S608 - our own names
+        async with postgrest.new_database(self.suite.admin_url, password, "school") as connection:
             for statement in (
                 f"CREATE SCHEMA plain CREATE TABLE student ({key}, {columns})",
                 f"CREATE SCHEMA peer CREATE VIEW student AS {shown}",
@@ -253,8 +242,6 @@ class Arena:
                 "GRANT SELECT ON peer.student TO bench_nobody",
             ):
                 await connection.execute(statement)
-        finally:
-            await connection.close()
 
 
 COLUMNS = (

