@@ -44,7 +44,7 @@ OWN: dict[str, frozenset[str]] = {
     "list_results": _REPORT,
     "list_result_entries": _REPORT,
     "get_template": frozenset({"not_acceptable", "report_not_made"}),
-    "ask_report": frozenset({"cursor_invalid", "roster_undecided"}),
+    "ask_report": frozenset({"report_not_yours", "roster_undecided"}),
     "get_report_file": frozenset({"report_not_ready", "report_expired"}),
     "get_entry": _PAST,
     "get_deferment": _PAST,

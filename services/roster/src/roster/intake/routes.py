@@ -21,7 +21,7 @@ from roster.reference.service import TERM_UNKNOWN
 from shared import clock
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
-from shared.problems import NOT_ACCEPTABLE
+from shared.problems import NOT_ACCEPTABLE, NOT_FOUND
 from shared.refusals import refuses
 from shared.sessions import Session
 
@@ -110,7 +110,7 @@ async def get_submission(submission_id: UUID, session: Session, school: School) 
             },
         }
     },
-    openapi_extra=refuses(NOT_ACCEPTABLE, REPORT_NOT_MADE),
+    openapi_extra=refuses(NOT_FOUND, NOT_ACCEPTABLE, REPORT_NOT_MADE),
 )
 async def get_template(kind: RosterKind, _school: School, form: WantedSheet) -> Response:
     """A roster of `kind` to fill in and post, as XLSX or ODS."""

@@ -40,7 +40,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
     operation_id="ask_report",
     response_model=ReportOut,
     status_code=202,
-    openapi_extra=refuses(BAD_CURSOR, ROSTER_UNDECIDED),
+    openapi_extra=refuses(BAD_CURSOR, ROSTER_UNDECIDED, service.NOT_FOR_YOU),
 )
 async def ask(body: ReportIn, once: Once, session: Session, caller: Reporting) -> Response:
     """Have a report of any size made; `Location` is where to see how far it is."""

@@ -21,10 +21,13 @@ from shared import audit, clock, crypto, cursors, jobs
 from shared.idempotency import Reply
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import FORBIDDEN, INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
+from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
 
 PATH = "/roster/v1/reports"
 NOT_READY = ProblemType("report_not_ready", 409, "報表尚未產出", "The report is not there yet")
+NOT_FOR_YOU = ProblemType(
+    "report_not_yours", 403, "此報表不提供貴機關", "That report is not for your kind of organisation"
+)
 EXPIRED = ProblemType("report_expired", 410, "報表已逾保存期限並刪除，請重新產出", "The report's file has expired")
 _TRIES = 5
 _OF_A_ROSTER = frozenset({ReportKind.PENDING_ROSTER, ReportKind.RESULT_ENTRIES, ReportKind.SCHOOL_COPY})
@@ -38,7 +41,7 @@ async def ask(session: AsyncSession, caller: Principal, body: ReportIn) -> Reply
     409 `roster_undecided`, 422 where what it is about is missing, 400 for a search that is none.
     """
     if caller.org.type not in ORGANISATIONS[body.report]:
-        raise FORBIDDEN()
+        raise NOT_FOR_YOU()
     about = _about(caller, body)
     # What could not be listed is refused now, not in an hour.
     total = await source(body.report, caller, about).total(session)
