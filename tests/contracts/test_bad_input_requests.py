@@ -68,7 +68,7 @@ SORTS = [
     "received_on;--",
     "received_on,kind",
     "__class__",
-    "national_id",
+    "national_id_index",
     quote(PLANTED_NAME),
 ]
 NUMBERS = ["x", "1.5", "9" * 40, "-9", quote("١"), "0x10", "1e3", "NaN", "true", "null", PLANTED_ID, "%20"]

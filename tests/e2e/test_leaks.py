@@ -34,6 +34,7 @@ WRITTEN = {
         "batch_entry.officer_draft", "batch_entry.approver_draft", "batch_entry.reason", "batch.return_reason",
         "decision.decision_number", "decision.annotation_text", "decision.review_remarks", "decision.reason",
         "decision.override_reason", "deferment.decision_number", "deferment.summary", "deferment_change.summary",
+        "deferment_change.decision_number",
         # What rows were before: the same words, as sealed as they were there.
         "history.body",
     )

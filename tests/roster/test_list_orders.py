@@ -92,7 +92,7 @@ async def test_what_is_shown_can_be_ordered_by(county):
         "/rosters": {"id", "submission_id", "county_name", "counts", "deadline_explained"},
         "/batches": {"id", "roster_id", "county_code", "version", "return_reason"},
         f"/rosters/{roster_id}/entries": {
-            "id", "roster_id", "county_code", "township", "deadline_explained", "hints", "decision",
+            "id", "roster_id", "county_code", "township", "deadline_explained", "correction", "hints", "decision",
             "latest_deferment", "registry", "draft",
             "approver_draft", "returned", "batch_id",
         },

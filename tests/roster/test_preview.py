@@ -361,7 +361,6 @@ async def test_the_preview_is_what_deciding_does(county, registry, worker, seed)
         seen |= await agrees(county, registry, worker, batch)
     # A story in which nothing happens would prove nothing.
     assert {"create None", "modify None", "none rejected", "ends another", "corrects"} <= seen, seen
-    assert len(seen) >= 6, seen
 
 
 @pytest.mark.rule("RO-53")

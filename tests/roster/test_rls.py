@@ -17,6 +17,7 @@ from local.databases import Urls, plain
 from roster.cases import queries as cases
 from roster.intake import service as intake
 from roster.registry import service as registry
+from roster.remedies import service as remedies
 from roster.report_jobs import service as report_jobs
 from roster.results import service as results
 from roster.review.service import common
@@ -47,6 +48,7 @@ FILTERS = [
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
+    (remedies, "_own"),
     (cases, "own"),
     (cases, "filed_by"),
     (report_jobs, "_own"),

@@ -58,11 +58,9 @@ FILED = {"submission", "roster", "entry", "case_file"}
 _HOUSEHOLD = "township_code = $1 AND {}"
 BEYOND = {
     **BEYOND,
-    ("entry", "township"): _HOUSEHOLD.format("state = 'decided'"),
     ("case_file", "township"): _HOUSEHOLD.format(
         "filer_type = 'county' AND entry_id IN (SELECT id FROM entry WHERE state = 'decided')"
     ),
-    ("decision", "township"): "township_code = $1",
     ("decision", "education_authority"): "entry_id IN (SELECT id FROM entry WHERE filer_type = 'education_authority'"
     " AND filer_code = $1)",
 }

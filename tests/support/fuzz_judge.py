@@ -51,7 +51,8 @@ def faults(fuzzed: Fuzzed, sent: Sent, response: Response) -> Iterator[str]:
 def _leaks(response: Response, of_a_file: bool) -> Iterator[str]:
     # A refused cell shows a code as it was found (ADR 0051): a name where a code belongs is not known for one.
     planted = (PLANTED_ID,) if of_a_file else (PLANTED_ID, PLANTED_NAME)
-    told = response.text + str(response.headers)
+    # A file is looked through as what its bytes say, whatever it is.
+    told = response.content.decode("utf-8", "replace") + str(response.headers)
     told += json.dumps(_json(response), ensure_ascii=False)
     if response.status_code >= 400:
         yield from (f"echo: {text} comes back" for text in planted if text in told)

@@ -90,6 +90,7 @@ _MAN = frozenset(
 )  # fmt: skip
 # Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
 # under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
+_PERIOD = frozenset({"period_empty", "period_too_long", "by_county", "by_township"})
 UNTOLD: dict[str, frozenset[str]] = {
     "create_account": _ROLES,
     "change_account": _ROLES,
@@ -105,6 +106,7 @@ UNTOLD: dict[str, frozenset[str]] = {
             "password_unchanged",
         }
     ),
+    "get_statistics": _PERIOD,
     "review_rosters": frozenset({"value_error", "too_many_entries"}),
     "transfer_entry": frozenset({"county_unknown", "township_unknown"}),
     "file_case": _MAN | {"certificate_in_future", "plan_ends_before_it_begins"},
@@ -116,7 +118,7 @@ UNTOLD: dict[str, frozenset[str]] = {
     "record_refusal_service": frozenset({"day_impossible"}),
     "request_refusal_review": frozenset({"day_impossible"}),
     "answer_refusal_review": frozenset({"request_late"}),
-    "ask_report": frozenset({"required"}),
+    "ask_report": _PERIOD | {"required"},
     "add_unrecognised_programme": frozenset({"empty_period"}),
     "set_term": frozenset({"deadline_outside_year"}),
     "set_county_settings": frozenset(

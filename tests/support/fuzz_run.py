@@ -148,7 +148,7 @@ class Fuzz:
         answer = self.send(fuzzed, sent.case, sent.role, report)
         report.reached = answer.status_code == fuzzed.row.status
         if not report.reached:
-            report.note(f"success: {answer.status_code} {answer.text[:300]}", sent.case)
+            report.note(f"success: {answer.status_code} {answer.content[:300]!r}", sent.case)
         for told in faults(fuzzed, sent, answer):
             report.note(told, sent.case)
 
@@ -159,7 +159,7 @@ class Fuzz:
             answer = self._judge(fuzzed, sent, report)
             refused = fuzzed.row.people and role in fuzzed.world.machines
             if answer.status_code != (403 if refused else fuzzed.row.status):
-                report.note(f"success: {answer.status_code} for {role}: {answer.text[:300]}", sent.case)
+                report.note(f"success: {answer.status_code} for {role}: {answer.content[:300]!r}", sent.case)
 
     def _try(self, fuzzed: Fuzzed, mode: GenerationMode, count: int, seed: int, report: Report) -> None:
         @hypothesis.seed(seed)

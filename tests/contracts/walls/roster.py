@@ -158,7 +158,7 @@ ROWS: dict[str, Row] = {
     "list_reports": Row("list", "case_officer", shows=("report",), personal=True),
     "get_report": Row("item", "case_officer", path={"report_id": "{report}"}, personal=True),
     "get_report_file": Row("item", "case_officer", path={"report_id": "{report}"}, personal=True),
-    "list_registry_events": Row("list", "case_officer", shows=("decision",)),
+    "list_registry_events": Row("list", "case_officer", query="?limit=200", shows=("decision",)),
     "replay_registry_event": Row(
         "item", "case_officer", path={"event_id": "{event}"}, absent={"event_id": "999999999"}
     ),

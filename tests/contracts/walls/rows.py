@@ -253,7 +253,9 @@ async def _own(world: World, operation: Operation, row: Row) -> int:
     assert theirs
     for label, who in theirs:
         answer = await world.call(operation, row, who)
-        assert answer.status_code in (200, 201, 202, 404, 409, 412, 422), f"{operation} by {label}: {answer.text[:200]}"
+        assert answer.status_code in (200, 201, 202, 403, 404, 409, 412, 422), (
+            f"{operation} by {label}: {answer.text[:200]}"
+        )
         assert _tells(world, answer) == [], f"{operation} by {label} shows A's things"
     assert await witness() == before, f"{operation}: another organisation changed what A sees"
     return len(theirs)

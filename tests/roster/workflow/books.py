@@ -20,6 +20,8 @@ class Told:
     filed_on: date
     until: date
     ended: str | None = None
+    # Granted by a certificate, its roster not yet decided (RO-71).
+    awaits: bool = False
 
 
 def _since(chain: list[dict[str, Any]]) -> datetime:
@@ -46,10 +48,14 @@ def _carry_out(his: list[Told], decision: dict[str, Any], chain: list[dict[str, 
         if ours is not None:
             ours.until, ours.ended = max(ours.until, decision["deferment_until"]), None
             return
+    ahead = next((one for one in reversed(running) if one.awaits), None)
+    if decision["kind"] == "application" and not decision["filed"] and ahead is not None:
+        ahead.until, ahead.awaits = max(ahead.until, decision["deferment_until"]), False
+        return
     for one in running:
         one.ended = "superseded"
     made = next(d["decided_at"] for d in chain if d["decision"] == "approved")
-    his.append(Told(made, decision["filed_on"], decision["deferment_until"]))
+    his.append(Told(made, decision["filed_on"], decision["deferment_until"], awaits=decision["filed"]))
 
 
 class Books(Desk):

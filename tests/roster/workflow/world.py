@@ -40,7 +40,7 @@ FROM entry WHERE roster_id = ANY($1::uuid[]) ORDER BY 7, 8 NULLS LAST, id
 DECISIONS = """
 SELECT d.id::text, d.entry_id::text, d.batch_id::text, d.decision, d.annotation_action, d.submitted_by, d.decided_by,
     d.decision_number, d.issued_on, d.deferment_id::text, e.student_no, d.corrects::text, d.correction_by, d.kind,
-    d.decided_at, d.deferment_until, e.left_on, e.filed_on
+    d.decided_at, d.deferment_until, e.left_on, e.filed_on, e.filer_type IS NOT NULL AS filed
 FROM decision d JOIN entry e ON e.id = d.entry_id WHERE d.roster_id = ANY($1::uuid[]) ORDER BY d.decided_at
 """
 DEFERMENTS = """

@@ -61,10 +61,11 @@ class _State:
     until: date
     revoked_on: date | None
     ended_reason: str | None
+    awaits_roster: bool
 
     @classmethod
     def of(cls, deferment: Deferment) -> "_State":
-        return cls(deferment.deferred_until, deferment.revoked_on, deferment.ended_reason)
+        return cls(deferment.deferred_until, deferment.revoked_on, deferment.ended_reason, deferment.awaits_roster)
 
     def in_force(self, since: date, day: date) -> bool:
         return self.revoked_on is None and since <= day <= self.until
@@ -105,7 +106,7 @@ def foresee(man: Man, his: Sequence[Deferment], undo: Undo) -> Foreseen:
     now = {one.id: _State.of(one) for one in his}
     after = now | {one.id: _State.of(one) for one in left}
     if made is not None:
-        after[made.id] = _State(made.deferred_from, made.deferred_from, GRANTED_IN_ERROR)
+        after[made.id] = _State(made.deferred_from, made.deferred_from, GRANTED_IN_ERROR, made.awaits_roster)
     about, is_new = _carried_out(man, standing, caused, made, after, undo)
     # What is left is made of former states; what is written are the deferments themselves.
     primary = next((one for one in his if one.id == about), None)
@@ -143,7 +144,7 @@ def _carried_out(
         # What the decision in error had ended already ends as of the day it did.
         since = ending.revoked_on if made is None or ending.deferment.id not in undo.former else made.deferred_from
         day = since if caused.deferment is DefermentAction.GRANT else ending.revoked_on
-        after[ending.deferment.id] = _State(ending.until, day, ending.reason)
+        after[ending.deferment.id] = _State(ending.until, day, ending.reason, ending.deferment.awaits_roster)
     granted = caused.deferment is DefermentAction.GRANT
     ours = made if granted else standing.ours
     if ours is None:
@@ -153,6 +154,7 @@ def _carried_out(
         books.deferment_until,
         man.decided.left_on if revoked else None,
         man.decided.cessation_reason if revoked else None,
+        ours.awaits_roster and not standing.confirms,
     )
     return ours.id, False
 
@@ -172,6 +174,7 @@ def _write(man: Man, deferment: Deferment, state: _State, line: str, renumbered:
         state.until,
         state.revoked_on,
         state.ended_reason,
+        state.awaits_roster,
         append_summary(deferment.summary, line),
         (man.decided.decision_number, man.decided.issued_on) if renumbered else None,
     )

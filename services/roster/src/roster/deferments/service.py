@@ -100,6 +100,7 @@ class Write:
     until: date
     revoked_on: date | None
     ended_reason: str | None
+    awaits_roster: bool
     summary: str
     renumbered: tuple[str, date] | None
 
@@ -259,6 +260,7 @@ def _put_right(foreseen: Foreseen) -> list[Done]:
         done.append(Done(deferment, deferment.deferred_until))
         deferment.deferred_until, deferment.summary = write.until, write.summary
         deferment.revoked_on, deferment.ended_reason = write.revoked_on, write.ended_reason
+        deferment.awaits_roster = write.awaits_roster
         deferment.version += 1
     return done
 

@@ -55,6 +55,7 @@ from shared.idempotency import Once
 from shared.if_match import IfMatch
 from shared.pages import Pages
 from shared.preconditions import etag
+from shared.problems import NOT_FOUND
 from shared.refusals import refuses
 from shared.schemas import Instant, LocalDate, Page, either_way
 from shared.sessions import Session
@@ -230,7 +231,7 @@ async def review_many(
     return await once.run(lambda: review_entries.review_many(session, officer, roster_id, seen, body))
 
 
-@router.post("/reviews", operation_id="review_rosters", response_model=AcrossResult)
+@router.post("/reviews", operation_id="review_rosters", response_model=AcrossResult, openapi_extra=refuses(NOT_FOUND))
 async def review_across(body: ReviewAcross, once: Once, session: Session, officer: CaseOfficer) -> Response:
     """One draft for all entries in review that match in several rosters; a result for each roster and entry."""
     return await once.run(lambda: review_entries.review_across(session, officer, body))
