@@ -39,6 +39,7 @@ MEN_SORTS = (
     "decision",
     "decided_on",
     "decision_number",
+    "corrects_number",
     "issued_on",
     "deferment_until",
 )
