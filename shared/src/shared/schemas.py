@@ -35,13 +35,13 @@ class ContentError(ValueError):
 class In(BaseModel):
     """A request body: unknown members are refused, values cannot change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
 
 class Out(BaseModel):
     """An answer."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 def _local_date(value: Any) -> Any:
