@@ -81,10 +81,6 @@ class Scene:
     seconds: float = 10.0
     starts: bool = True
 
-    @property
-    def is_of_the_database(self) -> bool:
-        return self.services == set(SERVICES)
-
 
 OTHERS = frozenset({"identity", "notify"})
 SCENES = {
@@ -119,10 +115,11 @@ def test_who_comes_meanwhile_is_told_soon_to_come_back(world: World, name: str) 
     assert len(acknowledged) == len(set(acknowledged))
     doubled = "SELECT 1 FROM entry GROUP BY national_id_index HAVING count(*) > 1"
     assert apart(ask(world.suite.database_url("roster"), doubled)) == [], "posted once and there twice"
-    # A worker whose database is away looks again ever less often, every two seconds in the end; but it does.
+    # A worker whose database is away looks again ever less often, every two seconds in the end; but it does, unless it
+    # hangs in a statement with the server: that one ends with the hanging, and what is left to do is done below.
     tries = {worker: count - complaints[worker] for worker, count in _complaints(world.suite).items()}
     assert all(count <= scene.seconds * times for count in tries.values()), tries
-    assert all(count >= 2 for count in tries.values()) or not scene.is_of_the_database, tries
+    assert all(count >= 2 for count in tries.values()) or name != "database stopped", tries
     apart(settled(world.suite))
 
 
