@@ -20,10 +20,9 @@ from typing import Any
 
 from bench.load import Exchange, Load, exchange, once
 from bench.machine import cores, cpu_seconds, on, pin
-from bench.men import Student
 from bench.peers import postgrest
 from bench.place import ENVIRONMENT, Place
-from bench.roster import Arena, call, log_in
+from bench.roster import Arena, call, every, log_in
 from bench.rounds import Slice
 from bench.servers import NotStartedError, Server, answers
 from local.layout import Layout
@@ -80,9 +79,7 @@ class House:
         self.token = log_in(suite, OFFICER)
         self.roster_id = ""
         self.entries: list[Entry] = []
-        self.students: list[Student] = []
         self.ours = Door(suite.ports["gateway"], (suite.pids["gateway"], suite.pids["roster"]))
-        self._why: str | None = None
 
     @classmethod
     @contextmanager
@@ -99,27 +96,6 @@ class House:
             place.tell(f"a roster of {len(house.entries):,} is under review")
             yield house
 
-    def get(self, path: str) -> Any:
-        """The JSON of a GET by the officer."""
-        return json.loads(call(self.ours.port, "GET", path, token=self.token))
-
-    def post(self, path: str, body: Any, **headers: str) -> Any:
-        """The JSON of a POST by the officer."""
-        return json.loads(
-            call(self.ours.port, "POST", path, json.dumps(body).encode(), self.token, headers=headers or None)
-        )
-
-    def every_entry(self) -> list[Entry]:
-        """The roster's entries, all pages of them."""
-        items: list[Entry] = []
-        cursor = ""
-        while True:
-            page = self.get(f"/roster/v1/rosters/{self.roster_id}/entries?limit=200{cursor}")
-            items += page["items"]
-            if page["next_cursor"] is None:
-                return items
-            cursor = f"&cursor={page['next_cursor']}"
-
     def _furnish(self) -> None:
         arena = self.arena
         arena.furnish()
@@ -134,8 +110,9 @@ class House:
         (roster,) = answer.json()["rosters"]
         self.roster_id = roster["id"]
         arena.settle()
-        self.post(f"/roster/v1/rosters/{self.roster_id}/open", None)
-        self.students, self.entries = students, self.every_entry()
+        path = f"/roster/v1/rosters/{self.roster_id}"
+        call(self.ours.port, "POST", f"{path}/open", None, self.token)
+        self.entries = every(self.ours.port, f"{path}/entries?limit=200", self.token)
 
     # -- the peer ------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ from bench.peers import postgrest
 from bench.peers.cache import UnavailableError
 from bench.place import ENVIRONMENT, Place
 from bench.rounds import Slice, timed
-from bench.servers import NotStartedError, Server, answers, get
+from bench.servers import NotStartedError, Server, answers
 from local.demo.days import plan
 from local.layout import REPO, Layout
 from local.postgres import free_port
@@ -148,28 +148,16 @@ class Arena:
     def entries(self) -> list[dict[str, Any]]:
         """Every entry the school may see, with whole IDs, page after page."""
         found: list[dict[str, Any]] = []
-        rosters = self._all(f"/roster/v1/rosters?{self.days.term.query}&limit=200")
+        port = self.suite.ports["gateway"]
+        rosters = every(port, f"/roster/v1/rosters?{self.days.term.query}&limit=200", self.token)
         for roster in rosters:
-            found += self._all(f"/roster/v1/rosters/{roster['id']}/entries?limit=200")
+            found += every(port, f"/roster/v1/rosters/{roster['id']}/entries?limit=200", self.token)
         return found
 
     def inserted(self) -> list[Student]:
         """What stands in the peer's table; the table is emptied."""
         query = f"DELETE FROM plain.student RETURNING {', '.join(COLUMNS)}"  # noqa: S608 - our own names
         return asyncio.run(self.ask(self._peer_url("postgres"), query))
-
-    def _all(self, path: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            told = get(self.suite.ports["gateway"], path + cursor, {"Authorization": f"Bearer {self.token}"})
-            if told is None or told[0] != 200:
-                raise NotStartedError(f"GET {path}: {told}")
-            page = json.loads(told[1])
-            items += page["items"]
-            if page["next_cursor"] is None:
-                return items
-            cursor = f"&cursor={page['next_cursor']}"
 
     def furnish(self) -> None:
         """The Ministry's schools and the term."""
@@ -260,10 +248,10 @@ def log_in(suite: Stack, name: str) -> str:
 
 def call(
     port: int, method: str, path: str, body: bytes | None = None, token: str | None = None,
-    media_type: str = "application/json", headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
 ) -> bytes:  # fmt: skip
     """One request that succeeds; its body."""
-    headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(headers or {}) if method == "POST" else {}
+    headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
     if body is not None:
         headers["Content-Type"] = media_type
     if token is not None:
@@ -278,3 +266,15 @@ def call(
     if answer.status // 100 != 2:
         raise NotStartedError(f"{method} {path.partition('?')[0]}: {answer.status} {said[:500]!r}")
     return said
+
+
+def every(port: int, path: str, token: str) -> list[dict[str, Any]]:
+    """All items of a list, page after page; `path` has a query."""
+    items: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = json.loads(call(port, "GET", path + cursor, token=token))
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
