@@ -315,6 +315,25 @@ async def test_the_school_is_told_the_new_decision_and_not_that_it_was_weighed(c
     assert [line["action"] for line in after] == [*(line["action"] for line in told[1]), "decided"]
 
 
+async def test_nor_does_the_order_of_the_school_s_page_say_which_decision_is_weighed(county):
+    """Sorted by state, both men stand as decided: only their row numbers order them."""
+    roster_id = (await county.post(men(1, 2)))["63000"]
+    await county.answered(roster_id)
+    await county.do(f"/rosters/{roster_id}/open")
+    for entry in await county.entries(roster_id):
+        assert (
+            await county.patch(entry, {"decision": "approved", "override_reason": "經查明仍應核准。"})
+        ).status_code == 200
+    await decide(county, roster_id)
+    pages = [f"/rosters/{roster_id}/entries?sort={by}" for by in ("state", "-state")]
+    before = [await county.get(page, NTU) for page in pages]
+    assert (await take_up(county, before[0]["items"][0], REJECTED)).status_code == 200
+    assert [await county.get(page, NTU) for page in pages] == before
+    # The county does see it: the order by state is another now.
+    orders = [[entry["state"] for entry in (await county.get(page))["items"]] for page in pages]
+    assert orders == [["decided", "in_review"], ["in_review", "decided"]]
+
+
 @pytest.mark.rule("RO-09")
 async def test_meanwhile_the_school_cannot_change_him_and_nobody_hands_him_on(county):
     roster_id, entry = await decided(county, men(1, 1))

@@ -8,7 +8,7 @@ Monday's morning. Since offices rest on both days of the weekend, both come to t
 """
 
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -48,6 +48,10 @@ class Deadline:
     due: date
     provisional: bool
     steps: tuple[Step, ...]
+
+    def headed(self, first: Step) -> "Deadline":
+        """The same with `first`, what it is counted from and by which article, at the head of its chain (RO-63)."""
+        return replace(self, steps=(first, *self.steps))
 
 
 @rule("RO-36")

@@ -190,6 +190,15 @@ def _looks_like_broken_utf8(data: bytes) -> bool:
 
 
 @rule("RO-06")
+def charset_of(content_type: str) -> str | None:
+    """The charset that a content type declares."""
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"')
+    return None
+
+
 def decode(data: bytes, declared: str | None) -> Decoded:
     """Read a CSV's bytes as text: BOM, then `declared`, then strict UTF-8, then CP950. Bytes that mean nothing there
     are marked in the text: whoever reads its cells says in which they stand.

@@ -4,7 +4,7 @@ SOURCE: 免役禁役緩徵緩召實施辦法 (2018-06-28) Art. 11(1) application
 and 16(3) cessation, 16-1. Late is late, never refused (RO-05).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -69,7 +69,7 @@ def deadline_article(kind: RosterKind, reason: CessationReason | None = None) ->
     return _ROSTER_ARTICLES[kind]
 
 
-@rule("RO-01", "RO-03", "RO-36")
+@rule("RO-01", "RO-03", "RO-36", "RO-63")
 def roster_deadline(
     kind: RosterKind,
     registration_deadline: date,
@@ -90,10 +90,10 @@ def roster_deadline(
         registration_deadline,
         Citation(DEFERMENT_REGULATION, deadline_article(kind), _VERSION),
     )
-    return _explained(first, months_after(registration_deadline, months, calendar, county))
+    return months_after(registration_deadline, months, calendar, county).headed(first)
 
 
-@rule("RO-04", "RO-36")
+@rule("RO-04", "RO-36", "RO-63")
 def cessation_deadline(
     reason: CessationReason, left_on: date, calendar: WorkingCalendar, county: str | None = None
 ) -> Deadline | None:
@@ -107,13 +107,7 @@ def cessation_deadline(
         left_on,
         Citation(DEFERMENT_REGULATION, CESSATIONS[reason].article, _VERSION),
     )
-    return _explained(first, days_after(left_on, days, calendar, county))
-
-
-@rule("RO-63")
-def _explained(first: Step, deadline: Deadline) -> Deadline:
-    """The deadline with what it is counted from, by which article, at the head of its chain."""
-    return replace(deadline, steps=(first, *deadline.steps))
+    return days_after(left_on, days, calendar, county).headed(first)
 
 
 @rule("RO-28")

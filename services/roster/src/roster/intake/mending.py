@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from roster.intake.charset import decode
+from roster.intake.charset import charset_of, decode
 from roster.intake.checker import Layout
 from roster.intake.columns import EXPLANATION, find_column
 from roster.intake.csv_reader import read_csv
 from roster.intake.faults import IntakeRejected, shown_heading
-from roster.intake.reading import CSV, MAX_TITLES
+from roster.intake.reading import CSV, is_title
 from roster.intake.rules import RosterKind
 from roster.intake.sheets import reader
 from roster.intake.sheets.book import SHEET_TYPES, Cell, Day, Flag, Number, Odd
@@ -61,7 +61,7 @@ async def mended(refused: ProblemError, form: Form, content_type: str, kind: Ros
 
 async def _tables(body: bytes, media: str, content_type: str, kind: RosterKind) -> list[Table]:
     if media == CSV:
-        rows = [(number, list(cells)) for number, cells in read_csv(decode(body, _charset(content_type)).text)]
+        rows = [(number, list(cells)) for number, cells in read_csv(decode(body, charset_of(content_type)).text)]
         sheets: list[tuple[str | None, list[tuple[int, list[str]]]]] = [(None, rows)]
     else:
         book = await reader.open_workbook(body, media)
@@ -73,19 +73,10 @@ async def _tables(body: bytes, media: str, content_type: str, kind: RosterKind) 
     return [table for name, rows in sheets if (table := _table(name, rows, kind)) is not None]
 
 
-def _charset(content_type: str) -> str | None:
-    for part in content_type.split(";")[1:]:
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"')
-    return None
-
-
 def _table(name: str | None, rows: list[tuple[int, list[str]]], kind: RosterKind) -> Table | None:
     """The rows under their headings, which stand under at most a few title lines."""
     for skipped, (_, cells) in enumerate(rows):
-        filled = [cell for cell in cells if cell.strip()]
-        if skipped < MAX_TITLES and len(filled) <= 1 and not any(map(find_column, filled)):
+        if is_title(skipped, cells):
             continue
         return Table(name, tuple(cells), rows[skipped + 1 :]) if Layout.of(cells, kind).places else None
     return None

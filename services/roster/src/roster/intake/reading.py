@@ -1,6 +1,6 @@
 """A school's file, from bytes to checked rows or to the list of everything that is wrong with it (RO-06, RO-07)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -171,6 +171,12 @@ def _heading_row(rows: Iterator[tuple[int, list[str]]]) -> tuple[int, list[str],
             row=1,
         ),
     )
+
+
+def is_title(skipped: int, cells: Sequence[str]) -> bool:
+    """Whether a row of a sheet, `skipped` rows below the top, is above the headings: one cell that names no column."""
+    filled = [cell for cell in cells if cell.strip()]
+    return skipped < MAX_TITLES and len(filled) <= 1 and not any(map(find_column, filled))
 
 
 def title_note(skipped: int) -> tuple[Note, ...]:

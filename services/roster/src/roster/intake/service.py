@@ -15,6 +15,7 @@ from roster.hints import service as hints
 from roster.hints.queries import Record
 from roster.hints.subjects import Subject, Terms
 from roster.intake import queries, store
+from roster.intake.charset import charset_of
 from roster.intake.faults import IntakeRejected, RejectionKind
 from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
 from roster.intake.mending import mended
@@ -106,7 +107,7 @@ async def read_file(sender: Principal, kind: RosterKind, content_type: str, body
             return await read_workbook(body, media, kind, reporter, today)
         # Twenty thousand rows take a second: other requests are answered meanwhile.
         return await asyncio.to_thread(
-            read_submission, body, content_type, _charset(content_type), kind, reporter, today
+            read_submission, body, content_type, charset_of(content_type), kind, reporter, today
         )
     except IntakeRejected as refused:
         raise _REFUSALS[refused.kind](
@@ -131,15 +132,6 @@ async def blank_roster(kind: RosterKind, form: Form) -> bytes:
     """The template of `kind` in `form`."""
     document = template(kind, int(clock.now().timestamp()))
     return await make(form, document, Rows([]))
-
-
-def _charset(content_type: str) -> str | None:
-    """The charset that a content type declares."""
-    for part in content_type.split(";")[1:]:
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"')
-    return None
 
 
 async def submit(session: AsyncSession, sender: Principal, posted: Posted) -> Reply:

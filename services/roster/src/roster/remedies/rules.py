@@ -69,14 +69,13 @@ def request_deadline(served_on: date, calendar: WorkingCalendar, county: str | N
     """The last day to ask for review: 30 days counted from the day after receipt; a rest day gives way to the next
     working day. Its steps name the article that sets the period before those of how it is counted."""
     row = REQUEST_DAYS.on(max(served_on, _SINCE))
-    counted = days_after(served_on, row.value, calendar, county)
     why = Step(
         f"{roc_long(served_on)}收受不予核准之通知，得自次日起{row.value}日內申請複核一次",
         f"the refusal was received on {served_on.isoformat()}; review may be asked for once, within {row.value} days",
         served_on,
         row.citation,
     )
-    return Deadline(counted.start, counted.nominal_end, counted.due, counted.provisional, (why, *counted.steps))
+    return days_after(served_on, row.value, calendar, county).headed(why)
 
 
 @rule("RO-75")

@@ -1,6 +1,6 @@
 """JSON of bulk reviews: one draft for every entry of a roster, or of several, that matches (RO-56)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -14,8 +14,8 @@ MOST_AT_ONCE = 20_000
 HintName = Annotated[str, Field(max_length=60, pattern=r"^[a-z_]{3,60}$")]
 
 
-class Match(In):
-    """Which entries a bulk review takes; exactly one member."""
+class MatchAcross(In):
+    """Which entries of the rosters are taken; exactly one member."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -23,13 +23,21 @@ class Match(In):
         default=None, description="Neither a blocking hint nor a warning"
     )
     hint: HintName | SkipJsonSchema[None] = Field(default=None, description="With this hint")
-    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Match":
+    def _one(self) -> Self:
         if len(self.model_fields_set) != 1 or None in (getattr(self, n) for n in self.model_fields_set):
-            raise ContentError("clean、hint、entry_ids 須擇一", "Exactly one of clean, hint and entry_ids is needed")
+            *others, last = type(self).model_fields
+            raise ContentError(
+                f"{'、'.join((*others, last))} 須擇一", f"Exactly one of {', '.join(others)} and {last} is needed"
+            )
         return self
+
+
+class Match(MatchAcross):
+    """Which entries a bulk review takes; exactly one member."""
+
+    entry_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | SkipJsonSchema[None] = None
 
 
 class BulkReview(In):
@@ -63,27 +71,6 @@ class RosterSeen(In):
 
     roster_id: UUID
     revision: Annotated[Int, Field(ge=1, le=2_147_483_647)]
-
-
-class MatchAcross(In):
-    """Which entries of the rosters are taken; exactly one member."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    clean: Literal[True] | SkipJsonSchema[None] = Field(
-        default=None, description="Neither a blocking hint nor a warning"
-    )
-    hint: HintName | SkipJsonSchema[None] = Field(default=None, description="With this hint")
-
-    @model_validator(mode="after")
-    def _one(self) -> "MatchAcross":
-        if len(self.model_fields_set) != 1 or None in (getattr(self, n) for n in self.model_fields_set):
-            raise ContentError("clean、hint 須擇一", "Exactly one of clean and hint is needed")
-        return self
-
-    def as_match(self) -> Match:
-        """The same for one roster."""
-        return Match.model_validate(self.model_dump(exclude_unset=True))
 
 
 class ReviewAcross(In):

@@ -136,13 +136,17 @@ def entries(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*Entry.__table__.c).where(*where)
 
 
-def entries_of(roster_id: UUID, at: datetime | None, *own: ColumnElement[bool]) -> Subquery:
-    """The entries of a roster's version, the current one or the one of `at` as it stood then."""
+def entries_of(roster_id: UUID, at: datetime | None, org_type: str, *own: ColumnElement[bool]) -> Subquery:
+    """The entries of a roster's version, the current one or the one of `at` as it stood then, each in the state that a
+    caller of `org_type` is shown."""
     of_roster = (Entry.roster_id == roster_id, *own)
     if at is None:
-        return entries(*of_roster, Entry.until_version.is_(None)).subquery("entries")
-    then = stood(Entry, select(Entry.id).where(*of_roster), at)
-    return select(*then.c).where(then.c.until_version.is_(None)).subquery("entries")
+        cells, where = Entry.__table__.c, of_roster
+    else:
+        cells, where = stood(Entry, select(Entry.id).where(*of_roster), at).c, ()
+    shown = shown_state(cells, org_type).label("state")
+    columns = (column for column in cells if column.name != "state")
+    return select(*columns, shown).where(*where, cells.until_version.is_(None)).subquery("entries")
 
 
 def hinted(rows: Subquery, roster_id: UUID, which: ColumnElement[bool], org_type: str) -> ColumnElement[bool]:

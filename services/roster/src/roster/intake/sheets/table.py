@@ -6,11 +6,11 @@ from datetime import date
 
 from roster.intake.characters import TEXTS, notes_on_characters
 from roster.intake.checker import Checker, Layout, SheetAt
-from roster.intake.columns import Column, find_column
+from roster.intake.columns import Column
 from roster.intake.csv_reader import too_many_rows
 from roster.intake.faults import CellError, IntakeRejected, Note, one_fault, shown_heading
 from roster.intake.limits import LAST_NUMBER, MAX_ROWS
-from roster.intake.reading import MAX_TITLES, Submission, no_rows, title_note
+from roster.intake.reading import Submission, is_title, no_rows, title_note
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.sheets.book import Book, Cell, Number, Odd, Sheet, blank
 from roster.intake.sheets.meanings import meaning
@@ -108,8 +108,7 @@ def _table(sheet: Sheet, at: SheetAt, kind: RosterKind) -> _Table | None:
     """The sheet under its headings; None if none of its first rows holds any."""
     for skipped, (number, cells) in enumerate(sheet.rows):
         names = [_plain(cell) for cell in cells]
-        filled = [name for name in names if name.strip()]
-        if skipped < MAX_TITLES and len(filled) <= 1 and not any(map(find_column, filled)):
+        if is_title(skipped, names):
             continue
         layout = Layout.of(names, kind)
         if not layout.places:

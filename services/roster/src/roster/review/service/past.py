@@ -89,12 +89,11 @@ async def roster_then(session: AsyncSession, principal: Principal, roster_id: UU
     if name is None:
         raise NOT_FOUND()
     row = await row_then(session, Roster, roster_id, at)
-    entries = queries.entries_of(roster_id, at, *common.own_entries(principal)).c
-    state = queries.shown_state(entries, principal.org.type).label("state")
+    entries = queries.entries_of(roster_id, at, principal.org.type, *common.own_entries(principal)).c
     found = await session.execute(
-        select(state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")).group_by(
-            state
-        )
+        select(
+            entries.state, func.count().label("n"), func.count(entries.national_id_index.distinct()).label("men")
+        ).group_by(entries.state)
     )
     counts, men = Counter[str](), Counter[str]()
     for then, n, distinct in found:

@@ -132,11 +132,11 @@ async def list_entries(
     at = await past.instant(session, roster, version, as_of)
     proposed = roster.proposed_number
     if at is not None:
-        proposed = (await past.roster_then(session, principal, roster_id, at)).proposed_number
-    rows = queries.entries_of(roster_id, at, *common.own_entries(principal))
+        proposed = (await past.row_then(session, Roster, roster_id, at))["proposed_number"]
+    rows = queries.entries_of(roster_id, at, principal.org.type, *common.own_entries(principal))
     where: list[Any] = []
     if state is not None:
-        where.append(queries.shown_state(rows.c, principal.org.type) == state)
+        where.append(rows.c.state == state)
     if hint is not None:
         where.append(queries.hinted(rows, roster_id, HintRow.code == hint, principal.org.type))
     if severity is not None:
@@ -173,7 +173,7 @@ async def get_entry(
         proposed = await session.scalar(select(Roster.proposed_number).where(Roster.id == roster))
     else:
         row = await past.row_then(session, Entry, entry_id, at)
-        proposed = (await past.roster_then(session, principal, roster, at)).proposed_number
+        proposed = (await past.row_then(session, Roster, roster, at))["proposed_number"]
     return (await entries_out(session, principal, [row], proposed, at))[0]
 
 

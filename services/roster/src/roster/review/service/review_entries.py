@@ -16,6 +16,7 @@ from roster.review.bulk_schemas import (
     BulkResult,
     BulkReview,
     Match,
+    MatchAcross,
     ReviewAcross,
     ReviewedRoster,
 )
@@ -149,7 +150,7 @@ async def review_across(session: AsyncSession, officer: Principal, review: Revie
     # In one order everywhere, so that two such calls wait for each other and do not lock each other out.
     rosters = [await common.lock_roster(session, officer, roster_id) for roster_id in sorted(seen)]
     unchanged = [roster for roster in rosters if roster.revision == seen[roster.id]]
-    rows = {roster.id: await _matching(session, roster.id, review.match.as_match()) for roster in unchanged}
+    rows = {roster.id: await _matching(session, roster.id, review.match) for roster in unchanged}
     if sum(map(len, rows.values())) > MOST_AT_ONCE:
         raise INVALID_CONTENT(
             errors=[
@@ -234,10 +235,11 @@ _NOT_IN_REVIEW = Refusal(
 )
 
 
-async def _matching(session: AsyncSession, roster_id: UUID, match: Match) -> list[RowMapping]:
+async def _matching(session: AsyncSession, roster_id: UUID, match: MatchAcross) -> list[RowMapping]:
     wanted = [Entry.roster_id == roster_id]
-    if match.entry_ids is not None:
-        wanted.append(Entry.id.in_(match.entry_ids))
+    named = match.entry_ids if isinstance(match, Match) else None
+    if named is not None:
+        wanted.append(Entry.id.in_(named))
     else:
         wanted.append(Entry.state == EntryState.IN_REVIEW)
         wanted.append(queries.clean() if match.clean else queries.with_hint(match.hint or "", "county"))
@@ -253,6 +255,6 @@ async def _matching(session: AsyncSession, roster_id: UUID, match: Match) -> lis
     )
     found = await session.execute(select(*columns).where(*wanted).order_by(Entry.row_no).with_for_update())
     rows = list(found.mappings())
-    if match.entry_ids is not None and len(rows) != len(set(match.entry_ids)):
+    if named is not None and len(rows) != len(set(named)):
         raise NOT_FOUND()
     return rows
