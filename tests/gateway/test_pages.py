@@ -8,6 +8,7 @@ import structlog
 
 from gateway.main import create_app
 from gateway.settings import GatewaySettings, load
+from shared import logs
 from shared.settings import SettingsError
 from tests.gateway.support import World, read, until, world
 
@@ -89,6 +90,7 @@ async def test_metrics_name_templates_never_addresses() -> None:
 @pytest.mark.rule("GW-05")
 async def test_the_access_log_holds_no_personal_data(here: World) -> None:
     planted = "A123456789"
+    logs.configure("gateway")
     with structlog.testing.capture_logs() as lines:
         for path in (f"/roster/v1/things/{planted}?q={planted}", f"/{planted}", f"/roster/v1/%2f{planted}"):
             async with here.client.get(
@@ -113,6 +115,7 @@ async def test_the_log_tells_why_an_exchange_ended(here: World) -> None:
         await receive()
 
     here.roster.handlers["/roster/v1/slow"] = silent
+    logs.configure("gateway")
     with structlog.testing.capture_logs() as lines:
         async with here.client.get(here.url + "/roster/v1/slow", headers=here.bearer()) as response:
             assert response.status == 504
