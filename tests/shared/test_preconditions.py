@@ -10,8 +10,8 @@ from shared.problems import ProblemError
 @pytest.mark.parametrize(
     ("given", "version"), [('"3"', 3), ("3", 3), (' "3" ', 3), ('"0"', 0), ('"999999999"', 999_999_999)]
 )
-def test_a_version_is_read(given, version):
-    assert if_match(given) == version
+async def test_a_version_is_read(given, version):
+    assert await if_match(given) == version
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_a_version_is_read(given, version):
         '"0x1"',
     ],
 )
-def test_what_is_no_version_is_400(given):
+async def test_what_is_no_version_is_400(given):
     with pytest.raises(ProblemError) as refused:
-        if_match(given)
+        await if_match(given)
     assert refused.value.type.status == 400
 
 
-def test_a_version_that_is_not_said_is_428():
+async def test_a_version_that_is_not_said_is_428():
     with pytest.raises(ProblemError) as refused:
-        if_match(None)
+        await if_match(None)
     assert refused.value.type.status == 428
 
 
@@ -54,5 +54,5 @@ def test_another_version_is_412_and_the_present_one_is_told():
 
 
 @pytest.mark.parametrize("version", [0, 1, 123])
-def test_what_is_told_is_what_is_read(version):
-    assert if_match(etag(version)["ETag"]) == version
+async def test_what_is_told_is_what_is_read(version):
+    assert await if_match(etag(version)["ETag"]) == version

@@ -175,6 +175,8 @@ def create_service(
         redoc_url=None,
         # A redirect would be made of the Host header, which the client wrote.
         redirect_slashes=False,
+        # What is told of requests we tell ourselves, without personal data; no variable of the environment sends more.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     app.state.database = database

@@ -6,9 +6,7 @@
 the OpenAPI document as `x-roles`. Organisation tests are the service's: it knows whose thing is asked for.
 """
 
-from typing import Annotated
-
-from fastapi import Depends, Request
+from fastapi import Request
 
 from shared.principals import PASSWORD_CHANGE, Principal
 from shared.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, ProblemType
@@ -50,8 +48,9 @@ class Requires:
         self.roles = tuple(roles)
         self.before_password_change = before_password_change
 
-    async def __call__(self, principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
         """The caller, if the role suffices."""
+        principal = await current_principal(request)
         if PASSWORD_CHANGE in principal.scope and not self.before_password_change:
             raise PASSWORD_CHANGE_REQUIRED(headers=_INSUFFICIENT)
         if self.roles and principal.roles.isdisjoint(self.roles):

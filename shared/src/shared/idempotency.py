@@ -40,7 +40,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def idempotency_key(
+async def idempotency_key(
     key: Annotated[
         str | None,
         Header(

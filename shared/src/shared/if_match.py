@@ -7,7 +7,7 @@ from fastapi import Depends, Header
 from shared.problems import BAD_SYNTAX, PRECONDITION_REQUIRED
 
 
-def if_match(
+async def if_match(
     value: Annotated[
         str | None,
         Header(

@@ -21,12 +21,12 @@ def _person(principal: Principal) -> Principal:
     return principal
 
 
-def person(principal: Annotated[Principal, Depends(Requires())]) -> Principal:
+async def person(principal: Annotated[Principal, Depends(Requires())]) -> Principal:
     """Somebody with an account; systems have none, and are refused with 403."""
     return _person(principal)
 
 
-def newcomer(principal: Annotated[Principal, Depends(Requires(before_password_change=True))]) -> Principal:
+async def newcomer(principal: Annotated[Principal, Depends(Requires(before_password_change=True))]) -> Principal:
     """Somebody with an account, whose first password may still wait to be changed."""
     return _person(principal)
 
@@ -35,17 +35,17 @@ Person = Annotated[Principal, Depends(person)]
 Newcomer = Annotated[Principal, Depends(newcomer)]
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
 
-def _hasher(request: Request) -> Hasher:
+async def _hasher(request: Request) -> Hasher:
     hasher: Hasher = request.app.state.hasher
     return hasher
 
 
-def _minter(request: Request) -> Minter:
+async def _minter(request: Request) -> Minter:
     minter: Minter = request.app.state.minter
     return minter
 

@@ -86,7 +86,7 @@ def _weighed(part: str) -> tuple[str, int]:
     return media, 1_000
 
 
-def _wanted(request: Request, response: Response) -> Form:
+async def _wanted(request: Request, response: Response) -> Form:
     # Whoever keeps the answer must know that another header would have had another.
     response.headers["Vary"] = "Accept"
     form = chosen(",".join(request.headers.getlist("accept")))
@@ -101,7 +101,7 @@ def _wanted(request: Request, response: Response) -> Form:
 Wanted = Annotated[Form, Depends(_wanted)]
 
 
-def _sheet(request: Request, response: Response) -> Form:
+async def _sheet(request: Request, response: Response) -> Form:
     response.headers["Vary"] = "Accept"
     form = chosen(",".join(request.headers.getlist("accept")), SPREADSHEETS)
     if form is None:
@@ -114,7 +114,7 @@ WantedSheet = Annotated[Form, Depends(_sheet)]
 """XLSX or ODS, by `Accept`."""
 
 
-def _mended(request: Request) -> Form | None:
+async def _mended(request: Request) -> Form | None:
     form = chosen(",".join(request.headers.getlist("accept")), (Form.JSON, *SPREADSHEETS))
     return form if form in SPREADSHEETS else None
 

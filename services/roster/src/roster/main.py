@@ -24,12 +24,13 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
     """The application; settings come from the environment unless given."""
     return create_service(
         settings or load("roster"),
+        # A path is looked for in this order: what is asked most stands first.
         [
-            reference,
-            intake,
-            versions,
             review,
+            intake,
             results,
+            versions,
+            reference,
             report_jobs,
             statistics,
             registry,

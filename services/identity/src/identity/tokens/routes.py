@@ -32,7 +32,7 @@ async def still_live(database: OwnDatabase, principal: Annotated[Principal, Depe
         raise UNAUTHENTICATED(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _user_agent(value: Annotated[str, Header(alias="User-Agent", include_in_schema=False)] = "") -> str:
+async def _user_agent(value: Annotated[str, Header(alias="User-Agent", include_in_schema=False)] = "") -> str:
     return mask_ids_in("".join(c for c in value if c.isascii() and c.isprintable()))[:200]
 
 

@@ -18,7 +18,7 @@ from shared.sessions import Session
 router = APIRouter(prefix="/notify/v1/inbox", route_class=GuardedRoute, tags=["inbox"])
 
 
-def person(principal: Annotated[Principal, Depends(Requires())]) -> Principal:
+async def person(principal: Annotated[Principal, Depends(Requires())]) -> Principal:
     """Somebody with an account. Systems have no inbox: an empty one would read as "nothing has happened"."""
     if principal.client:
         raise FORBIDDEN(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
