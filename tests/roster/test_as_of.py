@@ -34,18 +34,18 @@ class Album:
         seen = []
         for path, who in self.paths:
             answer = await self.county.call("GET", path, who)
-            seen.append((answer.status_code, answer.text))
+            seen.append((answer.status_code, answer.json()))
         self.pages.append((now(), seen))
 
     async def compare(self) -> int:
-        """Every page byte for byte; how many."""
+        """Every page member for member; how many."""
         compared = 0
         for at, seen in self.pages:
             for (path, who), (status, body) in zip(self.paths, seen, strict=True):
                 joint = "&" if "?" in path else "?"
                 again = await self.county.call("GET", f"{path}{joint}as_of={at}", who)
                 assert again.status_code == status, (path, again.text)
-                assert again.text == body, path
+                assert again.json() == body, path
                 assert "etag" not in again.headers
                 compared += 1
         return compared
@@ -95,15 +95,15 @@ async def test_an_old_version_is_what_was_read_before_the_correction(county: Cou
         [rows[2], rows[1] | {"name": "陳大文"}, rows[0], *men(9, 1), rows[3]],
         [rows[3], *men(9, 1), rows[0] | {"department": "電機工程學系"}, *men(11, 2), rows[1], rows[2]],
     ]
-    read: list[dict[str, str]] = []
+    read: list[dict[str, Any]] = []
     for version, file in enumerate([*files, None], 1):
-        read.append({who: (await county.call("GET", path, h)).text for who, h in (("s", NTU), ("c", OFFICER))})
+        read.append({who: (await county.call("GET", path, h)).json() for who, h in (("s", NTU), ("c", OFFICER))})
         if file is not None:
             await corrected(county, roster_id, file, seen=version)
     for version, pages in enumerate(read, 1):
         for who, headers in (("s", NTU), ("c", OFFICER)):
             again = await county.call("GET", f"{path}?version={version}", headers)
-            assert (again.status_code, again.text == pages[who]) == (200, True), (version, who)
+            assert (again.status_code, again.json() == pages[who]) == (200, True), (version, who)
     first = await county.get(f"{path}?version=1&limit=2", NTU)
     rest = await county.get(f"{path}?version=1&limit=2&cursor={first['next_cursor']}", NTU)
     assert [e["row_no"] for e in first["items"] + rest["items"]] == [2, 3, 4, 5]

@@ -76,6 +76,72 @@ async def test_a_setting_of_the_session_would_leak(single):
         assert (await connection.execute(ASK)).one().org_code == "63000"
 
 
+HOSTILE = Context("o'fficer\"; --$1", "cou''nty", "63'000")
+
+
+@pytest.mark.parametrize("ends", ["well", "badly", "by cancelling"])
+async def test_a_direct_context_ends_with_its_transaction_too(single, ends):
+    async def asked() -> None:
+        async with single.direct(HOSTILE) as connection:
+            row = await connection.fetchrow(ASK.text)
+            assert tuple(row)[:4] == ("o'fficer\"; --$1", "cou''nty", "63'000", "")
+            if ends == "badly":
+                raise LookupError
+            if ends == "by cancelling":
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(asked())
+    if ends == "by cancelling":
+        await asyncio.sleep(0.5)
+        task.cancel()
+    await asyncio.wait({task})
+    if ends == "well":
+        await task
+    async with single.engine.connect() as connection:
+        row = (await connection.execute(ASK)).one()
+        assert (row.sub, row.org_type, row.org_code, row.purpose) in (NOBODY, LEFT)
+    async with single.transaction(Context("b", "school", "0003")) as session:
+        assert await settings_of(session) == ("b", "school", "0003", "")
+
+
+async def test_a_name_that_could_mean_another_thing_to_a_server_is_refused(single):
+    for name in ("a\\", "a\x00"):
+        with pytest.raises(ValueError):
+            async with single.direct(Context(name, "county", "63000")):
+                pass
+    async with single.direct(Context("a", "county", "63000")) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_directly_one_writes_only_where_one_says_so_and_all_or_nothing(single):
+    insert = "INSERT INTO field_key_probe (key_id, probe) VALUES ($1, 'x')"
+    context = Context.system("probe")
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with single.direct(context) as connection:
+            await connection.execute(insert, "only read")
+    with pytest.raises(LookupError):  # noqa: PT012 - it is raised after a write
+        async with single.direct(context, writes=True) as connection:
+            await connection.execute(insert, "half")
+            raise LookupError
+    async with single.direct(context, writes=True) as connection:
+        await connection.execute(insert, "whole")
+    async with single.direct(context) as connection:
+        found = await connection.fetch(
+            "SELECT key_id FROM field_key_probe WHERE key_id IN ('only read', 'half', 'whole')"
+        )
+    assert [row["key_id"] for row in found] == ["whole"]
+
+
+async def test_a_direct_connection_cut_is_an_outage_and_the_next_is_fresh(single):
+    context = Context("a", "county", "63000")
+    with pytest.raises((ConnectionError, asyncpg.PostgresError)) as cut:
+        async with single.direct(context) as connection:
+            await connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert is_away(cut.value), cut.value
+    async with single.direct(context) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
 async def test_whoever_asks_for_the_pulse_meanwhile_gets_his_own_answer(single):
     """A look that another began while this caller woke is not this caller's: it has not beaten yet."""
 

@@ -7,12 +7,25 @@ national ID in what somebody wrote (a reason, a decision number) is masked on it
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Identity, MetaData, Table, Text, func, insert
+from sqlalchemy import (
+    Column,
+    DateTime,
+    FromClause,
+    Identity,
+    Insert,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import BIGINT, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import logs
-from shared.db import context_of
+from shared.db import Context, context_of
 from shared.ids import mask_ids_in
 
 metadata = MetaData()
@@ -33,11 +46,20 @@ audit_entry = Table(
 )
 
 
+_GIVEN = ("sub", "org_type", "org_code", "action", "entity", "entity_id", "data", "request_id")
+
+
 def row(
     session: AsyncSession, action: str, entity: str, entity_id: object, data: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The values of one audit row, for bulk acts that insert many at once."""
-    context = context_of(session)
+    return values(context_of(session), action, entity, entity_id, data)
+
+
+def values(
+    context: Context, action: str, entity: str, entity_id: object, data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """`row`, of an act in `context`."""
     return {
         "sub": context.sub,
         "org_type": context.org_type,
@@ -58,6 +80,18 @@ def _masked(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value
+
+
+def insertion(acts: FromClause) -> Insert:
+    """One audit row for each of `acts`, for a statement of `shared.statements` that does the act too: what it is told
+    by `parameters`."""
+    told = select(*(bindparam(f"audit_{name}", type_=audit_entry.c[name].type) for name in _GIVEN)).select_from(acts)
+    return insert(audit_entry).from_select(_GIVEN, told)
+
+
+def parameters(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of `insertion`, of `values`."""
+    return {f"audit_{name}": value for name, value in row.items()}
 
 
 async def record(

@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from socket import gaierror
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import asyncpg
 from sqlalchemy import MetaData, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from shared import clock, logs
 from shared.principals import Principal
@@ -47,6 +48,7 @@ _PASSING = ("08", "53", "57", "55P03", "40", "25P03")
 CLOCKS_APART = timedelta(minutes=1)
 
 log = logs.get(__name__)
+T = TypeVar("T")
 
 
 class Base(DeclarativeBase):
@@ -115,7 +117,7 @@ class Database:
 
         Raises TimeoutError when no connection answers within `PATIENCE_SECONDS`.
         """
-        async with await self._answered(self._begun(context)) as session:
+        async with await self._answered(self._begun(context), AsyncSession.close) as session:
             yield session
             await session.commit()
 
@@ -124,8 +126,37 @@ class Database:
         """A transaction in `context` that cannot write and sees one moment only, however long it takes: for a body
         that is streamed. Raises as `transaction` does.
         """
-        async with await self._answered(self._begun(context, _SNAPSHOT)) as session:
+        async with await self._answered(self._begun(context, _SNAPSHOT), AsyncSession.close) as session:
             yield session
+
+    @asynccontextmanager
+    async def direct(self, context: Context, *, writes: bool = False) -> AsyncIterator[asyncpg.Connection]:
+        """A short transaction in `context` straight on the driver, for `shared.statements`; it only reads unless it
+        `writes`. Committed at the end, rolled back on any exception.
+
+        Raises as `transaction` does, and ConnectionError when the connection breaks.
+        """
+        pooled = await self._answered(self._begun_directly(context, writes), _cut)
+        connection: asyncpg.Connection = pooled.driver_connection
+        try:
+            yield connection
+            await connection.execute("COMMIT")
+        except Exception as error:
+            try:
+                await connection.execute("ROLLBACK")
+            except Exception:
+                pooled.invalidate()
+            else:
+                pooled.close()
+            if isinstance(error, asyncpg.InterfaceError) and connection.is_closed():
+                raise ConnectionError("The connection broke.") from error
+            raise
+        except BaseException:
+            # Whoever asked has gone: what is under way on it is not waited for.
+            pooled.invalidate()
+            raise
+        else:
+            pooled.close()
 
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
@@ -155,8 +186,18 @@ class Database:
             raise
         return session
 
-    async def _answered(self, opening: Coroutine[Any, Any, AsyncSession]) -> AsyncSession:
-        """The session that `opening` gives, or TimeoutError.
+    async def _begun_directly(self, context: Context, writes: bool) -> PoolProxiedConnection:
+        pooled = await self.engine.raw_connection()
+        try:
+            driver: asyncpg.Connection = pooled.driver_connection
+            await driver.execute(f"BEGIN READ {'WRITE' if writes else 'ONLY'}; {_stated(context)}")
+        except BaseException:
+            pooled.invalidate()
+            raise
+        return pooled
+
+    async def _answered(self, opening: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]]) -> T:
+        """What `opening` gives, or TimeoutError; then it is left with `leave`.
 
         A server that was stopped and not ended takes connections and answers nothing, and to leave a connection that
         hangs takes seconds again. Hence a task of its own, which nobody waits for once it is late.
@@ -167,7 +208,7 @@ class Database:
             if not task.done():
                 raise TimeoutError("No connection answers.")
         except BaseException:
-            leaving = asyncio.create_task(_leave(task))
+            leaving = asyncio.create_task(_leave(task, leave))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
             raise
@@ -254,11 +295,29 @@ async def check_clock(session: AsyncSession) -> None:
         )
 
 
-async def _leave(task: asyncio.Task[AsyncSession]) -> None:
+async def _leave(task: asyncio.Task[T], leave: Callable[[T], Awaitable[None]]) -> None:
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled() and task.exception() is None:
-        await task.result().close()
+        await leave(task.result())
+
+
+async def _cut(pooled: PoolProxiedConnection) -> None:
+    pooled.invalidate()
+
+
+def _stated(context: Context) -> str:
+    """`_SET` in words, for one round trip with what begins a transaction: that takes no parameters."""
+    settings = {"sub": context.sub, "org_type": context.org_type, "org_code": context.org_code, "purpose": ""}
+    told = ", ".join(f"set_config('app.{name}', {_quoted(value)}, true)" for name, value in settings.items())
+    return f"SELECT {told}"
+
+
+def _quoted(value: str) -> str:
+    """A text as SQL; without a backslash it means the same whatever the server is set to. Raises ValueError for one."""
+    if "\\" in value or "\x00" in value:
+        raise ValueError("no name of ours holds a backslash or NUL")
+    return "'" + value.replace("'", "''") + "'"
 
 
 def is_away(error: BaseException) -> bool:

@@ -8,22 +8,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.auth import current_principal
 from shared.db import Context, Database
-from shared.principals import Principal
 
 
-async def get_session(
-    request: Request, principal: Annotated[Principal, Depends(current_principal)]
-) -> AsyncIterator[AsyncSession]:
-    """The request's transaction, committed before the answer leaves (hence `scope="function"`)."""
+def database_of(request: Request) -> Database:
+    """The service's database, for routes that open a transaction themselves."""
     database: Database = request.app.state.database
-    async with database.transaction(Context.of(principal)) as session:
+    return database
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """The request's transaction, committed before the answer leaves (hence `scope="function"`)."""
+    principal = await current_principal(request)
+    async with database_of(request).transaction(Context.of(principal)) as session:
         yield session
 
 
 async def get_anonymous_session(request: Request) -> AsyncIterator[AsyncSession]:
     """A transaction for the few routes without a token (log-in, token, keys)."""
-    database: Database = request.app.state.database
-    async with database.transaction(Context("anonymous", "none", "none")) as session:
+    async with database_of(request).transaction(Context("anonymous", "none", "none")) as session:
         yield session
 
 

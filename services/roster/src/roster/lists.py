@@ -1,12 +1,25 @@
 """Keyset pages over any sortable column: stable while rows arrive, the same both ways, sealed to their filter."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, Subquery, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    RowMapping,
+    Select,
+    Subquery,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.intake.models import Entry
@@ -17,13 +30,14 @@ from shared.problems import INVALID_CONTENT, Fault, ProblemType
 
 BY_ID: Final = "national_id"
 """The column of entries that the database cannot order by, because it holds it encrypted."""
-# What a cell without a value counts as in an order: less than any value.
+# What a cell without a value counts as in an order: less than any value. Not the calendar's first day, which the driver
+# takes for minus infinity where a value is given to it, and not where it stands in the statement.
 _LEAST: Final[dict[type, Any]] = {
     str: "",
     int: -1,
     bool: False,
-    date: date.min,
-    datetime: datetime.min.replace(tzinfo=UTC),
+    date: date(1, 1, 2),
+    datetime: datetime(1, 1, 2, tzinfo=UTC),
 }
 # National IDs opened at a time; other requests are answered in between.
 _OPENED: Final = 1_000
@@ -31,6 +45,61 @@ _OPENED: Final = 1_000
 REPORT_TOO_LARGE = ProblemType(
     "report_too_large", 422, "資料筆數超過可直接產出報表之上限", "Too many rows for a report that is made at once"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: by a column, up or down, ties by `id`; and how the page after a row is found in it."""
+
+    name: str
+    down: bool
+    _stored: ColumnElement[Any]
+    _key: ColumnElement[Any]
+    # What a missing value counts as, where one may be missing.
+    _least: Any
+
+    @classmethod
+    def of(cls, rows: FromClause, sort: str, sortable: tuple[str, ...], nullable: Collection[str]) -> "Order":
+        """`sort` of `rows` as `page` takes it; raises 422 for a column not in `sortable`."""
+        name = sort.removeprefix("-")
+        if name not in sortable:
+            raise INVALID_CONTENT(
+                errors=[
+                    Fault(
+                        "sort_unknown",
+                        "不能依此欄位排序",
+                        "That column cannot be sorted by",
+                        column="sort",
+                        suggestion=", ".join(sortable),
+                    )
+                ]
+            )
+        stored = rows.c[name]
+        least = _LEAST.get(stored.type.python_type) if name in nullable else None
+        return cls(name, sort.startswith("-"), stored, rows.c.id, least)
+
+    def page(self, query: Select[Any], *, continued: bool) -> Select[Any]:
+        """The first rows of `query` in this order, or those that follow a row; `place` has its parameters."""
+        stored, key = self._stored, self._key
+        column = stored if self._least is None else func.coalesce(stored, literal(self._least, stored.type))
+        if continued:
+            place = tuple_(column, key)
+            here = tuple_(bindparam("after_value", type_=stored.type), bindparam("after_id", type_=key.type))
+            query = query.where(place < here if self.down else place > here)
+        ordered = query.order_by(column.desc(), key.desc()) if self.down else query.order_by(column, key)
+        return ordered.limit(bindparam("at_most", type_=Integer))
+
+    def place(self, at: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
+        """The parameters of `page` behind a `position`; one row more than `limit` tells whether any follow."""
+        if at is None:
+            return {"at_most": limit + 1}
+        value = _typed(at["v"], self._stored.type.python_type)
+        return {"at_most": limit + 1, "after_value": value, "after_id": _typed(at["id"], self._key.type.python_type)}
+
+    def position(self, value: Any, key: Any) -> dict[str, Any]:
+        """The place of a row in this order, as JSON values."""
+        value = self._least if value is None else value
+        return {"v": value.isoformat() if isinstance(value, date) else value, "id": str(key)}
 
 
 @rule("RO-60")
@@ -54,47 +123,21 @@ async def page(
     Raises 422 for another column, and where the whole list has more than `most` rows; 400 for a cursor that was made
     under another filter, order or organisation.
     """
-    name = sort.removeprefix("-")
-    if name not in sortable:
-        raise INVALID_CONTENT(
-            errors=[
-                Fault(
-                    "sort_unknown",
-                    "不能依此欄位排序",
-                    "That column cannot be sorted by",
-                    column="sort",
-                    suggestion=", ".join(sortable),
-                )
-            ]
-        )
+    order = Order.of(rows, sort, sortable, nullable)
     if most is not None:
         await _refuse_more(session, rows, where, most)
     context = context_of(session)
     sealed_to = cursors.bound_to(bound, sort, context.org_type, context.org_code)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
-    if name == BY_ID:
-        found, more = await _by_id(session, rows, where, at, limit, down=sort.startswith("-"))
+    if order.name == BY_ID:
+        found, more = await _by_id(session, rows, where, at, limit, down=order.down)
         return found, cursors.seal({"id": str(found[-1]["id"])}, sealed_to) if more else None
-    stored, key = rows.c[name], rows.c.id
-    least = _LEAST.get(stored.type.python_type) if name in nullable else None
-    column = stored if least is None else func.coalesce(stored, literal(least, stored.type))
-    query: Select[Any] = select(rows).where(*where)
-    if at is not None:
-        place = tuple_(column, key)
-        here = tuple_(_typed(at["v"], stored.type.python_type), _typed(at["id"], key.type.python_type))
-        query = query.where(place < here if sort.startswith("-") else place > here)
-    if sort.startswith("-"):
-        query = query.order_by(column.desc(), key.desc())
-    else:
-        query = query.order_by(column, key)
-    taken = (await session.execute(query.limit(limit + 1))).mappings().all()
-    items = list(taken[:limit])
+    query = order.page(select(rows).where(*where), continued=at is not None)
+    taken = (await session.execute(query, order.place(at, limit))).mappings().all()
     if len(taken) <= limit:
-        return items, None
-    last = items[-1]
-    value = least if last[name] is None else last[name]
-    position = {"v": value.isoformat() if isinstance(value, date) else value, "id": str(last["id"])}
-    return items, cursors.seal(position, sealed_to)
+        return list(taken), None
+    last = taken[limit - 1]
+    return list(taken[:limit]), cursors.seal(order.position(last[order.name], last["id"]), sealed_to)
 
 
 async def _by_id(

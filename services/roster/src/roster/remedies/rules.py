@@ -7,6 +7,7 @@ not among the texts the suite has; what roster.md does not say of them is design
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from shared.calendar import WorkingCalendar
@@ -98,6 +99,17 @@ class Remedy:
     text: str
     text_en: str
     citations: tuple[Citation, ...]
+
+
+def remedies() -> list[tuple[date, str]]:
+    """The texts of the remedies that the law has known, each with the first day of refusals that state it."""
+    return _remedies(REQUEST_DAYS)
+
+
+@cache
+def _remedies(known: Dated[int]) -> list[tuple[date, str]]:
+    since = (date.min, *(row.effective_from for row in known.rows[1:]))
+    return [(day, remedy_on(day).text) for day in since]
 
 
 @rule("RO-75")

@@ -46,7 +46,7 @@ async def search_results(
         return _report(request, caller, wanted, service.seal_search(caller, body), body.sort)
     page = await service.search_results(session, caller, body)
     query = {"search": page.search, "sort": body.sort, "limit": str(body.limit)}
-    link_next(response, f"{router.prefix}/results", query, page)
+    response.headers.update(link_next(f"{router.prefix}/results", query, page.next_cursor))
     return page
 
 

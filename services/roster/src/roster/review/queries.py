@@ -1,13 +1,14 @@
 """Named selects of the review: rosters with their counts, entries with what stands beside them, batches."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Integer,
     RowMapping,
     Select,
@@ -136,7 +137,7 @@ def entries(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*Entry.__table__.c).where(*where)
 
 
-def entries_of(roster_id: UUID, at: datetime | None, org_type: str, *own: ColumnElement[bool]) -> Subquery:
+def entries_of(roster_id: Any, at: datetime | None, org_type: str, *own: ColumnElement[bool]) -> Subquery:
     """The entries of a roster's version, the current one or the one of `at` as it stood then, each in the state that a
     caller of `org_type` is shown."""
     of_roster = (Entry.roster_id == roster_id, *own)
@@ -149,7 +150,19 @@ def entries_of(roster_id: UUID, at: datetime | None, org_type: str, *own: Column
     return select(*columns, shown).where(*where, cells.until_version.is_(None)).subquery("entries")
 
 
-def hinted(rows: Subquery, roster_id: UUID, which: ColumnElement[bool], org_type: str) -> ColumnElement[bool]:
+def asked(rows: FromClause, roster_id: Any, org_type: str, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """The conditions of a search in `entries_of`, by the names of its filters; values or bind parameters."""
+    conditions: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+        "state": lambda state: rows.c.state == state,
+        "hint": lambda code: hinted(rows, roster_id, HintRow.code == code, org_type),
+        "severity": lambda weight: hinted(rows, roster_id, HintRow.severity == weight, org_type),
+        "township_code": lambda code: rows.c.township_code == code,
+        "batch_id": lambda batch: rows.c.batch_id == batch,
+    }
+    return [conditions[name](value) for name, value in filters.items()]
+
+
+def hinted(rows: FromClause, roster_id: Any, which: ColumnElement[bool], org_type: str) -> ColumnElement[bool]:
     """The condition on `entries_of`: the entry has, or had then, such a hint, among those the caller may see."""
     with_it = select(HintRow.set_id).where(HintRow.roster_id == roster_id, which, *shown_to(org_type))
     return rows.c.hint_set.in_(with_it)

@@ -45,11 +45,14 @@ from roster.review.service import (
     past,
     preview,
     read,
+    read_now,
     review_entries,
+    review_entry,
     submit_batch,
     transfer_entry,
 )
 from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
+from shared.db import Context
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
@@ -58,7 +61,7 @@ from shared.preconditions import etag
 from shared.problems import NOT_FOUND
 from shared.refusals import refuses
 from shared.schemas import Instant, LocalDate, Page, either_way
-from shared.sessions import Session
+from shared.sessions import Session, database_of
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["review"])
 
@@ -170,7 +173,6 @@ async def get_roster(
 async def list_entries(
     request: Request,
     roster_id: UUID,
-    session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
     wanted: Wanted,
@@ -189,27 +191,20 @@ async def list_entries(
 
     Those of its current version, if no other and no instant is asked for.
     """
+    search = read.EntrySearch(state, hint, severity, township_code, batch_id, sort)
 
     def fetch(session: Session, **place: Any) -> Awaitable[EntryPage]:
-        return read.list_entries(
-            session,
-            caller,
-            roster_id,
-            state=state,
-            hint=hint,
-            severity=severity,
-            township_code=township_code,
-            batch_id=batch_id,
-            version=version,
-            as_of=as_of,
-            sort=sort,
-            **place,
-        )
+        return read.list_entries(session, caller, roster_id, search=search, version=version, as_of=as_of, **place)
 
     if wanted is not Form.JSON:
         moment = f"第{version}版" if version else f"資料時點：{as_of.isoformat()}" if as_of else None
         return Export(request, caller, wanted, reports.entries(caller, roster_id, moment), fetch)
-    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
+    database = database_of(request)
+    if version is None and as_of is None and read_now.knows(caller, search):
+        found = await read_now.page(database, caller, roster_id, search, pages.cursor, pages.limit)
+        return Response(found.body, headers=pages.link(found.next_cursor), media_type=Form.JSON)
+    async with database.transaction(Context.of(caller)) as session:
+        return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 
 
 @router.post("/rosters/{roster_id}/open", operation_id="open_roster", response_model=RosterOut)
@@ -252,38 +247,44 @@ async def submit(
 
 
 @router.get(
-    "/entries/{entry_id}", operation_id="get_entry", openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN)
+    "/entries/{entry_id}",
+    operation_id="get_entry",
+    response_model=EntryOut,
+    openapi_extra=refuses(past.AS_OF_FUTURE, past.NOTHING_THEN),
 )
 async def get_entry(
+    request: Request,
     entry_id: UUID,
-    session: Session,
     caller: SchoolOrCounty,
     response: Response,
     as_of: AsOf = None,
     explain: Explain = False,
-) -> EntryOut:
+) -> EntryOut | Response:
     """One entry, as it stands or as it stood."""
-    entry = await read.get_entry(session, caller, entry_id, as_of)
-    if as_of is None and caller.org.type == "county":
-        response.headers.update(etag(entry.version))
-    if not explain:
-        return entry
-    found = await explain_deadline.of_entry(session, caller, entry_id)
-    return entry.model_copy(update={"deadline_explained": found})
+    database, county = database_of(request), caller.org.type == "county"
+    if county and as_of is None and not explain:
+        found = await read_now.entry(database, caller, entry_id)
+        return Response(found.body, headers=etag(found.version), media_type=Form.JSON)
+    async with database.transaction(Context.of(caller)) as session:
+        entry = await read.get_entry(session, caller, entry_id, as_of)
+        if as_of is None and county:
+            response.headers.update(etag(entry.version))
+        if not explain:
+            return entry
+        why = await explain_deadline.of_entry(session, caller, entry_id)
+        return entry.model_copy(update={"deadline_explained": why})
 
 
 @router.patch(
     "/entries/{entry_id}",
     operation_id="review_entry",
+    response_model=EntryOut,
     openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, common.FOUR_EYES, common.DRAFT_REFUSED),
 )
-async def patch_entry(
-    entry_id: UUID, patch: EntryPatch, seen: IfMatch, session: Session, reviewer: County, response: Response
-) -> EntryOut:
+async def patch_entry(request: Request, entry_id: UUID, patch: EntryPatch, seen: IfMatch, reviewer: County) -> Response:
     """Write the review of one entry: the officer while it is in review or on hold, the approver while it is up."""
-    entry = await review_entries.patch_entry(session, reviewer, entry_id, seen, patch)
-    response.headers.update(etag(entry.version))
-    return entry
+    entry = await review_entry.patch_entry(database_of(request), reviewer, entry_id, seen, patch)
+    return Response(entry.body, headers=etag(entry.version), media_type=Form.JSON)
 
 
 @router.get("/entries/{entry_id}/contact", operation_id="get_entry_contact")

@@ -83,9 +83,9 @@ def limits_of(row: Cells, today: date) -> Limits | None:
     )
 
 
-def open_grounds(roster: Roster) -> frozenset[Ground]:
-    """The grounds on which an entry of the roster may be rejected (RO-57, RO-70)."""
-    return grounds_open(None if roster.case_kind is None else CaseKind(roster.case_kind))
+def open_grounds(case_kind: str | None) -> frozenset[Ground]:
+    """The grounds on which an entry of a roster may be rejected, by the roster's `case_kind` (RO-57, RO-70)."""
+    return grounds_open(None if case_kind is None else CaseKind(case_kind))
 
 
 def faults(refusals: tuple[Refusal, ...] | list[Refusal], row_no: int | None = None) -> list[Fault]:

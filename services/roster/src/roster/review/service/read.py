@@ -1,8 +1,9 @@
 """Reading rosters, entries and batches: the work list (RO-40) and what is shown of each man."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import RowMapping, func, select
@@ -11,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster import lists
 from roster.hints.explain import explain
 from roster.hints.hint import Severity
-from roster.hints.models import HintRow
 from roster.intake.models import Entry, Roster
 from roster.intake.rules import CaseKind, RosterKind
 from roster.reference import service as reference
@@ -34,8 +34,30 @@ from shared.law import rule
 from shared.principals import Principal
 from shared.problems import NOT_FOUND
 
-# What an entry may leave empty, of what its list can be ordered by.
-_MAY_BE_EMPTY = frozenset(c.name for c in Entry.__table__.c if c.nullable)
+MAY_BE_EMPTY: Final = frozenset(c.name for c in Entry.__table__.c if c.nullable)
+"""What an entry may leave empty, of what its list can be ordered by."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySearch:
+    """What is asked of a roster's entries: filters, combined, and an order; `batch_id` is the county's to ask."""
+
+    state: EntryState | None = None
+    hint: str | None = None
+    severity: Severity | None = None
+    township_code: str | None = None
+    batch_id: UUID | None = None
+    sort: str = "row_no"
+
+    def filters(self, org_type: str) -> dict[str, Any]:
+        """The filters that are set, by their names in `queries.asked`."""
+        asked = {name: getattr(self, name) for name in ("state", "hint", "severity", "township_code", "batch_id")}
+        return {n: v for n, v in asked.items() if v is not None and (n != "batch_id" or org_type == "county")}
+
+    def bound(self, roster_id: UUID, version: int | None = None, as_of: datetime | None = None) -> str:
+        """What a cursor of its list is bound to."""
+        filters = (self.state, self.hint, self.severity, self.township_code, self.batch_id)
+        return cursors.bound_to("entries", roster_id, *filters, version, as_of)
 
 
 @rule("RO-40", "RO-60")
@@ -113,14 +135,9 @@ async def list_entries(
     *,
     cursor: str | None,
     limit: int,
-    state: EntryState | None = None,
-    hint: str | None = None,
-    severity: Severity | None = None,
-    township_code: str | None = None,
-    batch_id: UUID | None = None,
+    search: EntrySearch = EntrySearch(),
     version: int | None = None,
     as_of: datetime | None = None,
-    sort: str = "row_no",
     most: int | None = None,
 ) -> EntryPage:
     """The entries of a roster, each with hints and latest deferment; `row_no` is the order of the school's file.
@@ -134,29 +151,17 @@ async def list_entries(
     if at is not None:
         proposed = (await past.row_then(session, Roster, roster_id, at))["proposed_number"]
     rows = queries.entries_of(roster_id, at, principal.org.type, *common.own_entries(principal))
-    where: list[Any] = []
-    if state is not None:
-        where.append(rows.c.state == state)
-    if hint is not None:
-        where.append(queries.hinted(rows, roster_id, HintRow.code == hint, principal.org.type))
-    if severity is not None:
-        where.append(queries.hinted(rows, roster_id, HintRow.severity == severity, principal.org.type))
-    if township_code is not None:
-        where.append(rows.c.township_code == township_code)
-    county = principal.org.type == "county"
-    if batch_id is not None and county:
-        where.append(rows.c.batch_id == batch_id)
     found, next_cursor = await lists.page(
         session,
         rows,
-        sort=sort,
-        sortable=ENTRY_SORTS + COUNTY_ENTRY_SORTS if county else ENTRY_SORTS,
+        sort=search.sort,
+        sortable=ENTRY_SORTS + COUNTY_ENTRY_SORTS if principal.org.type == "county" else ENTRY_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("entries", roster_id, state, hint, severity, township_code, batch_id, version, as_of),
-        where=tuple(where),
+        bound=search.bound(roster_id, version, as_of),
+        where=tuple(queries.asked(rows, roster_id, principal.org.type, search.filters(principal.org.type))),
         most=most,
-        nullable=_MAY_BE_EMPTY,
+        nullable=MAY_BE_EMPTY,
     )
     return EntryPage(items=await entries_out(session, principal, found, proposed, at), next_cursor=next_cursor)
 

@@ -1,4 +1,4 @@
-"""Writing the review: one entry (RO-41, 42, 44), or every entry of one roster or several that matches (RO-56)."""
+"""Writing the review of every entry of one roster or several that matches (RO-56)."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy import RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
 from roster.review import drafts, queries
 from roster.review.bulk_schemas import (
@@ -20,110 +19,18 @@ from roster.review.bulk_schemas import (
     ReviewAcross,
     ReviewedRoster,
 )
-from roster.review.models import Batch
 from roster.review.rules import (
-    CASE_OFFICER,
-    EDITORS,
     EntryState,
     Refusal,
     blocking_codes,
     check_draft,
-    may_decide,
 )
-from roster.review.schemas import EntryOut, EntryPatch, Refused
-from roster.review.service import common, read
-from roster.review.states import TRANSITIONS, EntryAction
+from roster.review.schemas import Refused
+from roster.review.service import common
 from shared import audit, clock, preconditions
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
-
-_FINDINGS = ("certificate_on", "enrolment_recognised")
-
-
-@rule("RO-41", "RO-44", "RO-47", "RO-57")
-async def patch_entry(
-    session: AsyncSession, reviewer: Principal, entry_id: UUID, seen: int, patch: EntryPatch
-) -> EntryOut:
-    """Change what is written of one entry; the officer's draft and the approver's are kept apart.
-
-    Raises 404, 412 when somebody changed it since, 409 when its state does not let this role write, 422 naming every
-    reason why the draft cannot stand.
-    """
-    roster = await common.lock_roster_of(session, reviewer, entry_id)
-    row = await _locked(session, entry_id)
-    preconditions.require(seen, row["version"])
-    sent = patch.model_fields_set
-    changes = patch.changes()
-    officer = CASE_OFFICER in reviewer.roles and EDITORS.get(EntryState(row["state"])) == CASE_OFFICER
-    if not officer:
-        await _approver_may(session, reviewer, row, sent)
-    values: dict[str, Any] = {"version": row["version"] + 1}
-    if changes:
-        values |= await _draft_values(session, roster, row, changes, officer)
-    if "on_hold" in sent and patch.on_hold is not None:
-        values["state"] = _held(EntryState(row["state"]), patch.on_hold)
-    values |= {name: getattr(patch, name) for name in _FINDINGS if name in sent}
-    await session.execute(update(Entry).where(Entry.id == entry_id).values(**values))
-    roster.revision += 1
-    await session.flush()
-    await audit.record(
-        session,
-        "entry.reviewed",
-        "entry",
-        entry_id,
-        patch.model_dump(mode="json", exclude_unset=True) | {"as": "officer" if officer else "approver"},
-    )
-    if sent & set(_FINDINGS):
-        await judge_entries(session, [entry_id], today=clock.today())
-    return await read.get_entry(session, reviewer, entry_id)
-
-
-async def _locked(session: AsyncSession, entry_id: UUID) -> RowMapping:
-    found = await session.execute(queries.entries(Entry.id == entry_id).with_for_update())
-    row: RowMapping = found.mappings().one()
-    return row
-
-
-async def _approver_may(session: AsyncSession, reviewer: Principal, row: RowMapping, sent: set[str]) -> None:
-    """Let an approver write while the entry is up: not his own submission, and not unseen by who decides.
-
-    The batch counts the change as its own, so that a decision states the drafts it saw (RO-47).
-    """
-    editor = EDITORS.get(EntryState(row["state"]))
-    if editor is None or editor not in reviewer.roles or sent & {"on_hold", *_FINDINGS}:
-        raise common.ENTRY_NOT_YOURS_NOW(
-            detail=f"此筆資料為「{row['state']}」狀態，您的角色目前不得變更所送欄位。",
-            detail_en=f"The entry is {row['state']}: your role may not change these fields now.",
-            state=row["state"],
-        )
-    counted = update(Batch).where(Batch.id == row["batch_id"]).values(version=Batch.version + 1)
-    submitted_by = await session.scalar(counted.returning(Batch.submitted_by))
-    if not may_decide((str(submitted_by), row["correction_by"]), reviewer.sub):
-        raise common.FOUR_EYES()
-
-
-async def _draft_values(
-    session: AsyncSession, roster: Roster, row: RowMapping, changes: dict[str, Any], officer: bool
-) -> dict[str, Any]:
-    before = row["officer_draft"] if officer else drafts.current(row["officer_draft"], row["approver_draft"])
-    hints = common.stored_hints((await queries.hints(session, [row]))[row["id"]])
-    merged = drafts.merge(before, changes, blocking_codes(hints))
-    refusals = check_draft(
-        drafts.read(merged),
-        hints,
-        limits=common.limits_of(row, clock.today()),
-        open_to=common.open_grounds(roster),
-    )
-    if refusals:
-        raise common.DRAFT_REFUSED(errors=common.faults(refusals))
-    return {"officer_draft" if officer else "approver_draft": merged}
-
-
-def _held(state: EntryState, wanted: bool) -> EntryState:
-    if wanted == (state is EntryState.ON_HOLD):
-        return state
-    return TRANSITIONS[state, EntryAction.HOLD if wanted else EntryAction.RELEASE].to
 
 
 @rule("RO-56")
@@ -190,7 +97,7 @@ async def _write(
 ) -> list[BulkItem]:
     """The same draft for entries of a roster that is held; what became of each, in their order."""
     hints = await queries.hints(session, rows)
-    today, open_to = clock.today(), common.open_grounds(roster)
+    today, open_to = clock.today(), common.open_grounds(roster.case_kind)
     items: list[BulkItem] = []
     updates: list[dict[str, Any]] = []
     audits: list[dict[str, Any]] = []

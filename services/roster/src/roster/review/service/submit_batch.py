@@ -141,7 +141,7 @@ async def _split(
             limits=common.limits_of(row, today),
             # What a correction puts right began earlier; whether it ended before it began, the plan says (RO-52).
             today=today if row["corrects"] is None else row["filed_on"],
-            open_to=common.open_grounds(roster),
+            open_to=common.open_grounds(roster.case_kind),
         )
         if refusals:
             faults += common.faults(refusals, row["row_no"])

@@ -1,0 +1,119 @@
+"""Reading entries as they stand now, for the county that decides them: the requests that reviewing is made of.
+
+The database writes the JSON (`review.entry_json`), in statements compiled once (`shared.statements`); all other readers
+and moments are `read`'s.
+"""
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select
+
+from roster import lists
+from roster.intake.models import Entry, Roster
+from roster.review import entry_json, queries
+from roster.review.service.read import MAY_BE_EMPTY, EntrySearch
+from roster.review.sorts import COUNTY_ENTRY_SORTS, ENTRY_SORTS
+from shared import clock, cursors
+from shared.db import Context, Database
+from shared.law import rule
+from shared.principals import Principal
+from shared.problems import NOT_FOUND
+from shared.statements import Statement
+
+_SORTS: Final = ENTRY_SORTS + COUNTY_ENTRY_SORTS
+_COUNTY: Final = bindparam("county", type_=Text())
+_ROSTER: Final = bindparam("roster_id", type_=Uuid())
+
+
+@dataclass(frozen=True, slots=True)
+class EntryJson:
+    """`EntryOut` as UTF-8, and the version for its ETag."""
+
+    body: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageJson:
+    """`EntryPage` as UTF-8, and its next cursor."""
+
+    body: bytes
+    next_cursor: str | None
+
+
+def knows(caller: Principal, search: EntrySearch) -> bool:
+    """Whether `page` answers this: a school is shown less, and an order by national ID opens the whole roster."""
+    return caller.org.type == "county" and search.sort.removeprefix("-") != lists.BY_ID
+
+
+@rule("RO-55")
+async def entry(database: Database, county: Principal, entry_id: UUID) -> EntryJson:
+    """One entry; raises 404 for another organisation's."""
+    async with database.direct(Context.of(county)) as connection:
+        return await entry_on(connection, county, entry_id)
+
+
+async def entry_on(connection: asyncpg.Connection, county: Principal, entry_id: UUID) -> EntryJson:
+    """`entry` in a transaction that is under way."""
+    rows = await _shown_of(connection, county, [entry_id])
+    if not rows:
+        raise NOT_FOUND()
+    return EntryJson(entry_json.completed(rows[0]), rows[0]["version"])
+
+
+@rule("RO-55", "RO-60")
+async def page(
+    database: Database, county: Principal, roster_id: UUID, search: EntrySearch, cursor: str | None, limit: int
+) -> PageJson:
+    """A page of a roster's entries of its current version, as `read.list_entries` gives it; raises as that does."""
+    sealed_to = cursors.bound_to(search.bound(roster_id), search.sort, county.org.type, county.org.code)
+    at = None if cursor is None else cursors.unseal(cursor, sealed_to)
+    filters = search.filters(county.org.type)
+    order, statement = _page(search.sort, at is not None, frozenset(filters))
+    async with database.direct(Context.of(county)) as connection:
+        asked = {"roster_id": roster_id, "county": county.org.code, **filters, **order.place(at, limit)}
+        found = await statement.rows(connection, **asked)
+        if not found and not await _roster().rows(connection, roster_id=roster_id, county=county.org.code):
+            raise NOT_FOUND()
+        taken = found[:limit]
+        rows = {row["id"]: row for row in await _shown_of(connection, county, [row["id"] for row in taken])}
+    next_cursor = None
+    if len(found) > limit:
+        next_cursor = cursors.seal(order.position(taken[-1]["ordered_by"], taken[-1]["id"]), sealed_to)
+    items = b",".join([entry_json.completed(rows[row["id"]]) for row in taken])
+    return PageJson(b'{"items":[%b],"next_cursor":%b}' % (items, msgspec.json.encode(next_cursor)), next_cursor)
+
+
+async def _shown_of(connection: asyncpg.Connection, county: Principal, ids: list[UUID]) -> list[asyncpg.Record]:
+    asked = {"ids": ids, "county": county.org.code, **entry_json.values(clock.today())}
+    return await _shown().rows(connection, **asked)
+
+
+@cache
+def _shown() -> Statement:
+    """Entries of the county as JSON, in no order."""
+    ids = bindparam("ids", type_=ARRAY(Uuid()))
+    cells = (*Entry.__table__.c, Roster.proposed_number)
+    mine = select(*cells).join(Roster, Roster.id == Entry.roster_id).where(Entry.county_code == _COUNTY)
+    rows = mine.where(Entry.id == func.any(ids)).subquery("entry")
+    return Statement(select(rows.c.id, rows.c.version, *entry_json.as_json(rows)))
+
+
+@lru_cache(maxsize=1_000)
+def _page(sort: str, continued: bool, filters: frozenset[str]) -> tuple[lists.Order, Statement]:
+    """Which entries stand on a page, in its order, and by what."""
+    rows = queries.entries_of(_ROSTER, None, "county", Entry.county_code == _COUNTY)
+    order = lists.Order.of(rows, sort, _SORTS, MAY_BE_EMPTY)
+    asked = queries.asked(rows, _ROSTER, "county", {name: bindparam(name) for name in filters})
+    found = select(rows.c.id, rows.c[order.name].label("ordered_by")).where(*asked)
+    return order, Statement(order.page(found, continued=continued))
+
+
+@cache
+def _roster() -> Statement:
+    return Statement(select(Roster.id).where(Roster.id == _ROSTER, Roster.county_code == _COUNTY))
