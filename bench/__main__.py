@@ -14,6 +14,7 @@ from types import FrameType
 from bench import (
     gateway_warm,
     idle_memory,
+    roster_decide_2000,
     roster_requests,
     roster_submission_2000,
     roster_submission_2000_faulty,
@@ -35,6 +36,7 @@ GROUPS: Mapping[str, Mapping[str, Benchmark]] = {
         "roster_page_50": roster_requests.page,
         "roster_entry_read": roster_requests.entry,
         "roster_review_one": roster_requests.review,
+        "roster_decide_2000": roster_decide_2000.measure,
     },
     "gateway": {"gateway_warm": gateway_warm.measure},
 }

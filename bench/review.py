@@ -97,8 +97,13 @@ class House:
             yield house
 
     def _furnish(self) -> None:
+        self.arena.furnish()
+        self.roster_id = self.under_review()
+        self.entries = every(self.ours.port, f"/roster/v1/rosters/{self.roster_id}/entries?limit=200", self.token)
+
+    def under_review(self) -> str:
+        """A new roster of new men, opened by the officer, all that the registry knows of them told; its id."""
         arena = self.arena
-        arena.furnish()
         students, draftees = arena.men.roster(ROWS, (COUNTY,))
         for draftee in draftees[:: ROWS // _HINTED]:
             draftee["volunteer_training"] = True
@@ -108,11 +113,9 @@ class House:
         if answer.status != 201:
             raise NotStartedError(f"the roster was not taken in: {answer.status} {answer.body[:500]!r}")
         (roster,) = answer.json()["rosters"]
-        self.roster_id = roster["id"]
         arena.settle()
-        path = f"/roster/v1/rosters/{self.roster_id}"
-        call(self.ours.port, "POST", f"{path}/open", None, self.token)
-        self.entries = every(self.ours.port, f"{path}/entries?limit=200", self.token)
+        call(self.ours.port, "POST", f"/roster/v1/rosters/{roster['id']}/open", None, self.token)
+        return str(roster["id"])
 
     # -- the peer ------------------------------------------------------------------------------------------
 

@@ -248,14 +248,16 @@ def log_in(suite: Stack, name: str) -> str:
 
 def call(
     port: int, method: str, path: str, body: bytes | None = None, token: str | None = None,
-    media_type: str = "application/json",
+    media_type: str = "application/json", *, seen: int | None = None,
 ) -> bytes:  # fmt: skip
-    """One request that succeeds; its body."""
+    """One request that succeeds; its body. `seen`: the version that the caller has looked at (`If-Match`)."""
     headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
     if body is not None:
         headers["Content-Type"] = media_type
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
+    if seen is not None:
+        headers["If-Match"] = f'"{seen}"'
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, headers)

@@ -17,7 +17,7 @@ NAMES = {
     "suite": {"suite_start", "idle_memory"},
     "roster": {
         "roster_submission_2000", "roster_submission_2000_faulty", "roster_page_50", "roster_entry_read",
-        "roster_review_one",
+        "roster_review_one", "roster_decide_2000",
     },
     "gateway": {"gateway_warm"},
 }
