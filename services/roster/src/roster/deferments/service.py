@@ -1,18 +1,20 @@
-"""What decisions do to deferments: `rules.effects` carried out, for a whole batch at once."""
+"""What decisions will do to deferments: `rules.effects` of a man, his deferments and what the registry holds.
 
-from collections.abc import Iterable, Mapping, Sequence
+`roster.deferments.writing` carries it out.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.deferments.models import Deferment, DefermentChange
+from roster.deferments.models import Deferment
 from roster.deferments.rules import (
     Annotation,
-    AnnotationAction,
     Decided,
     DefermentAction,
     Effects,
@@ -49,31 +51,6 @@ class Man:
         """The school whose student he is by the entry; None for one of no school's."""
         found: str | None = self.entry["certified_school"] or self.entry["school_code"]
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How one deferment stands after a decision, and when it was to end before."""
-
-    deferment: Deferment
-    until_before: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a decision caused: the annotation's part, and the deferments it changed, the one it is about first.
-
-    `renumbered`: the number and date that a correction gives the first of them (RO-52).
-    """
-
-    effects: Effects
-    done: tuple[Done, ...]
-    renumbered: tuple[str, date] | None = None
-
-    @property
-    def deferment_id(self) -> UUID | None:
-        """The deferment that the decision is about."""
-        return self.done[0].deferment.id if self.done else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +197,7 @@ def annotation(deferment: Deferment) -> Annotation:
 
 @rule("RO-53")
 def foresee(man: Man, his: Sequence[Deferment]) -> Foreseen:
-    """What the decision will cause: `apply` carries out this and nothing else, the preview shows it.
+    """What the decision will cause: `writing.apply` carries out this and nothing else, the preview shows it.
 
     `his`: all of the man's deferments, ended ones too, newest first (`all_deferments`). Raises ValueError as `effects`
     does, for a deferment that would end before it starts among others.
@@ -232,37 +209,6 @@ def foresee(man: Man, his: Sequence[Deferment]) -> Foreseen:
 
 def _effects(man: Man, standing: Standing, status: RegistryStatus | None) -> Effects:
     return effects(man.kind, man.decided, standing.latest, status, standing.others, confirms=standing.confirms)
-
-
-async def apply(session: AsyncSession, decided: Iterable[tuple[Man, Foreseen]]) -> dict[UUID, Outcome]:
-    """Write the deferments of a batch's decisions; outcome by decision id. `record` writes their history.
-
-    What was foreseen was worked out from deferments that are held (`all_deferments`), each man once.
-    """
-    outcomes: dict[UUID, Outcome] = {}
-    for man, foreseen in decided:
-        done, renumbered = _put_right(foreseen), None
-        if foreseen.writes:
-            renumbered = next((write.renumbered for write in foreseen.writes if write.renumbered), None)
-        if foreseen.effects.deferment is not DefermentAction.CORRECT:
-            done = _carry_out(session, man, foreseen) + done
-        outcomes[man.decision_id] = Outcome(foreseen.effects, tuple(done), renumbered)
-    await session.flush()
-    return outcomes
-
-
-def _put_right(foreseen: Foreseen) -> list[Done]:
-    """Carry out a correction; the deferment that it is about first."""
-    done: list[Done] = []
-    about = foreseen.standing.ours
-    for write in sorted(foreseen.writes, key=lambda write: write.deferment is not about):
-        deferment = write.deferment
-        done.append(Done(deferment, deferment.deferred_until))
-        deferment.deferred_until, deferment.summary = write.until, write.summary
-        deferment.revoked_on, deferment.ended_reason = write.revoked_on, write.ended_reason
-        deferment.awaits_roster = write.awaits_roster
-        deferment.version += 1
-    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,95 +240,3 @@ def endings_of(man: Man, standing: Standing, caused: Effects, day: date) -> list
             assert reason is not None
             found.append(Ending(one, ended_by_leaving(one.deferred_from, one.deferred_until, left_on), left_on, reason))
     return found
-
-
-def _carry_out(session: AsyncSession, man: Man, foreseen: Foreseen) -> list[Done]:
-    caused, ours = foreseen.effects, foreseen.standing.ours
-    books = caused.books
-    if caused.deferment is DefermentAction.NONE or books is None:
-        return []
-    until_before = caused.before.deferment_until if caused.before else None
-    beside: list[Done] = []
-    for ending in endings(man, foreseen):
-        beside.append(Done(ending.deferment, ending.deferment.deferred_until))
-        ending.deferment.deferred_until = ending.until
-        ending.deferment.revoked_on, ending.deferment.ended_reason = ending.revoked_on, ending.reason
-        ending.deferment.version += 1
-    if caused.deferment is DefermentAction.GRANT or ours is None:
-        ours = _new(man, caused, books)
-        session.add(ours)
-        return [Done(ours, until_before), *beside]
-    ours.deferred_until = books.deferment_until
-    ours.summary = books.summary
-    ours.version += 1
-    if caused.deferment is DefermentAction.REVOKE:
-        ours.revoked_on, ours.ended_reason = man.decided.left_on, man.decided.cessation_reason
-    else:
-        ours.revoked_on = ours.ended_reason = None
-        ours.awaits_roster = ours.awaits_roster and not foreseen.standing.confirms
-    return [Done(ours, until_before), *beside]
-
-
-def _new(man: Man, caused: Effects, books: Annotation) -> Deferment:
-    """A new deferment; one that was known to the registry only keeps the registry's number and date."""
-    granted = caused.deferment is DefermentAction.GRANT
-    revoked = caused.deferment is DefermentAction.REVOKE
-    return Deferment(
-        id=uuid4(),
-        national_id=man.entry["national_id"],
-        national_id_index=man.entry["national_id_index"],
-        school_code=man.school,
-        county_code=man.entry["county_code"],
-        township_code=man.entry["township_code"],
-        level=man.entry["level"],
-        kind=man.kind if granted else RosterKind.APPLICATION,
-        decision_number=books.decision_number,
-        issued_on=books.issued_on,
-        filed_on=man.filed_on if granted else books.deferment_from,
-        deferred_from=books.deferment_from,
-        deferred_until=books.deferment_until,
-        summary=books.summary,
-        revoked_on=man.decided.left_on if revoked else None,
-        ended_reason=man.decided.cessation_reason if revoked else None,
-        awaits_roster=granted and man.case in CERTIFICATES,
-        version=1,
-    )
-
-
-async def record(session: AsyncSession, county_code: str, outcomes: Mapping[UUID, Outcome]) -> None:
-    """The append-only history of what decisions did to deferments; after the decisions themselves.
-
-    It is that of our books, also where the annotation was left alone: the township's report reads it. Here a deferment
-    gets the number and date of the decision that corrects the one which granted it: the database lets it for a decision
-    that is there.
-    """
-    for outcome in outcomes.values():
-        if outcome.renumbered is not None:
-            deferment = outcome.done[0].deferment
-            deferment.decision_number, deferment.issued_on = outcome.renumbered
-    await session.flush()
-    session.add_all(
-        DefermentChange(
-            decision_id=decision_id,
-            deferment_id=done.deferment.id,
-            county_code=county_code,
-            deferment_version=done.deferment.version,
-            annotation_action=outcome.effects.annotation if about else AnnotationAction.NONE,
-            until_before=done.until_before,
-            until_after=done.deferment.deferred_until,
-            revoked_on=done.deferment.revoked_on,
-            ended_reason=done.deferment.ended_reason,
-            decision_number=done.deferment.decision_number,
-            issued_on=done.deferment.issued_on,
-            summary=done.deferment.summary,
-            liable_for_induction=about and outcome.effects.liable_for_induction,
-        )
-        for decision_id, outcome in outcomes.items()
-        for done, about in zip(outcome.done, (True, *(False,) * len(outcome.done)), strict=False)
-    )
-    await session.flush()
-
-
-def changes_annotation(outcome: Outcome) -> bool:
-    """Whether the registry is to be told."""
-    return outcome.effects.annotation is not AnnotationAction.NONE

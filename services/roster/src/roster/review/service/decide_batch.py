@@ -6,11 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
+from roster.bulk import insertion
 from roster.deferments import service as deferments
+from roster.deferments import writing
 from roster.hints.service import announce
 from roster.intake.models import Entry, Roster
 from roster.intake.rules import RosterKind
@@ -33,6 +35,7 @@ from roster.review.service.close_batch import close, leave, lock_batch
 from roster.review.service.plan_batch import Sound
 from roster.review.service.submit_batch import facts
 from roster.review.service.tell import tell
+from roster.versions.past import table_of
 from shared import audit, clock, jobs
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
 from shared.principals import Principal
@@ -53,13 +56,14 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     planned = await _plan(session, roster, batch, today)
     men = [sound.man for _, sound in planned]
     records = [_record(approver, roster, batch, draft, sound.man) for draft, sound in planned]
-    outcomes = await deferments.apply(session, ((sound.man, sound.foreseen) for _, sound in planned))
+    outcomes = await writing.apply(session, ((sound.man, sound.foreseen) for _, sound in planned))
     for record in records:
         outcome = outcomes[record["id"]]
         record["annotation_action"] = outcome.effects.annotation.value
         record["deferment_id"] = outcome.deferment_id
-    await session.execute(insert(DecisionRecord), records)
-    await deferments.record(session, batch.county_code, outcomes)
+    series = {name: [record[name] for record in records] for name in records[0]}
+    await session.execute(insertion(table_of(DecisionRecord), {"decided_at": writing.MOMENT}, series))
+    await writing.record(session, batch.county_code, outcomes)
     entry_ids = [man.entry["id"] for man in men]
     await _close_entries(session, approver, batch, entry_ids)
     # A man decided here may stand undecided on another roster, whose officer is to see it (RO-27).
@@ -68,7 +72,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     roster.revision += 1
     await session.flush()
     payload = [(str(i), {"decision_id": str(i), "county_code": batch.county_code}) for i in outcomes]
-    told = {str(i) for i, outcome in outcomes.items() if deferments.changes_annotation(outcome)}
+    told = {str(i) for i, outcome in outcomes.items() if writing.changes_annotation(outcome)}
     await jobs.enqueue_many(session, ANNOTATE, [p for p in payload if p[0] in told], max_attempts=PATIENCE)
     await jobs.enqueue_many(session, TOWNSHIP_REPORT, [*payload], max_attempts=PATIENCE)
     sums = Counter(record["decision"] for record in records)
