@@ -33,6 +33,7 @@ from local.suite import Suite
 ROWS = 2_000
 COUNTY = "63000"
 OFFICER = "county_taipei_officer"
+APPROVER = "county_taipei_approver"
 SECONDS = 3.0
 CONNECTIONS = 8
 ROUNDS = 7
@@ -40,6 +41,7 @@ ROUNDS = 7
 _HINTED = 400
 UNIT = "req/s"
 Entry = dict[str, Any]
+DONE = "UPDATE job SET state = 'done', finished_at = now() WHERE state = 'ready'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class House:
         self.place = place
         self.arena = Arena(suite)
         self.token = log_in(suite, OFFICER)
+        self.approver = log_in(suite, APPROVER)
         self.roster_id = ""
         self.entries: list[Entry] = []
         self.ours = Door(suite.ports["gateway"], (suite.pids["gateway"], suite.pids["roster"]))
@@ -116,6 +119,30 @@ class House:
         arena.settle()
         call(self.ours.port, "POST", f"/roster/v1/rosters/{roster['id']}/open", None, self.token)
         return str(roster["id"])
+
+    def for_approval(self, roster_id: str) -> tuple[str, int]:
+        """Approve every man of an opened roster and submit them; the batch and its version."""
+        path = f"/roster/v1/rosters/{roster_id}"
+        seen = json.loads(call(self.ours.port, "GET", path, token=self.token))["revision"]
+        review = json.dumps({"match": {"clean": True}, "set": {"decision": "approved"}}).encode()
+        reviewed = json.loads(call(self.ours.port, "POST", f"{path}/reviews", review, self.token, seen=seen))
+        if reviewed["refused"] or reviewed["changed"] != ROWS:
+            raise NotStartedError(f"not all could be reviewed: {reviewed['changed']} of {ROWS}")
+        batch = json.loads(
+            call(self.ours.port, "POST", f"{path}/batches", b"{}", self.token, seen=reviewed["revision"])
+        )
+        self.arena.settle()
+        return batch["id"], batch["version"]
+
+    def decide(self, batch: str, seen: int) -> None:
+        """Have the approver decide a batch as it was submitted."""
+        answer = call(self.ours.port, "POST", f"/roster/v1/batches/{batch}/decide", None, self.approver, seen=seen)
+        if json.loads(answer)["approved"] != ROWS:
+            raise NotStartedError(f"not all were approved: {answer[:300]!r}")
+
+    def forget_jobs(self) -> None:
+        """Call done what waits for the workers: what is delivered outside is not what is measured."""
+        asyncio.run(self.arena.ask(self.suite.database_url("roster"), DONE))
 
     # -- the peer ------------------------------------------------------------------------------------------
 

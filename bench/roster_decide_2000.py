@@ -15,7 +15,6 @@ Cores: as in `bench.review`. Every round decides new men; the peer repeats what 
 """
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -26,10 +25,8 @@ import asyncpg
 from bench.machine import cpu_seconds
 from bench.place import Place, conditions
 from bench.results import Row, against
-from bench.review import ROWS, House
-from bench.roster import call, log_in
+from bench.review import DONE, ROWS, House
 from bench.rounds import Side, Slice, contest, timed
-from bench.servers import NotStartedError
 from bench.written import Table, Written, total
 
 NAME = "roster_decide_2000"
@@ -37,7 +34,6 @@ PEER = "bare SQL"
 TARGET = 5.0
 # In the order of their foreign keys.
 _FIRST = ("deferment", "decision", "deferment_change")
-_DONE = "UPDATE job SET state = 'done', finished_at = now() WHERE state = 'ready'"
 
 
 def measure(place: Place) -> Iterator[Row]:
@@ -58,7 +54,6 @@ class _Both:
     def __init__(self, house: House, runner: asyncio.Runner) -> None:
         self._house = house
         self._runner = runner
-        self._approver = log_in(house.suite, "county_taipei_approver")
         database = house.suite.admin_url.rpartition("/")[0] + "/muster_roster"
         self._connection: asyncpg.Connection = runner.run(asyncpg.connect(database))
         self._opened = [house.roster_id]
@@ -79,20 +74,18 @@ class _Both:
         return self._again()[1]
 
     def our_slice(self, _round: int) -> Slice:
-        batch, seen = self._submitted()
+        opened = self._opened.pop() if self._opened else self._house.under_review()
+        batch, seen = self._house.for_approval(opened)
         written = self._written = Written(self._connection, _changed(batch), _FIRST)
         self._runner.run(written.before())
         door = self._house.ours
-        path = f"/roster/v1/batches/{batch}/decide"
         with self._worker_stands_still():
             before = cpu_seconds(*door.pids)
             with timed() as watch:
-                answer = json.loads(call(door.port, "POST", path, None, self._approver, seen=seen))
+                self._house.decide(batch, seen)
             after = cpu_seconds(*door.pids)
-            if answer["approved"] != ROWS:
-                raise NotStartedError(f"not all were approved: {answer}")
             self.wrote = self._runner.run(self._counted(written, batch))
-            self._runner.run(self._connection.execute(_DONE))
+            self._runner.run(self._connection.execute(DONE))
         self._house.arena.settle()
         notes = {} if before is None or after is None else {"servers_cpu": after - before}
         return Slice(watch.seconds, watch.seconds, notes)
@@ -105,31 +98,12 @@ class _Both:
         assert self._written is not None
         with self._worker_stands_still():
             done = self._runner.run(self._written.again())
-            self._runner.run(self._connection.execute(_DONE))
+            self._runner.run(self._connection.execute(DONE))
         return done
 
     async def _counted(self, written: Written, batch: str) -> dict[str, int]:
         query = "SELECT DISTINCT xmin::text::bigint FROM decision WHERE batch_id = $1::text::uuid"
         return await written.after(await self._connection.fetchval(query, batch))
-
-    def _submitted(self) -> tuple[str, int]:
-        """A batch of new men whom the officer means to approve, and its version."""
-        house = self._house
-        roster = f"/roster/v1/rosters/{self._opened.pop() if self._opened else house.under_review()}"
-        review = json.dumps({"match": {"clean": True}, "set": {"decision": "approved"}}).encode()
-        reviewed = json.loads(self._post(f"{roster}/reviews", review, self._revision(roster)))
-        if reviewed["changed"] != ROWS:
-            raise NotStartedError(f"not all could be reviewed: {reviewed['changed']} of {ROWS}")
-        batch = json.loads(self._post(f"{roster}/batches", b"{}", reviewed["revision"]))
-        house.arena.settle()
-        return batch["id"], batch["version"]
-
-    def _post(self, path: str, body: bytes, seen: int) -> bytes:
-        return call(self._house.ours.port, "POST", path, body, self._house.token, seen=seen)
-
-    def _revision(self, roster: str) -> int:
-        found: int = json.loads(call(self._house.ours.port, "GET", roster, token=self._house.token))["revision"]
-        return found
 
     @contextmanager
     def _worker_stands_still(self) -> Iterator[None]:

@@ -17,7 +17,8 @@ NAMES = {
     "suite": {"suite_start", "idle_memory"},
     "roster": {
         "roster_submission_2000", "roster_submission_2000_faulty", "roster_page_50", "roster_entry_read",
-        "roster_review_one", "roster_decide_2000",
+        "roster_review_one", "roster_decide_2000", "roster_export_100k", "roster_export_memory",
+        "roster_search_1m",
     },
     "gateway": {"gateway_warm"},
 }

@@ -32,6 +32,10 @@ _WORDS: Final[Mapping[type[StrEnum], Mapping[Any, str]]] = {
 }
 
 
+# By the plain text of the codes: a code itself is looked up by a hash that Python works out.
+_BY_TEXT: Final = {kind: {str(code): word for code, word in words.items()} for kind, words in _WORDS.items()}
+
+
 def word(code: StrEnum | None) -> str | None:
     """The Chinese word of a code."""
-    return None if code is None else _WORDS[type(code)][code]
+    return None if code is None else _BY_TEXT[type(code)][code._value_]

@@ -3,7 +3,7 @@
 The rows are those of the very functions that the lists come from (docs/adr/0054), asked as who asked for the report.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from roster.papers.report import Fetch, Report
 from roster.report_jobs import county_statistics, township
 from roster.report_jobs.rules import ReportKind
 from roster.results import service as results
+from roster.results import streaming
 from roster.review.queries import GONE
 from roster.review.schemas import EntryPage
 from roster.review.service import read
@@ -34,11 +35,15 @@ ROSTER_UNDECIDED = ProblemType(
 
 @dataclass(frozen=True)
 class Source:
-    """A report of somebody's. `total` raises what the report's pages would raise."""
+    """A report of somebody's. `total` raises what the report's pages would raise.
+
+    `stream`: the rows of all pages without the pages, where there may be many.
+    """
 
     report: Report[Any]
     fetch: Fetch[Any]
     total: Callable[[AsyncSession], Awaitable[int]]
+    stream: Callable[[AsyncSession], AsyncGenerator[Callable[[], Sequence[Any]], None]] | None = None
 
 
 def source(kind: ReportKind, caller: Principal, about: dict[str, Any]) -> Source:
@@ -92,7 +97,12 @@ def _result_entries(caller: Principal, roster_id: UUID) -> Source:
         counts = (await roster_out(session, caller, roster_id)).counts
         return sum(count for state, count in counts.items() if state not in GONE)
 
-    return Source(reports.result_entries(caller, roster_id), fetch, total)
+    return Source(
+        reports.result_entries(caller, roster_id),
+        fetch,
+        total,
+        lambda session: streaming.stream_result_entries(session, caller, roster_id),
+    )
 
 
 def _pending_roster(caller: Principal, roster_id: UUID) -> Source:

@@ -1,9 +1,12 @@
 """Making a report and deleting it, as jobs: in the name of who asked, so that no row comes in that he may not see."""
 
+import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -213,13 +216,37 @@ async def _stream(one: _Try, session: AsyncSession, wanted: Source, form: Form) 
     write = _writer(wanted.report, form)
     if form is Form.CSV:
         await one.write(BOM + wanted.report.sheet.headings())
-    async for items in _pages(session, wanted):
-        await one.write(write(items))
-        await one.tell(len(items))
+
+    async def keep(lot: Callable[[], Sequence[Any]]) -> None:
+        # In a thread: the worker has other jobs, and the database goes on with the next lot.
+        count, text = await asyncio.to_thread(lambda: (len(items := lot()), write(items)))
+        await one.write(text)
+        await one.tell(count)
+
+    # NDJSON is written out of the elements of pages themselves.
+    lots = wanted.stream(session) if wanted.stream and form is Form.CSV else _lots(session, wanted)
+    keeping: asyncio.Task[None] | None = None
+    try:
+        async with aclosing(lots):
+            async for lot in lots:
+                if keeping is not None:
+                    await keeping
+                keeping = asyncio.create_task(keep(lot))
+        if keeping is not None:
+            await keeping
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
     await one.write(b"", last=True)
 
 
-def _writer(report: Report[Any], form: Form) -> Callable[[list[Any]], bytes]:
+async def _lots(session: AsyncSession, wanted: Source) -> AsyncGenerator[Callable[[], Sequence[Any]], None]:
+    async for items in _pages(session, wanted):
+        yield partial(list, items)
+
+
+def _writer(report: Report[Any], form: Form) -> Callable[[Sequence[Any]], bytes]:
     if form is Form.CSV:
         return report.sheet.rows
     return lambda items: b"".join(item.model_dump_json().encode() + b"\n" for item in items)

@@ -222,25 +222,13 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     return [men.exists()]
 
 
-def _readable(principal: Principal, row: RowMapping) -> bool:
-    return principal.org.type == "county" or tells_nothing(row["ground"], bool(row["ground_unseen"]))
+def readable(principal: Principal, ground: str | None, unseen: bool | None) -> bool:
+    """Whether the caller may read why a man was rejected on this ground."""
+    return principal.org.type == "county" or tells_nothing(ground, bool(unseen))
 
 
-@rule("RO-60")
-async def list_result_entries(
-    session: AsyncSession,
-    principal: Principal,
-    roster_id: UUID,
-    *,
-    cursor: str | None,
-    limit: int,
-    state: EntryState | None = None,
-    decision: Decision | None = None,
-    sort: str = "row_no",
-    most: int | None = None,
-) -> ResultEntryPage:
-    """The men of a roster with what was decided on each (seed item 9). Raises 404, and 422 for more than `most`."""
-    await require_roster(session, principal, roster_id)
+def men_of(principal: Principal, roster_id: UUID) -> Subquery:
+    """The men of a roster with the decision that stands on each."""
     columns: list[Any] = [
         Entry.id,
         Entry.row_no,
@@ -258,12 +246,30 @@ async def list_result_entries(
         DecisionRecord.ground,
         DecisionRecord.ground_unseen,
     ]
-    rows = (
+    return (
         select(*columns)
         .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
         .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
         .subquery("men")
     )
+
+
+@rule("RO-60")
+async def list_result_entries(
+    session: AsyncSession,
+    principal: Principal,
+    roster_id: UUID,
+    *,
+    cursor: str | None,
+    limit: int,
+    state: EntryState | None = None,
+    decision: Decision | None = None,
+    sort: str = "row_no",
+    most: int | None = None,
+) -> ResultEntryPage:
+    """The men of a roster with what was decided on each (seed item 9). Raises 404, and 422 for more than `most`."""
+    await require_roster(session, principal, roster_id)
+    rows = men_of(principal, roster_id)
     asked = {"state": state, "decision": decision}
     found, next_cursor = await lists.page(
         session,
@@ -281,7 +287,10 @@ async def list_result_entries(
     items = [
         ResultEntryOut(
             **{name: row[name] for name in stored}
-            | {"entry_id": row["id"], "reason": row["reason"] if _readable(principal, row) else None}
+            | {
+                "entry_id": row["id"],
+                "reason": row["reason"] if readable(principal, row["ground"], row["ground_unseen"]) else None,
+            }
         )
         for row in found
     ]

@@ -1,12 +1,13 @@
 """核定: the approver's final act (seed step 15). Everything it fixes is fixed in one transaction (RO-48)."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import Executable, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
@@ -55,14 +56,11 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     today = clock.today()
     planned = await _plan(session, roster, batch, today)
     men = [sound.man for _, sound in planned]
-    records = [_record(approver, roster, batch, draft, sound.man) for draft, sound in planned]
     outcomes = await writing.apply(session, ((sound.man, sound.foreseen) for _, sound in planned))
-    for record in records:
-        outcome = outcomes[record["id"]]
-        record["annotation_action"] = outcome.effects.annotation.value
-        record["deferment_id"] = outcome.deferment_id
-    series = {name: [record[name] for record in records] for name in records[0]}
-    await session.execute(insertion(table_of(DecisionRecord), {"decided_at": writing.MOMENT}, series))
+    records = [
+        _record(approver, roster, batch, draft, sound.man, outcomes[sound.man.decision_id]) for draft, sound in planned
+    ]
+    await session.execute(await asyncio.to_thread(_insertion, records))
     await writing.record(session, batch.county_code, outcomes)
     entry_ids = [man.entry["id"] for man in men]
     await _close_entries(session, approver, batch, entry_ids)
@@ -76,24 +74,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     await jobs.enqueue_many(session, ANNOTATE, [p for p in payload if p[0] in told], max_attempts=PATIENCE)
     await jobs.enqueue_many(session, TOWNSHIP_REPORT, [*payload], max_attempts=PATIENCE)
     sums = Counter(record["decision"] for record in records)
-    await audit.record_many(
-        session,
-        [
-            audit.row(
-                session,
-                "entry.decided",
-                "entry",
-                r["entry_id"],
-                {
-                    "decision": r["decision"],
-                    "decision_number": r["decision_number"],
-                    "annotation_action": r["annotation_action"],
-                }
-                | ({"corrects": str(r["corrects"])} if r["corrects"] else {}),
-            )
-            for r in records
-        ],
-    )
+    await audit.record_many(session, await asyncio.to_thread(_audited, session, records))
     refused = sums[Decision.REJECTED] > 0 and roster.kind != RosterKind.CESSATION
     data = event_types.BatchDecidedData(
         **await facts(session, batch, roster),
@@ -111,14 +92,36 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
 async def _plan(session: AsyncSession, roster: Roster, batch: Batch, today: date) -> list[tuple[Draft, Sound]]:
     facts = await plan_batch.read_and_hold(session, roster, batch)
     number = await numbers.allocate(session, batch.county_code) if facts.needs_number else None
-    planned = plan_batch.plan(facts, number, today)
+    # Thousands of men take a while: others are answered meanwhile.
+    planned = await asyncio.to_thread(plan_batch.plan, facts, number, today)
     faults = [fault for one in planned for fault in common.faults(one.refusals, one.row["row_no"])]
     if faults:
         raise common.NOT_READY(errors=faults)
     return [(one.draft, one.sound) for one in planned if one.sound is not None]
 
 
-def _record(approver: Principal, roster: Roster, batch: Batch, draft: Draft, man: deferments.Man) -> dict[str, Any]:
+def _audited(session: AsyncSession, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        audit.row(
+            session,
+            "entry.decided",
+            "entry",
+            r["entry_id"],
+            {name: r[name] for name in ("decision", "decision_number", "annotation_action")}
+            | ({"corrects": str(r["corrects"])} if r["corrects"] else {}),
+        )
+        for r in records
+    ]
+
+
+def _insertion(records: Sequence[dict[str, Any]]) -> Executable:
+    series = {name: [record[name] for record in records] for name in records[0]}
+    return insertion(table_of(DecisionRecord), {"decided_at": writing.MOMENT}, series)
+
+
+def _record(
+    approver: Principal, roster: Roster, batch: Batch, draft: Draft, man: deferments.Man, outcome: writing.Outcome
+) -> dict[str, Any]:
     row = man.entry
     rejected = draft.decision is Decision.REJECTED
     return {
@@ -143,6 +146,8 @@ def _record(approver: Principal, roster: Roster, batch: Batch, draft: Draft, man
         "ground_unseen": rejected and draft.ground_unseen,
         "reason": draft.reason if rejected else None,
         "override_reason": None if rejected else draft.override_reason,
+        "annotation_action": outcome.effects.annotation.value,
+        "deferment_id": outcome.deferment_id,
         "law_version": LAWS[DEFERMENT_REGULATION].version_on(man.decided.decided_on),
         "corrects": row["corrects"],
         "corrects_number": man.decided.corrects_number,
