@@ -212,13 +212,12 @@ def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
             )
     if not about:
         return []
-    men = (
-        select(1)
-        .select_from(Entry)
-        .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
-        .where(Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about)
-        .correlate(Roster)
-    )
+    men = select(1).select_from(Entry)
+    if criteria.decision or criteria.from_on or criteria.to_on:
+        men = men.outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
+    men = men.where(
+        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about
+    ).correlate(Roster)
     return [men.exists()]
 
 
