@@ -17,9 +17,9 @@ _SCHOOLS = 160
 _COUNTIES = ("63000", "65000", "66000", "67000", "64000")
 
 _SCHOOL = (
-    "INSERT INTO school SELECT (jsonb_populate_record(s, jsonb_build_object('code', 'Z' || lpad(n::text, 3, '0'),"
-    " 'name', '私立第' || lpad(n::text, 3, '0') || '科技大學'))).*"
-    " FROM (SELECT * FROM school LIMIT 1) AS s, generate_series(0, $1) AS n"
+    "INSERT INTO school SELECT copied.* FROM (SELECT school FROM school LIMIT 1) AS one, generate_series(0, $1) AS n,"
+    " jsonb_populate_record(one.school, jsonb_build_object('code', 'Z' || lpad(n::text, 3, '0'),"
+    " 'name', '私立第' || lpad(n::text, 3, '0') || '科技大學')) AS copied"
 )
 
 # What of a copy differs from the row copied, by table. `r` is a row of the rosters to be made.

@@ -3,8 +3,8 @@
 Ours is the report job, because more than 10,000 rows are given by no other door (docs/adr/0058): asked for through the
 gateway, made by the worker out of the rows of the result list (encrypted IDs opened one by one, cells that would be
 formulas made text, codes put into words), encrypted and stored in parts; then the file is fetched through the gateway.
-Timed from asking to the last byte; how far the report is, is asked every 20 ms. A worker looks for work every 0.2 s,
-which is part of it.
+Timed from asking to the last byte; how far the report is, is asked ten times a second. A worker looks for work every
+0.2 s, which is part of it.
 
 The peer is PostgreSQL's own `COPY … TO STDOUT (FORMAT csv)` of the same rows, in the same server, into memory here: a
 plain table with a column for each of the report's, numbers and days as such, words as they stand there, IDs as plain
@@ -47,7 +47,7 @@ MEN = 100_000
 PEER = "COPY TO"
 TARGET = 3.0
 LIMIT = 64.0
-_ASK_EVERY = 0.02
+_ASK_EVERY = 0.1
 _LOOK_EVERY = 0.01
 _PATIENCE = 300.0
 # The report's columns in their order, as the peer holds them.

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from shared import clock
 from shared.law import rule
@@ -67,22 +67,31 @@ class Sheet(Generic[T]):
 
     def rows(self, items: Sequence[T]) -> bytes:
         """A line for each item."""
-        return _lines(zip(*(_cells([value(item) for item in items]) for _, value in self.columns), strict=True))
+        return _lines(list(zip(*(_cells([value(item) for item in items]) for _, value in self.columns), strict=True)))
 
 
 def _cells(values: Sequence[Value]) -> list[str]:
     """`cell` of each value of a column; what many rows have alike is made once."""
-    texts = [value for value in values if type(value) is str]
-    if len(texts) == len(values):
+    kinds = set(map(type, values))
+    if kinds == {str}:
         # Most end here as in `as_text`, one call spared.
-        return [text if text[:1].isalnum() else as_text(text) for text in texts]
-    # By type as well: 1 and True are equal. No two of one kind that are equal are written differently.
-    typed = list(zip(map(type, values), values, strict=True))
-    known = {one: cell(one[1]) for one in set(typed)}
-    return [known[one] for one in typed]
+        return [text if text[:1].isalnum() else as_text(text) for text in cast("Sequence[str]", values)]
+    if kinds == {int}:
+        return list(map(str, values))
+    if bool in kinds and int in kinds:
+        # Equal to each other, and written differently; otherwise only what is written alike is equal.
+        return [cell(value) for value in values]
+    known = {value: cell(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = "\r\n".join(map(",".join, rows)) + "\r\n" if rows else ""
+    commas = sum(map(len, rows)) - len(rows)
+    plainly = len(rows) == text.count("\r") == text.count("\n") and commas == text.count(",") and '"' not in text
+    if plainly and commas:
+        # No cell holds anything that would have to be quoted; the writer looks at every character.
+        return text.encode()
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue().encode()

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import LargeBinary, select, type_coerce
+from sqlalchemy import LargeBinary, Text, cast, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.results.service import men_of, readable
@@ -28,9 +28,9 @@ _SEALED_AS: Final = "entry.national_id"
 
 
 class Man(msgspec.Struct, frozen=True, gc=False):
-    """`ResultEntryOut` member by member, out of our own database and so not checked again."""
+    """`ResultEntryOut` member by member, out of our own database and so not checked again; identifiers as text."""
 
-    entry_id: UUID
+    entry_id: str
     row_no: int
     national_id: str
     name: str
@@ -58,9 +58,9 @@ async def stream_result_entries(
     men = men_of(principal, roster_id).c
     query = (
         select(
-            men.id, men.row_no, type_coerce(men.national_id, LargeBinary), men.name, men.student_no, men.state,
-            men.decision, men.decided_on, men.decision_number, men.corrects_number, men.issued_on, men.deferment_until,
-            men.reason, men.ground, men.ground_unseen,
+            cast(men.id, Text), men.row_no, type_coerce(men.national_id, LargeBinary), men.name, men.student_no,
+            men.state, men.decision, men.decided_on, men.decision_number, men.corrects_number, men.issued_on,
+            men.deferment_until, men.reason, men.ground, men.ground_unseen,
         )
         .order_by(men.row_no, men.id)
         .execution_options(yield_per=_LOT)
