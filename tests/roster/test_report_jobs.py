@@ -14,6 +14,7 @@ from roster.papers import making as papers
 from roster.report_jobs import making
 from roster.report_jobs.jobs import EXPIRE, MAKE
 from roster.report_jobs.making import MakeReport
+from roster.results import streaming
 from shared import clock, jobs
 from shared.db import Context
 from shared.problems import UNAVAILABLE
@@ -57,6 +58,24 @@ async def test_a_report_holds_what_the_list_holds(county):
             listed = await county.service.http.get(f"/roster/v1{path}", headers={**OFFICER, "Accept": media})
             assert file == listed.content
             assert file.count(b"\n") >= 1
+
+
+@pytest.mark.parametrize("who", [OFFICER, NTU])
+async def test_results_are_streamed_as_their_pages_would_give_them(county, monkeypatch, who):
+    """Decided and undecided men in several lots; what only the county may read of a refusal is its here too."""
+    monkeypatch.setattr(streaming, "_LOT", 2)
+    roster_id, entries = await county.opened(men(1, 5), {2: {"status": "reservist"}})
+    await county.approve_clean(roster_id)
+    for entry, reason in ((entries[0], '後備軍人,"列管"\n中'), (entries[2], "=1+1\n查無學籍")):
+        now = next(one for one in await county.entries(roster_id) if one["id"] == entry["id"])
+        draft = {"decision": "rejected", "ground": "enrolment_not_recognised", "ground_unseen": True, "reason": reason}
+        assert (await county.patch(now, draft)).status_code == 200
+    batch = await county.submit(roster_id, entry_ids=[entry["id"] for entry in entries[:4]])
+    await county.do(f"/batches/{batch['id']}/decide", APPROVER, seen=batch["version"])
+    file = await made(county, {"report": "result_entries", "form": "csv", "roster_id": roster_id}, who)
+    listed = await county.service.http.get(f"/roster/v1/results/{roster_id}/entries", headers={**who, "Accept": CSV})
+    assert file == listed.content
+    assert [row["列號"] for row in rows(file)] == [str(entry["row_no"]) for entry in entries]
 
 
 async def test_more_than_may_be_made_at_once_is_a_jobs(county, monkeypatch):
