@@ -78,7 +78,10 @@ READERS = {
     },
     # What no school files is an entry too: a certificate is judged with it, and its file goes with it (RO-71, RO-29).
     "roster.cases.models": {"roster.hints", "roster.review"},
-    "roster.reference.models": {"roster.hints", "roster.review", "roster.statistics", "roster.report_jobs"},
+    # Results are searched by the name of a school.
+    "roster.reference.models": {
+        "roster.hints", "roster.review", "roster.statistics", "roster.report_jobs", "roster.results",
+    },
     "roster.registry.models": {"roster.hints", "roster.review", "roster.versions"},
     # A refusal is a decision; what an amendment would change are decisions too.
     "roster.review.models": {

@@ -1,16 +1,18 @@
 """Looking results up (RO-60; seed items 4 to 10): rosters, then men; searches never carry an ID in an address."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Subquery, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, RowMapping, Subquery, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from roster import lists
+from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
+from roster.results import choosing
+from roster.results.choosing import Criteria
 from roster.results.schemas import (
     COUNTY_MEN_SORTS,
     MEN_SORTS,
@@ -37,20 +39,6 @@ from shared.problems import INVALID_CONTENT, Fault
 _UNDECIDED = date(1, 1, 1)
 # What every man of a roster has; the rest of the columns may be empty.
 _ALWAYS = frozenset({"row_no", "national_id", "name", "state"})
-_Numbered = aliased(DecisionRecord)
-
-
-@dataclass(frozen=True, slots=True)
-class Criteria:
-    """A search as it is sealed: the man by his blind index, dates as text."""
-
-    man: str | None = None
-    school_name: str | None = None
-    decision_number: str | None = None
-    kind: str | None = None
-    decision: str | None = None
-    from_on: str | None = None
-    to_on: str | None = None
 
 
 def _bound(principal: Principal) -> str:
@@ -123,7 +111,8 @@ async def list_results(
 async def count_results(session: AsyncSession, principal: Principal, *, search: str | None) -> int:
     """How many rows all pages of `list_results` hold."""
     criteria = Criteria(**cursors.unseal(search, _bound(principal))) if search else Criteria()
-    return await session.scalar(select(func.count()).select_from(_results(principal, criteria))) or 0
+    rows = choosing.chosen(principal, criteria, *await choosing.narrowed(session, principal, criteria))
+    return await session.scalar(select(func.count()).select_from(rows)) or 0
 
 
 async def _page(
@@ -135,18 +124,25 @@ async def _page(
     limit: int,
     most: int | None = None,
 ) -> ResultPage:
-    rows = _results(principal, criteria)
-    found, next_cursor = await lists.page(
-        session,
-        rows,
-        sort=sort,
-        sortable=SORTS,
-        cursor=cursor,
-        limit=limit,
-        bound=cursors.bound_to("results", *asdict(criteria).values()),
-        most=most,
-        nullable=("case_kind",),
-    )
+    counted = sort.removeprefix("-") not in choosing.UNCOUNTED
+    rows = choosing.chosen(principal, criteria, *await choosing.narrowed(session, principal, criteria))
+    async with choosing.walking(session, criteria, sort):
+        found, next_cursor = await lists.page(
+            session,
+            _results(principal, Roster.id.in_(select(rows.c.id))) if counted else rows,
+            sort=sort,
+            sortable=SORTS,
+            cursor=cursor,
+            limit=limit,
+            bound=cursors.bound_to("results", *asdict(criteria).values()),
+            most=most,
+            nullable=("case_kind",),
+        )
+    if not counted:
+        ids = [row["id"] for row in found]
+        whole = await session.execute(select(_results(principal, among(Roster.id, set(ids)))))
+        by_id = {row["id"]: row for row in whole.mappings()}
+        found = [by_id[roster_id] for roster_id in ids]
     return ResultPage(items=[_result(row) for row in found], next_cursor=next_cursor)
 
 
@@ -159,8 +155,9 @@ def _result(row: RowMapping) -> ResultOut:
     )
 
 
-def _results(principal: Principal, criteria: Criteria) -> Subquery:
-    rosters = queries.rosters(clock.today(), principal.org.type, *own(principal), *_men(principal, criteria))
+def _results(principal: Principal, *where: ColumnElement[bool]) -> Subquery:
+    """Rosters that were chosen, with everything that is counted of them."""
+    rosters = queries.rosters(clock.today(), principal.org.type, *own(principal), *where)
     sums = (
         select(
             func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
@@ -171,11 +168,6 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
         .where(DecisionRecord.roster_id == rosters.c.id, current())
         .lateral()
     )
-    wanted: list[ColumnElement[bool]] = [rosters.c.for_approval + rosters.c.decided > 0]
-    if criteria.school_name:
-        wanted.append(rosters.c.school_name.contains(criteria.school_name, autoescape=True))
-    if criteria.kind:
-        wanted.append(rosters.c.kind == criteria.kind)
     return (
         select(
             rosters,
@@ -185,40 +177,8 @@ def _results(principal: Principal, criteria: Criteria) -> Subquery:
             sums,
         )
         .join(sums, true())
-        .where(*wanted)
         .subquery("results")
     )
-
-
-def _men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
-    """Conditions that men of the roster meet: one and the same man meets all of them."""
-    about: list[ColumnElement[bool]] = []
-    if criteria.man:
-        about.append(Entry.national_id_index == bytes.fromhex(criteria.man))
-    if criteria.decision_number:
-        # A number that stands on a letter leads to the man, also where that decision was corrected since (RO-52).
-        numbered = select(_Numbered.entry_id).where(_Numbered.decision_number == criteria.decision_number)
-        about.append(Entry.id.in_(numbered))
-    if criteria.decision:
-        about.append(DecisionRecord.decision == criteria.decision)
-    for text, column_is in ((criteria.from_on, "__ge__"), (criteria.to_on, "__le__")):
-        if text:
-            day = date.fromisoformat(text)
-            about.append(
-                or_(
-                    getattr(DecisionRecord.decided_on, column_is)(day),
-                    and_(DecisionRecord.decided_on.is_(None), getattr(Roster.received_on, column_is)(day)),
-                )
-            )
-    if not about:
-        return []
-    men = select(1).select_from(Entry)
-    if criteria.decision or criteria.from_on or criteria.to_on:
-        men = men.outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
-    men = men.where(
-        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about
-    ).correlate(Roster)
-    return [men.exists()]
 
 
 def readable(principal: Principal, ground: str | None, unseen: bool | None) -> bool:
