@@ -54,13 +54,14 @@ def shown_state(cells: Any, org_type: str) -> ColumnElement[str]:
     return case((cells.corrects.is_not(None), literal(EntryState.DECIDED.value)), else_=state)
 
 
-def rosters(today: date, org_type: str, *where: ColumnElement[bool]) -> Subquery:
+def rosters(today: date | ColumnElement[date], org_type: str, *where: ColumnElement[bool]) -> Subquery:
     """Rosters with school, the derived state, the days they have waited, and of their current version the headcount
     and the entries by state, as a caller of `org_type` is shown them.
 
     The state repeats `rules.roster_state` in SQL so that it can be filtered and sorted by; a test holds the two
     together.
     """
+    now = today if isinstance(today, ColumnElement) else literal(today)
     shown = shown_state(Entry, org_type)
     counts = {state: func.count().filter(shown == state).label(state) for state in EntryState}
     sums = (
@@ -86,7 +87,7 @@ def rosters(today: date, org_type: str, *where: ColumnElement[bool]) -> Subquery
             func.coalesce(Roster.case_kind.in_(CERTIFICATES), False).label("urgent"),
             func.coalesce(Roster.deadline, _NO_DEADLINE).label("deadline"),
             # A tester may move the local clock to a day before the roster came.
-            func.greatest((literal(today) - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
+            func.greatest((now - Roster.received_on).cast(Integer), 0, type_=Integer).label("days_waiting"),
             func.greatest((Roster.received_on - Roster.deadline).cast(Integer), 0, type_=Integer).label("days_late"),
             sums,
             state.label("state"),
