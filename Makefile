@@ -33,8 +33,9 @@ run: venv
 demo: venv
 	@exec env PORT='$(PORT)' SEED='$(SEED)' $(PY) -m local.demo
 
+# What pytest makes of the tests' assertions, and what children import, is kept even where the caller keeps no bytecode.
 test: venv
-	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@exec env PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 soak: venv
 	@exec env MUSTER_SOAK=1 $(PY) -m pytest -m soak --timeout=0 -s $(TESTS)

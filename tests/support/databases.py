@@ -13,6 +13,9 @@ import asyncpg
 from local.databases import Urls, plain, prepare
 from shared import migrations
 
+# Files are copied and not pages one by one: a third of the processor's time, and what the first connection to a
+# database finds out about its catalogue comes along.
+BY_FILE = "STRATEGY FILE_COPY"
 _numbers = itertools.count()
 
 
@@ -40,7 +43,7 @@ class Template:
         name = f"{source}_{os.getpid()}_{next(_numbers)}"
         owner = f"{_database(self.urls.app)}_owner"
         admin = await self._administrator()
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner}" {BY_FILE}')
         return Urls(app=_renamed(self.urls.app, name), owner=_renamed(self.urls.owner, name))
 
     async def drop(self, urls: Urls) -> None:

@@ -27,7 +27,7 @@ from tests.contracts.walls.houses import house_of
 from tests.contracts.walls.operations import SERVICES
 from tests.contracts.walls.rows import World
 from tests.gateway.support import served, until
-from tests.support.databases import Template
+from tests.support.databases import BY_FILE, Template
 from tests.support.services import Service, running
 from tests.support.tokens import ISSUER, KEY
 
@@ -62,7 +62,7 @@ class House:
         name = _name(service.urls.app)
         owner = await self._admin.fetchval("SELECT datdba::regrole::text FROM pg_database WHERE datname = $1", name)
         await self._admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await self._admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._pristine}" OWNER {owner}')
+        await self._admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._pristine}" OWNER {owner} {BY_FILE}')
 
 
 def _name(url: str) -> str:
