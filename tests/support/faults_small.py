@@ -27,6 +27,7 @@ from local.errors import StartError
 from local.layout import REPO
 from local.postgres import Postgres, free_port
 from shared import migrations
+from shared.http import tls
 from tests.local.checkout import apart
 from tests.support.aftermath import differ
 from tests.support.databases import in_thread
@@ -140,12 +141,13 @@ class Small:
             command = [sys.executable, "-m", "tests.support.faults_child", str(self.port), self.manner]
             self._process = spawn(command, env=self._environment(), output=log, cwd=REPO)
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2, trust_env=False).raise_for_status()
-                return
-            except httpx.HTTPError:
-                time.sleep(0.05)
+        with httpx.Client(timeout=2, trust_env=False, verify=tls()) as client:
+            while time.monotonic() < deadline:
+                try:
+                    client.get(f"http://127.0.0.1:{self.port}/readyz").raise_for_status()
+                    return
+                except httpx.HTTPError:
+                    time.sleep(0.05)
         raise AssertionError(self._log.read_text()[-2000:])
 
     def losses(self) -> list[str]:
