@@ -5,6 +5,8 @@ import pytest
 from roster.review.rules import TRANSITIONS, EntryAction
 from tests.support.service_documents import document
 
+pytestmark = pytest.mark.xdist_group("documents")
+
 OPERATIONS = {
     EntryAction.OPEN: "open_roster",
     EntryAction.HOLD: "review_entry",

@@ -19,6 +19,8 @@ from tests.shared.probe import Probe
 from tests.shared.test_jobs import ask, states
 from tests.support.services import FIELD_KEYS
 
+# Seconds for a process to do what it does in one or two where it has a processor.
+PATIENCE = 100
 OTHER_KEYS = json.dumps(
     {
         "active": "t1",
@@ -58,12 +60,12 @@ async def told_to_stop(process: asyncio.subprocess.Process, signum: int, after: 
     """Send the signal when the line `after` has come, and wait for the end."""
     assert process.stdout is not None
     lines: list[str] = []
-    while line := (await asyncio.wait_for(process.stdout.readline(), 30)).decode():
+    while line := (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode():
         lines.append(line)
         if after in line:
             process.send_signal(signum)
             break
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return Ended(process.returncode, lines + out.decode().splitlines(), err.decode())
 
 
@@ -83,7 +85,7 @@ async def test_beside_its_jobs_it_seals(probe, tmp_path):
     process = await started(environment(probe, MUSTER_ENV="production", MUSTER_AUDIT_HEAD_DIR=str(tmp_path / "audit")))
     async with probe.database.transaction(Context.system("notify")) as session:
         await audit.record(session, "thing.done", "thing", 1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (tmp_path / "audit" / "notify.log").exists():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.2)
@@ -106,7 +108,7 @@ async def test_beside_its_jobs_it_seals(probe, tmp_path):
 async def test_what_it_cannot_start_with_is_one_line(probe, changes, said):
     started_at = time.monotonic()
     process = await started(environment(probe, **changes))
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 1
     assert said in err.decode()
     assert "Traceback" not in err.decode()

@@ -41,7 +41,6 @@ def document(service: str) -> dict[str, Any]:
         env={**kept, **_ENVIRONMENT, **own},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert made.returncode == 0, made.stderr[-2000:]
