@@ -10,6 +10,7 @@ import pytest
 from local.databases import Urls
 from local.postgres import Postgres
 from shared import crypto
+from tests.support import groups
 from tests.support.databases import Template, make_template
 from tests.support.services import FIELD_KEYS, Service, running
 from tests.support.suite import suite as suite
@@ -24,6 +25,18 @@ MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest and belongs to no group begins first; begun last, it would be waited for alone."""
     items.sort(key=lambda item: "soak" not in item.keywords or "xdist_group" in item.keywords)
+    last = {groups.of(item): item for item in items}
+    # By identity: pytest-xdist adds the group to the names afterwards.
+    groups.LAST.update((id(item), group) for group, item in last.items() if group)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """With the last test of a group ends what the group shared."""
+    try:
+        yield
+    finally:
+        groups.over(item)
 
 
 def pytest_configure() -> None:

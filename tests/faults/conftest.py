@@ -7,6 +7,7 @@ import pytest
 
 from local.postgres import Postgres
 from local.stack import Stack
+from tests.support.groups import ends_with
 from tests.support.suite import start
 
 
@@ -24,6 +25,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("outages")
     with Postgres(folder / "data") as server:
         suite = start(folder / ".local", DATABASE_URL=server.admin_url)
+        ends_with("outages", server.stop)
+        ends_with("outages", suite.stop)
         try:
             yield World(suite, server)
         finally:

@@ -21,6 +21,7 @@ import pytest
 from local.demo.client import until
 from local.stack import Stack
 from shared.http import tls
+from tests.support.groups import ends_with
 
 SERVICES = ("identity", "notify", "roster")
 # Nothing of the caller's environment may lead the suite to another server or port. Passwords are hashed cheaply, the
@@ -53,6 +54,7 @@ def start(folder: Path, **environment: str) -> Stack:
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The suite that the end-to-end tests share."""
     stack = start(tmp_path_factory.mktemp("suite") / ".local")
+    ends_with("suite", stack.stop)
     try:
         yield stack
     finally:
