@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.xdist_group("outages"), pytest.mark.timeout(300)]
 JITTER = 0.25  # of `shared.jobs.backoff_seconds`: 0.5, 1, 2, … seconds, each a quarter more or less
 # Seconds for the last try itself and what comes of it, besides the pause before it: for a machine that is busy.
 ROOM = 10.0
+# Seconds for the work to come to where it waits, however busy the machine: an outage goes on until then.
+PATIENCE = 60.0
 KINDS = {LOOKUP, ANNOTATE, TOWNSHIP_REPORT, SEND}
 REFUSALS = 100_000
 BUSY = "SELECT kind, attempts, state, extract(epoch FROM run_at - now())::float AS pause FROM job WHERE state <> 'done'"
@@ -71,6 +73,12 @@ def _refused(suite: Stack) -> int:
 
 async def _jobs(suite: Stack) -> list[dict[str, Any]]:
     return [{"service": s, **row} for s in SERVICES for row in await ask(suite.database_url(s), BUSY)]
+
+
+async def _tried_again(suite: Stack) -> bool | None:
+    waiting = await _jobs(suite)
+    there = {job["kind"] for job in waiting} >= KINDS and any(job["attempts"] > 1 for job in waiting)
+    return True if there else None
 
 
 def most_tries(seconds: float) -> int:
@@ -121,6 +129,7 @@ async def _run(suite: Stack, away: Away, least: float) -> Run:
             # Its look-up is asked for in the outage; its callers are patient.
             third = asyncio.create_task(load.begin())
             await asyncio.sleep(began + least - time.monotonic())
+            await until("something of each kind waits, one tried again", lambda: _tried_again(suite), PATIENCE)
         waiting = await _jobs(suite)
         if away is refusing:
             refused = _refused(suite)
@@ -128,10 +137,11 @@ async def _run(suite: Stack, away: Away, least: float) -> Run:
     told = [t for caller in load.people.values() for t in caller.told if began <= t.began and t.ended <= back]
     most = most_tries(back - began)
 
-    async def done() -> bool | None:
-        return None if await _jobs(suite) else True
-
-    await until("all of it done", done, longest_pause(most) + ROOM)
+    async with starvation.noted():
+        while left := await _jobs(suite):
+            allowed = longest_pause(most) + ROOM + starvation.between("roster", back, time.monotonic())
+            assert time.monotonic() - back < allowed, left
+            await asyncio.sleep(0.2)
     seconds = time.monotonic() - back
     await load.decide(await third)
     await settled(suite)
