@@ -26,6 +26,7 @@ from tests.support.rosters import (
     County,
     men,
 )
+from tests.support.soak import examples
 
 REGISTRYS = (
     "county_code", "school_code", "decision_number", "issued_on", "deferment_from", "deferment_until", "summary",
@@ -353,7 +354,8 @@ async def agrees(county: County, registry: Registry, worker: Worker, batch: dict
 
 
 @pytest.mark.rule("RO-53", "RO-49")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(examples(2, 4)))
 async def test_the_preview_is_what_deciding_does(county, registry, worker, seed):
     story, seen = Story(county, seed), set[str]()
     for _ in range(8):
