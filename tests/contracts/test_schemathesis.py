@@ -23,7 +23,7 @@ from tests.support.soak import examples, soak
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300 if not soak() else 7200)]
 
 SEED = int(os.environ.get("MUSTER_FUZZ_SEED") or (int.from_bytes(os.urandom(4), "big") if soak() else 20_261_121))
-EXAMPLES = examples(50, 300)
+EXAMPLES = examples(30, 300)
 METHODS = ("get", "post", "put", "patch", "delete")
 KEPT: dict[str, Any] = json.loads((FOLDER / "gateway.json").read_text(encoding="utf-8"))
 # So that the workers have as much to do each.

@@ -138,13 +138,13 @@ class Fuzzed:
 def _turns(holder: str, roles: Sequence[str]) -> Iterator[str]:
     """Who sends the next example: he whose things are there, and between two of his one of the others in turn.
 
-    Two of the others where many may ask, or fifty examples would not do for all.
+    Two of the others where many may ask, or thirty examples would not do for all.
     """
     others = cycle([role for role in roles if role != holder] or [holder])
     for _ in count():
         yield holder
         yield next(others)
-        if len(roles) > 20:
+        if len(roles) > 15:
             yield next(others)
 
 
