@@ -17,8 +17,8 @@ from tests.support.suite import suite as suite
 
 crypto.install(crypto.KeyRing.parse(FIELD_KEYS))
 
-# Nothing has to survive the machine, and nobody guesses at passwords.
-FOR_TESTS = {"fsync": "off", "scram_iterations": "1", "max_prepared_transactions": "4"}
+# Nothing has to survive the machine, nobody guesses at passwords, and no database lives long enough to be tidied.
+FOR_TESTS = {"fsync": "off", "scram_iterations": "1", "max_prepared_transactions": "4", "autovacuum": "off"}
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 

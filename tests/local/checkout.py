@@ -108,6 +108,5 @@ class Checkout:
             env=os.environ | self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )

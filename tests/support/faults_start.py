@@ -6,12 +6,13 @@ from collections.abc import Callable
 import httpx
 
 from local.stack import Stack
+from shared.http import tls
 
 
 def log_in(suite: Stack, name: str = "admin") -> httpx.Response:
     account = suite.accounts[name]
     login = {"username": account["username"], "password": account["password"]}
-    return httpx.post(f"{suite.url}/identity/v1/sessions", json=login, timeout=20, trust_env=False)
+    return httpx.post(f"{suite.url}/identity/v1/sessions", json=login, timeout=20, trust_env=False, verify=tls())
 
 
 def authority(suite: Stack, answer: httpx.Response) -> dict[str, str]:
@@ -20,7 +21,7 @@ def authority(suite: Stack, answer: httpx.Response) -> dict[str, str]:
 
 
 def page(suite: Stack, path: str, headers: dict[str, str]) -> httpx.Response:
-    return httpx.get(f"{suite.url}{path}", headers=headers, timeout=20, trust_env=False)
+    return httpx.get(f"{suite.url}{path}", headers=headers, timeout=20, trust_env=False, verify=tls())
 
 
 def until(condition: Callable[[], bool], patience: float = 60) -> None:
