@@ -114,4 +114,5 @@ async def _copy(connection: asyncpg.Connection, table: str, given: dict[str, str
     query = "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
     names = [name for (name,) in await connection.fetch(query, table)]
     told = ", ".join(given.get(name, f"source.{name}") for name in names)
-    await connection.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {told} FROM {source}")  # noqa: S608
+    statement = f"INSERT INTO {table} ({', '.join(names)}) SELECT {told} FROM {source}"  # noqa: S608
+    await connection.execute(statement)

@@ -49,18 +49,16 @@ class Written:
         """Keep what the transaction is about to change."""
         await self._run((f"DROP SCHEMA IF EXISTS {_PLACE} CASCADE", f"CREATE SCHEMA {_PLACE}"))
         for table in self._changed.values():
-            await self._connection.execute(
-                f"CREATE TABLE {_PLACE}.before_{table.name} AS SELECT * FROM {table.name} WHERE {table.where}"  # noqa: S608
-            )
+            statement = f"CREATE TABLE {_PLACE}.before_{table.name} AS SELECT * FROM {table.name} WHERE {table.where}"  # noqa: S608
+            await self._connection.execute(statement)
 
     async def after(self, transaction: int) -> dict[str, int]:
         """Keep what the transaction wrote; rows by table. Nobody may have touched them since."""
         self._transaction = transaction
         counts = await self.rows(transaction)
         for name in counts:
-            await self._connection.execute(
-                f"CREATE TABLE {_PLACE}.after_{name} AS SELECT * FROM {name} WHERE xmin::text = '{transaction}'"  # noqa: S608
-            )
+            statement = f"CREATE TABLE {_PLACE}.after_{name} AS SELECT * FROM {name} WHERE xmin::text = '{transaction}'"  # noqa: S608
+            await self._connection.execute(statement)
         self._inserted = sorted(
             (name for name in counts if name not in self._changed and name not in _BY_TRIGGERS),
             key=lambda name: (self._first.get(name, len(self._first)), name),
@@ -105,9 +103,11 @@ class Written:
             for name in reversed(self._inserted):
                 # By key: somebody else may have changed them since.
                 same = " AND ".join(f"t.{column} = a.{column}" for column in await self._key(name))
-                await self._connection.execute(f"DELETE FROM {name} AS t USING {_PLACE}.after_{name} AS a WHERE {same}")  # noqa: S608
+                statement = f"DELETE FROM {name} AS t USING {_PLACE}.after_{name} AS a WHERE {same}"  # noqa: S608
+                await self._connection.execute(statement)
             for name in _BY_TRIGGERS:
-                await self._connection.execute(f"DELETE FROM {name} WHERE xmin::text = '{self._transaction}'")  # noqa: S608
+                statement = f"DELETE FROM {name} WHERE xmin::text = '{self._transaction}'"  # noqa: S608
+                await self._connection.execute(statement)
             await self._run(self._undo)
         # What the undoing left dead is not the repetition's to walk over.
         await self._run(f"VACUUM ANALYZE {name}" for name in (*self._inserted, *self._changed))
