@@ -275,7 +275,9 @@ async def test_the_file_has_a_name_in_both_scripts(county):
     assert unquote(name.partition("''")[2]) == "審核結果查詢_20261001.csv"
     assert answer.headers["vary"] == "Accept"
     assert "content-length" not in answer.headers
-    assert (await asked(county, "/results", OFFICER, "application/json")).headers["vary"] == "Accept"
+    roster_id = (await county.get("/rosters"))["items"][0]["id"]
+    for path in ("/results", "/rosters", f"/rosters/{roster_id}/entries", f"/rosters/{roster_id}/entries?version=1"):
+        assert (await asked(county, path, OFFICER, "application/json")).headers["vary"] == "Accept", path
 
 
 async def test_a_form_that_is_not_offered(county):

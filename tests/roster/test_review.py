@@ -1,10 +1,13 @@
 """The case officer's work: work list, opening, drafts, bulk review, hold (RO-40 to RO-47, 56, 57)."""
 
 import asyncio
+import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 
+from local.databases import plain
 from shared.ids import mask_id
 from tests.support.rosters import APPROVER, ELSEWHERE, NTU, OFFICER, OFFICER_2, OTHER_SCHOOL, men
 from tests.support.tokens import bearer
@@ -123,6 +126,32 @@ async def test_two_reviewers_at_once_one_wins(county):
         assert sorted(a.status_code for a in answers) == [200, 412]
         won = next(a for a in answers if a.status_code == 200)
         assert (await county.get(f"/entries/{entry['id']}"))["draft"] == won.json()["draft"]
+
+
+@pytest.mark.rule("RO-47", "RO-44")
+async def test_a_draft_is_tested_against_the_hints_that_stand_when_it_is_written(county):
+    """While the officer's change waits for the roster, the man is judged anew: his approval needs a reason now."""
+    _, (clean, blocked) = await county.opened(men(1, 2), {3: {"status": "reservist"}})
+    assert [h["severity"] for h in blocked["hints"]] == ["blocking"]
+    judging = await asyncpg.connect(plain(county.service.urls.owner))
+    async with judging.transaction():
+        await judging.execute("SELECT 1 FROM roster WHERE id = $1 FOR UPDATE", uuid.UUID(clean["roster_id"]))
+        approving = asyncio.create_task(county.patch(clean, {"decision": "approved"}))
+        # It has read him by the time that it waits for the roster.
+        here = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        waits = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN ({here})"
+        while not await judging.fetchval(waits):
+            assert not approving.done(), approving.result().text
+            await asyncio.sleep(0.02)
+        await judging.execute(
+            "UPDATE entry SET hint_set = (SELECT hint_set FROM entry WHERE id = $1) WHERE id = $2",
+            uuid.UUID(blocked["id"]), uuid.UUID(clean["id"]),
+        )  # fmt: skip
+    answer = await approving
+    await judging.close()
+    assert (answer.status_code, answer.json()["code"]) == (422, "draft_refused")
+    assert {e["code"] for e in answer.json()["errors"]} == {"override_reason_missing"}
+    assert (await county.get(f"/entries/{clean['id']}"))["draft"]["decision"] is None
 
 
 # Art. 13: without an Article 15 ground the deferment must be approved; RO-57 says what a rejection needs.

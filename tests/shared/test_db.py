@@ -320,18 +320,53 @@ async def test_a_connection_that_broke_while_it_lay_unused_is_replaced(probe_url
     await database.close()
 
 
-async def test_one_that_broke_just_now_is_told_as_a_database_that_is_away(probe_urls, monkeypatch):
+async def _asked(database: Database, directly: bool) -> int:
+    system = Context.system("notify")
+    if directly:
+        async with database.direct(system) as connection:
+            return int(await connection.fetchval("SELECT 1"))
+    async with database.transaction(system) as session:
+        return int((await session.execute(text("SELECT 1"))).scalar_one())
+
+
+@pytest.mark.parametrize("directly", [False, True])
+async def test_one_that_broke_just_now_is_told_as_a_database_that_is_away(probe_urls, monkeypatch, directly):
     """It is not asked first; whoever meets it is told to come again, and finds a new one then."""
     database = Database(probe_urls.app)
-    system = Context.system("notify")
-    async with database.transaction(system) as session:
-        await session.execute(text("SELECT 1"))
+    await _asked(database, directly)
     monkeypatch.setattr("shared.db._TRUSTED_SECONDS", 60.0)
     await _broken(probe_urls)
+    # The loop has seen it go, too.
+    await asyncio.sleep(0.1)
     with pytest.raises(Exception) as away:
-        async with database.transaction(system) as session:
-            await session.execute(text("SELECT 1"))
-    assert db.is_away(away.value)
-    async with database.transaction(system) as session:
-        assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
+        await _asked(database, directly)
+    assert db.is_away(away.value), away.value
+    assert await _asked(database, directly) == 1
     await database.close()
+
+
+async def test_a_plan_that_a_migration_overtook_is_told_as_away_and_is_made_anew(single, probe_urls):
+    system = Context.system("notify")
+    await owner(probe_urls, "CREATE VIEW overtaken AS SELECT 1 AS n")
+    await owner(probe_urls, "GRANT SELECT ON overtaken TO PUBLIC")
+
+    async def asked() -> tuple[int, ...]:
+        async with single.direct(system) as connection:
+            return tuple(await connection.fetchrow("SELECT * FROM overtaken"))
+
+    assert await asked() == (1,)
+    await owner(probe_urls, "CREATE OR REPLACE VIEW overtaken AS SELECT 1 AS n, 2 AS m")
+    with pytest.raises(asyncpg.InvalidCachedStatementError) as overtaken:
+        await asked()
+    assert db.is_away(overtaken.value)
+    assert await asked() == (1, 2)
+
+
+async def test_directly_one_sees_one_moment_if_one_only_reads(single, probe_urls):
+    await owner(probe_urls, "INSERT INTO field_key_probe VALUES ('a', 'x')")
+    count = "SELECT count(*) FROM field_key_probe"
+    for writes, told in ((False, 0), (True, 1)):
+        async with single.direct(Context.system("probe"), writes=writes) as connection:
+            before = await connection.fetchval(count)
+            await owner(probe_urls, f"INSERT INTO field_key_probe VALUES ('later {writes}', 'x')")
+            assert await connection.fetchval(count) - before == told

@@ -146,6 +146,19 @@ def test_any_text_reaches_any_output(monkeypatch, encoding):
         logs.configure("probe", "WARNING")
 
 
+class Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError(PLANTED)
+
+
+def test_a_line_of_ours_that_cannot_be_made_is_told_as_lost_and_fails_nobody(said):
+    logs.get("x").info("event", fact=Unspeakable())
+    logs.get("x").info("after")
+    lost, after = said()
+    assert (lost["event"], lost["at"], after["event"]) == ("log_line_lost", "info:ValueError", "after")
+    assert PLANTED not in text(lost)
+
+
 def test_who_narrates_addresses_is_quiet(said):
     for name in ("httpx", "httpcore", "uvicorn.access", "aiosmtplib"):
         logging.getLogger(name).info("GET /x?name=王小明")

@@ -70,8 +70,9 @@ class Telemetry:
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = getattr(scope.get("route"), "path", "unmatched")
             elapsed = time.perf_counter() - started
-            metrics.REQUESTS.labels(method, route, status).inc()
-            metrics.LATENCY.labels(method, route).observe(elapsed)
+            count, seconds = metrics.of_request(method, route, status)
+            count.inc()
+            seconds.observe(elapsed)
             if route not in ("/healthz", "/readyz", "/metrics"):
                 log.info("request", method=method, route=route, status=status, ms=int(elapsed * 1000))
 

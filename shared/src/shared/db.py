@@ -96,6 +96,7 @@ _TRUSTED_SECONDS = 1.0
 _LEFT_AT = "left_at"
 
 
+_ONE_MOMENT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
@@ -134,22 +135,22 @@ class Database:
         """A short transaction in `context` straight on the driver, for `shared.statements`; it only reads unless it
         `writes`. Committed at the end, rolled back on any exception.
 
-        Raises as `transaction` does, and ConnectionError when the connection breaks.
+        One that only reads sees one moment. Raises as `transaction` does.
         """
         pooled = await self._answered(self._begun_directly(context, writes), _cut)
         connection: asyncpg.Connection = pooled.driver_connection
         try:
             yield connection
             await connection.execute("COMMIT")
-        except Exception as error:
+        except Exception:
             try:
                 await connection.execute("ROLLBACK")
-            except Exception:
+            except BaseException as worse:
                 pooled.invalidate()
+                if not isinstance(worse, Exception):
+                    raise
             else:
                 pooled.close()
-            if isinstance(error, asyncpg.InterfaceError) and connection.is_closed():
-                raise ConnectionError("The connection broke.") from error
             raise
         except BaseException:
             # Whoever asked has gone: what is under way on it is not waited for.
@@ -190,7 +191,7 @@ class Database:
         pooled = await self.engine.raw_connection()
         try:
             driver: asyncpg.Connection = pooled.driver_connection
-            await driver.execute(f"BEGIN READ {'WRITE' if writes else 'ONLY'}; {_stated(context)}")
+            await driver.execute(f"BEGIN {'READ WRITE' if writes else _ONE_MOMENT}; {_stated(context)}")
         except BaseException:
             pooled.invalidate()
             raise
@@ -251,6 +252,8 @@ def _engine(url: str, application: str, *, pool_size: int, max_overflow: int, co
         connect_args={
             "timeout": PATIENCE_SECONDS,
             "command_timeout": command_timeout,
+            # The driver would forget a statement after five minutes, and PostgreSQL would plan it anew five times.
+            "max_cached_statement_lifetime": 0,
             "server_settings": {
                 "application_name": application,
                 "statement_timeout": "30000",
@@ -325,6 +328,11 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, PoolTimeout | ConnectionError | TimeoutError | gaierror):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # The driver's own words for a connection that was lost, and for a plan that a migration has overtaken.
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True
+    if isinstance(error, asyncpg.InterfaceError) and "closed" in str(error):
         return True
     # SQLAlchemy wraps the driver's errors, except those of opening a connection.
     state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)

@@ -71,13 +71,30 @@ def mask_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -
     return {key: _masked(value) for key, value in event.items()}
 
 
+_render = structlog.processors.JSONRenderer(ensure_ascii=False)
+_LOST = '{{"level":"error","event":"log_line_lost","at":"{}"}}\n'
+
+
+def _finished(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    line = _render(logger, method, mask_personal_data(logger, method, tell_exception(logger, method, event)))
+    return line if isinstance(line, str) else line.decode()
+
+
+def _finished_or_lost(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    # Of a library's lines the handler sees to this; ours must not fail who writes them either.
+    try:
+        return _finished(logger, method, event)
+    except Exception as error:
+        return _LOST.format(f"{method}:{type(error).__name__}").rstrip()
+
+
 class _Output(logging.StreamHandler[TextIO]):
     """Standard output; what cannot be written is told by its place, never shown, as the standard library would."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """A line without the message and its arguments."""
         with contextlib.suppress(OSError, ValueError):
-            self.stream.write(f'{{"level":"error","event":"log_line_lost","at":"{record.module}:{record.lineno}"}}\n')
+            self.stream.write(_LOST.format(f"{record.module}:{record.lineno}"))
 
 
 class _Lines:
@@ -109,11 +126,6 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         lambda _logger, _method, event: {"service": service, **event},
     ]
-    after: list[Any] = [
-        tell_exception,
-        mask_personal_data,
-        structlog.processors.JSONRenderer(ensure_ascii=False),
-    ]
     if isinstance(sys.stdout, TextIOWrapper):
         # Whatever the locale says, and whatever half characters a message holds.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -121,12 +133,12 @@ def configure(service: str, level: str = "INFO") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _finished],
         )
     )
     # Our own lines do not pass the standard library, which takes twice the time; every request writes one.
     structlog.configure(
-        processors=[*before, *after],
+        processors=[*before, _finished_or_lost],
         logger_factory=lambda *_names: _Lines(handler),
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=False,

@@ -1,5 +1,7 @@
 """What a process counts, for Prometheus: requests by route template, jobs by kind and end, audit rows unsealed."""
 
+from functools import lru_cache
+
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 REQUESTS = Counter("muster_requests_total", "Requests answered", ["method", "route", "status"])
@@ -13,6 +15,12 @@ JOBS = Counter("muster_jobs_total", "Job attempts by how they ended", ["kind", "
 AUDIT_BLOCKS = Gauge("muster_audit_blocks", "Sealed blocks of audit rows")
 AUDIT_WAITING = Gauge("muster_audit_rows_waiting", "Audit rows that are not sealed yet")
 AUDIT_OLDEST = Gauge("muster_audit_oldest_waiting_seconds", "Age of the oldest audit row that is not sealed yet")
+
+
+@lru_cache(maxsize=4_096)
+def of_request(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Where requests of one kind are counted, and where timed: every request asks."""
+    return REQUESTS.labels(method, route, status), LATENCY.labels(method, route)
 
 
 def exposition() -> tuple[bytes, str]:

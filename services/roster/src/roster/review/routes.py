@@ -202,7 +202,8 @@ async def list_entries(
     database = database_of(request)
     if version is None and as_of is None and read_now.knows(caller, search):
         found = await read_now.page(database, caller, roster_id, search, pages.cursor, pages.limit)
-        return Response(found.body, headers=pages.link(found.next_cursor), media_type=Form.JSON)
+        headers = {"Vary": "Accept", **pages.link(found.next_cursor)}
+        return Response(found.body, headers=headers, media_type=Form.JSON)
     async with database.transaction(Context.of(caller)) as session:
         return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
 

@@ -64,7 +64,8 @@ async def patch_entry(
         officer = _is_officer(reviewer, row)
         if not officer:
             await _approver_may(session, reviewer, row, patch.model_fields_set)
-        await _wrote(connection, context, row, patch, officer=officer)
+        if not await _wrote(connection, context, row, patch, officer=officer):
+            raise RuntimeError("an entry that is held was changed")
         if patch.model_fields_set & set(_FINDINGS):
             await judge_entries(session, [entry_id], today=clock.today())
         return await read_now.entry_on(connection, reviewer, entry_id)
