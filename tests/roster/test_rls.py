@@ -6,7 +6,7 @@ wall leans on the other.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,8 +19,9 @@ from roster.intake import service as intake
 from roster.registry import service as registry
 from roster.remedies import service as remedies
 from roster.report_jobs import service as report_jobs
+from roster.results import choosing
 from roster.results import service as results
-from roster.review.service import common
+from roster.review.service import common, read_now, review_entry
 from roster.versions.service import deferment_history
 from tests.contracts.walls import roster as fixtures
 from tests.contracts.walls.operations import Operation, application, operations
@@ -44,7 +45,8 @@ FILTERS = [
     (common, "own"),
     (common, "own_entries"),
     (common, "own_batches"),
-    (results, "own"),
+    (choosing, "own"),
+    (choosing, "own_entries"),
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
@@ -102,12 +104,26 @@ async def _copy(empty: Template, source: Urls) -> Urls:
     raise AssertionError(f"{name} is never left alone")
 
 
+# What is compiled once, with its filter.
+COMPILED = (read_now._shown, read_now._page, read_now._roster, review_entry._to_write_on)
+
+
 @pytest.fixture
-def without_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_filters() -> Iterator[None]:
     """The service asks for everybody's rows."""
-    for module, name in FILTERS:
-        assert callable(getattr(module, name))
-        monkeypatch.setattr(module, name, lambda _principal: ())
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in FILTERS:
+            assert callable(getattr(module, name))
+            patch.setattr(module, name, lambda _principal: ())
+        patch.setattr(read_now, "own", lambda _county_code: read_now.COUNTY.is_not(None))
+        _forget()
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    for statement in COMPILED:
+        statement.cache_clear()
 
 
 def test_every_walled_operation_is_asked() -> None:

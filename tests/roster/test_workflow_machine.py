@@ -22,7 +22,7 @@ from roster.intake.rules import RosterKind
 from roster.registry import delivery
 from roster.review import queries, undone
 from roster.review.rules import Decision
-from roster.review.service import close_batch, decide_batch, review_entries
+from roster.review.service import close_batch, decide_batch, review_entry
 from roster.review.states import (
     APPROVER,
     BATCH_TRANSITIONS,
@@ -227,7 +227,7 @@ def test_a_run_that_proves_too_little_is_found(monkeypatch: pytest.MonkeyPatch, 
 
 def nobody_is_the_maker(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide_batch, "may_decide", lambda submitted_by, decider: True)
-    patch.setattr(review_entries, "may_decide", lambda submitted_by, decider: True)
+    patch.setattr(review_entry, "may_decide", lambda submitted_by, decider: True)
 
 
 def a_batch_is_decided_again(patch: pytest.MonkeyPatch) -> None:
@@ -272,7 +272,7 @@ def what_is_on_hold_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_officer_writes_what_is_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(review_entries, "EDITORS", EDITORS | {EntryState.FOR_APPROVAL: "case_officer"})
+    patch.setattr(review_entry, "EDITORS", EDITORS | {EntryState.FOR_APPROVAL: "case_officer"})
 
 
 def a_changed_man_keeps_his_review(patch: pytest.MonkeyPatch) -> None:

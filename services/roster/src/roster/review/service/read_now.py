@@ -6,12 +6,12 @@ and moments are `read`'s.
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, bindparam, func, select
 
 from roster import lists
 from roster.intake.models import Entry, Roster
@@ -26,7 +26,7 @@ from shared.problems import NOT_FOUND
 from shared.statements import Statement
 
 _SORTS: Final = ENTRY_SORTS + COUNTY_ENTRY_SORTS
-_COUNTY: Final = bindparam("county", type_=Text())
+COUNTY: Final = bindparam("county", type_=Text())
 _ROSTER: Final = bindparam("roster_id", type_=Uuid())
 
 
@@ -44,6 +44,12 @@ class PageJson:
 
     body: bytes
     next_cursor: str | None
+
+
+def own(county_code: Any) -> ColumnElement[bool]:
+    """The county's own rows: the first filter of these statements, with row-level security behind it."""
+    owned: ColumnElement[bool] = county_code == COUNTY
+    return owned
 
 
 def knows(caller: Principal, search: EntrySearch) -> bool:
@@ -99,7 +105,7 @@ def _shown() -> Statement:
     """Entries of the county as JSON, in no order."""
     ids = bindparam("ids", type_=ARRAY(Uuid()))
     cells = (*Entry.__table__.c, Roster.proposed_number)
-    mine = select(*cells).join(Roster, Roster.id == Entry.roster_id).where(Entry.county_code == _COUNTY)
+    mine = select(*cells).join(Roster, Roster.id == Entry.roster_id).where(own(Entry.county_code))
     rows = mine.where(Entry.id == func.any(ids)).subquery("entry")
     return Statement(select(rows.c.id, rows.c.version, *entry_json.as_json(rows)))
 
@@ -107,7 +113,7 @@ def _shown() -> Statement:
 @lru_cache(maxsize=1_000)
 def _page(sort: str, continued: bool, filters: frozenset[str]) -> tuple[lists.Order, Statement]:
     """Which entries stand on a page, in its order, and by what."""
-    rows = queries.entries_of(_ROSTER, None, "county", Entry.county_code == _COUNTY)
+    rows = queries.entries_of(_ROSTER, None, "county", own(Entry.county_code))
     order = lists.Order.of(rows, sort, _SORTS, MAY_BE_EMPTY)
     asked = queries.asked(rows, _ROSTER, "county", {name: bindparam(name) for name in filters})
     found = select(rows.c.id, rows.c[order.name].label("ordered_by")).where(*asked)
@@ -116,4 +122,4 @@ def _page(sort: str, continued: bool, filters: frozenset[str]) -> tuple[lists.Or
 
 @cache
 def _roster() -> Statement:
-    return Statement(select(Roster.id).where(Roster.id == _ROSTER, Roster.county_code == _COUNTY))
+    return Statement(select(Roster.id).where(Roster.id == _ROSTER, own(Roster.county_code)))

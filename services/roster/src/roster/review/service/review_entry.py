@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Text, Uuid, bindparam, func, select, update
+from sqlalchemy import Uuid, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.hints.models import HintRow
@@ -113,7 +113,7 @@ def _to_write_on() -> Statement:
     hints = select(func.json_agg(told)).where(HintRow.set_id == Entry.hint_set).scalar_subquery()
     columns = (*(Entry.__table__.c[name] for name in _WRITTEN), *_READ, Roster.case_kind, hints.label("hints"))
     mine = select(*columns).join(Roster, Roster.id == Entry.roster_id)
-    return Statement(mine.where(Entry.id == _ENTRY, Entry.county_code == bindparam("county", type_=Text())))
+    return Statement(mine.where(Entry.id == _ENTRY, read_now.own(Entry.county_code)))
 
 
 @cache
