@@ -18,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from bench.load import Exchange, Load, exchange, once
 from bench.machine import cores, cpu_seconds, on, pin
 from bench.peers import postgrest
@@ -25,6 +27,7 @@ from bench.place import ENVIRONMENT, Place
 from bench.roster import Arena, call, every, log_in
 from bench.rounds import Slice
 from bench.servers import NotStartedError, Server, answers
+from local.databases import plain
 from local.layout import Layout
 from local.postgres import free_port
 from local.stack import Stack
@@ -103,6 +106,15 @@ class House:
         self.arena.furnish()
         self.roster_id = self.under_review()
         self.entries = every(self.ours.port, f"/roster/v1/rosters/{self.roster_id}/entries?limit=200", self.token)
+        # What autovacuum would do within a minute; the peer's tables are looked at too.
+        asyncio.run(self._analyze())
+
+    async def _analyze(self) -> None:
+        connection = await asyncpg.connect(plain(self.suite.database_url("roster")))
+        try:
+            await connection.execute("ANALYZE")
+        finally:
+            await connection.close()
 
     def under_review(self) -> str:
         """A new roster of new men, opened by the officer, all that the registry knows of them told; its id."""

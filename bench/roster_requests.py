@@ -15,7 +15,8 @@ Learnt: SQLAlchemy's asyncio session costs 0.45 ms of processor a statement and 
 hands a dependency that is a plain function to a thread: two of them cost a page a tenth. The standard library's way of
 logging a line took as long as structlog's own. What is left of one entry's time is Python: a fifth FastAPI's parsing of
 parameters, a quarter the transaction, a tenth the log. All of a county's remarks wait for one roster's row: it is held
-for one statement, the answer and the commit.
+for one statement, the answer and the commit. Writing the JSON takes PostgreSQL 60 µs a man, 3 ms a page, in good part
+the walls of the six tables beside him: on one core that is where a page's rate ends, before the service's own.
 """
 
 import json

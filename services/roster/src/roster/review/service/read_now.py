@@ -103,10 +103,11 @@ async def _shown_of(connection: asyncpg.Connection, county: Principal, ids: list
 @cache
 def _shown() -> Statement:
     """Entries of the county as JSON, in no order."""
-    ids = bindparam("ids", type_=ARRAY(Uuid()))
-    cells = (*Entry.__table__.c, Roster.proposed_number)
-    mine = select(*cells).join(Roster, Roster.id == Entry.roster_id).where(own(Entry.county_code))
-    rows = mine.where(Entry.id == func.any(ids)).subquery("entry")
+    # Looked up for each: row-level security makes PostgreSQL expect few rosters, and a join would begin at all of them.
+    proposed = select(Roster.proposed_number).where(Roster.id == Entry.roster_id).scalar_subquery()
+    which = Entry.id == func.any(bindparam("ids", type_=ARRAY(Uuid())))
+    mine = select(*Entry.__table__.c, proposed.label("proposed_number")).where(own(Entry.county_code), which)
+    rows = mine.subquery("entry")
     return Statement(select(rows.c.id, rows.c.version, *entry_json.as_json(rows)))
 
 
