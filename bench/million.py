@@ -9,6 +9,7 @@ import random
 
 import asyncpg
 
+from bench.tables import listed
 from local.demo.people import national_id
 from shared import crypto
 
@@ -111,8 +112,6 @@ def _template(table: str, roster_id: str) -> str:
 
 
 async def _copy(connection: asyncpg.Connection, table: str, given: dict[str, str], source: str) -> None:
-    query = "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
-    names = [name for (name,) in await connection.fetch(query, table)]
-    told = ", ".join(given.get(name, f"source.{name}") for name in names)
-    statement = f"INSERT INTO {table} ({', '.join(names)}) SELECT {told} FROM {source}"  # noqa: S608
+    names, told = await listed(connection, table, given)
+    statement = f"INSERT INTO {table} ({names}) SELECT {told} FROM {source}"  # noqa: S608
     await connection.execute(statement)

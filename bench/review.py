@@ -18,8 +18,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from bench.load import Exchange, Load, exchange, once
 from bench.machine import cores, cpu_seconds, on, pin
 from bench.peers import postgrest
@@ -27,7 +25,6 @@ from bench.place import ENVIRONMENT, Place
 from bench.roster import Arena, call, every, log_in
 from bench.rounds import Slice
 from bench.servers import NotStartedError, Server, answers
-from local.databases import plain
 from local.layout import Layout
 from local.postgres import free_port
 from local.stack import Stack
@@ -107,14 +104,12 @@ class House:
         self.roster_id = self.under_review()
         self.entries = every(self.ours.port, f"/roster/v1/rosters/{self.roster_id}/entries?limit=200", self.token)
         # What autovacuum would do within a minute; the peer's tables are looked at too.
-        asyncio.run(self._analyze())
+        asyncio.run(self.arena.ask(self.database, "ANALYZE"))
 
-    async def _analyze(self) -> None:
-        connection = await asyncpg.connect(plain(self.suite.database_url("roster")))
-        try:
-            await connection.execute("ANALYZE")
-        finally:
-            await connection.close()
+    @property
+    def database(self) -> str:
+        """The roster service's database, as the superuser, whom no wall holds back."""
+        return self.suite.admin_url.rpartition("/")[0] + "/muster_roster"
 
     def under_review(self) -> str:
         """A new roster of new men, opened by the officer, all that the registry knows of them told; its id."""
@@ -154,7 +149,7 @@ class House:
 
     def forget_jobs(self) -> None:
         """Call done what waits for the workers: what is delivered outside is not what is measured."""
-        asyncio.run(self.arena.ask(self.suite.database_url("roster"), DONE))
+        asyncio.run(self.arena.ask(self.database, DONE))
 
     # -- the peer ------------------------------------------------------------------------------------------
 

@@ -58,8 +58,7 @@ class _Both:
     def __init__(self, house: House, runner: asyncio.Runner) -> None:
         self._house = house
         self._runner = runner
-        database = house.suite.admin_url.rpartition("/")[0] + "/muster_roster"
-        self._connection: asyncpg.Connection = runner.run(asyncpg.connect(database))
+        self._connection: asyncpg.Connection = runner.run(asyncpg.connect(house.database))
         self._opened = [house.roster_id]
         self._written: Written | None = None
         self.wrote: dict[str, int] = {}

@@ -44,6 +44,7 @@ from bench.review import ROWS, House
 from bench.roster import call
 from bench.rounds import Side, Slice, contest, timed
 from bench.servers import NotStartedError
+from bench.tables import listed
 from local.demo.people import national_id
 from shared import crypto
 
@@ -104,8 +105,7 @@ class _Export:
         pids = house.suite.pids
         pin(pids["roster-worker"], cores().servers)
         self._pids = (pids["roster-worker"], pids["roster"], pids["gateway"])
-        database = house.suite.admin_url.rpartition("/")[0] + "/muster_roster"
-        self.connection: asyncpg.Connection = runner.run(asyncpg.connect(database, command_timeout=600))
+        self.connection: asyncpg.Connection = runner.run(asyncpg.connect(house.database, command_timeout=600))
         self.small = house.under_review()
         self.size = 0
 
@@ -147,7 +147,8 @@ class _Export:
             "national_id_index": "index", "student_no": "'C' || n",
         }  # fmt: skip
         decision = {"id": "gen_random_uuid()", "entry_id": "made.id"}
-        entries, decisions = await self._listed("entry", entry), await self._listed("decision", decision)
+        entries = await listed(self.connection, "entry", entry)
+        decisions = await listed(self.connection, "decision", decision)
         numbered = f"SELECT *, row_no - 1 AS place FROM entry WHERE roster_id = '{self._house.roster_id}'"  # noqa: S608
         made = f"INSERT INTO entry ({entries[0]}) SELECT {entries[1]} FROM copied JOIN numbered AS source"  # noqa: S608
         decided = f"INSERT INTO decision ({decisions[0]}) SELECT {decisions[1]} FROM made JOIN numbered"  # noqa: S608
@@ -156,11 +157,6 @@ class _Export:
             f" {decided} ON place = (made.row_no - {ROWS} - 1) % {ROWS}"
             " JOIN decision AS source ON source.entry_id = numbered.id"
         )
-
-    async def _listed(self, table: str, given: Mapping[str, str]) -> tuple[str, str]:
-        query = "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
-        names = [name for (name,) in await self.connection.fetch(query, table)]
-        return ", ".join(names), ", ".join(given.get(name, f"source.{name}") for name in names)
 
     # -- ours ----------------------------------------------------------------------------------------------
 

@@ -73,8 +73,7 @@ class _Search:
 def measure(place: Place) -> Iterator[Row]:
     """A row for each search."""
     with House.open(place) as house, asyncio.Runner() as runner:
-        database = house.suite.admin_url.rpartition("/")[0] + "/muster_roster"
-        connection: asyncpg.Connection = runner.run(asyncpg.connect(database, command_timeout=900))
+        connection: asyncpg.Connection = runner.run(asyncpg.connect(house.database, command_timeout=900))
         try:
             house.decide(*house.for_approval(house.roster_id))
             house.forget_jobs()

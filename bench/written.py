@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from bench.rounds import timed
+from bench.tables import columns_of
 
 _PLACE = "bench_written"
 # What triggers write themselves.
@@ -74,7 +75,7 @@ class Written:
         await self._take_back()
         inserts = []
         for name in self._inserted:
-            columns = ", ".join(await self._columns(name))
+            columns = ", ".join(await columns_of(self._connection, name))
             inserts.append(
                 f"INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {_PLACE}.after_{name}"  # noqa: S608
             )
@@ -113,7 +114,7 @@ class Written:
         await self._run(f"VACUUM ANALYZE {name}" for name in (*self._inserted, *self._changed))
 
     async def _plan_update(self, table: Table) -> None:
-        columns = await self._columns(table.name)
+        columns = await columns_of(self._connection, table.name)
         same = " AND ".join(f"b.{name} = a.{name}" for name in table.key)
         pairs = f"{_PLACE}.before_{table.name} AS b JOIN {_PLACE}.after_{table.name} AS a ON {same}"
         told = ", ".join(f"coalesce(bool_or(a.{name} IS DISTINCT FROM b.{name}), false)" for name in columns)
@@ -121,14 +122,6 @@ class Written:
         written = [name for name, one in zip(columns, differ, strict=True) if one and name not in _KEPT_BY_TRIGGERS]
         self._updates.append(_update(table, written, "after"))
         self._undo.append(_update(table, columns, "before"))
-
-    async def _columns(self, table: str) -> list[str]:
-        found = await self._connection.fetch(
-            "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
-            " AND attgenerated = '' ORDER BY attnum",
-            table,
-        )
-        return [name for (name,) in found]
 
     async def _key(self, table: str) -> list[str]:
         found = await self._connection.fetch(
