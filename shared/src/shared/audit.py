@@ -18,12 +18,13 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    cast,
+    column,
     func,
     insert,
     select,
-    text,
 )
-from sqlalchemy.dialects.postgresql import BIGINT, JSONB
+from sqlalchemy.dialects.postgresql import BIGINT, JSON, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import logs
@@ -103,13 +104,17 @@ async def record(
     await session.execute(insert(audit_entry).values(row(session, action, entity, entity_id, data)))
 
 
-# One execution for all rows: each would be asked of the row-level security anew.
-_MANY = text(
-    "INSERT INTO audit_entry (sub, org_type, org_code, action, entity, entity_id, data, request_id)"
-    " SELECT sub, org_type, org_code, action, entity, entity_id, data, request_id"
-    " FROM json_to_recordset(CAST(:rows AS json)) AS given (sub text, org_type text, org_code text, action text,"
-    " entity text, entity_id text, data jsonb, request_id text)"
-)
+def _of_many() -> Insert:
+    """Many rows out of one JSON value: of several executions each would be asked of the row-level security anew."""
+    given = (
+        func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
+        .table_valued(*(column(name, audit_entry.c[name].type) for name in _GIVEN), name="given")
+        .render_derived(with_types=True)
+    )
+    return insert(audit_entry).from_select(_GIVEN, select(*given.c))
+
+
+_MANY = _of_many()
 
 
 async def record_many(session: AsyncSession, rows: list[dict[str, Any]]) -> None:

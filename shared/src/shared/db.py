@@ -7,7 +7,7 @@ with `set_config(…, true)`, so they end with the transaction and cannot leak t
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from socket import gaierror
@@ -139,25 +139,23 @@ class Database:
         """
         pooled = await self._answered(self._begun_directly(context, writes), _cut)
         connection: asyncpg.Connection = pooled.driver_connection
+        ended = False
         try:
-            yield connection
-            await connection.execute("COMMIT")
-        except Exception:
             try:
-                await connection.execute("ROLLBACK")
-            except BaseException as worse:
-                pooled.invalidate()
-                if not isinstance(worse, Exception):
-                    raise
-            else:
+                yield connection
+                await connection.execute("COMMIT")
+            except Exception:
+                with suppress(Exception):
+                    await connection.execute("ROLLBACK")
+                    ended = True
+                raise
+            ended = True
+        finally:
+            # Where whoever asked has gone meanwhile, what is under way on it is not waited for.
+            if ended:
                 pooled.close()
-            raise
-        except BaseException:
-            # Whoever asked has gone: what is under way on it is not waited for.
-            pooled.invalidate()
-            raise
-        else:
-            pooled.close()
+            else:
+                pooled.invalidate()
 
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""

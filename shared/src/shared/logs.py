@@ -72,7 +72,7 @@ def mask_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -
 
 
 _render = structlog.processors.JSONRenderer(ensure_ascii=False)
-_LOST = '{{"level":"error","event":"log_line_lost","at":"{}"}}\n'
+_LOST = '{{"level":"error","event":"log_line_lost","at":"{}"}}'
 
 
 def _finished(logger: WrappedLogger, method: str, event: EventDict) -> str:
@@ -85,7 +85,7 @@ def _finished_or_lost(logger: WrappedLogger, method: str, event: EventDict) -> s
     try:
         return _finished(logger, method, event)
     except Exception as error:
-        return _LOST.format(f"{method}:{type(error).__name__}").rstrip()
+        return _LOST.format(f"{method}:{type(error).__name__}")
 
 
 class _Output(logging.StreamHandler[TextIO]):
@@ -94,7 +94,7 @@ class _Output(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """A line without the message and its arguments."""
         with contextlib.suppress(OSError, ValueError):
-            self.stream.write(_LOST.format(f"{record.module}:{record.lineno}"))
+            self.stream.write(_LOST.format(f"{record.module}:{record.lineno}") + "\n")
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from shared.auth import Requires
 from shared.db import Database
 from shared.principals import Principal
 from shared.problems import FORBIDDEN
+from shared.sessions import database_of
 
 Admin = Annotated[Principal, Depends(Requires("admin"))]
 Overseer = Annotated[Principal, Depends(Requires("admin", "auditor"))]
@@ -36,8 +37,7 @@ Newcomer = Annotated[Principal, Depends(newcomer)]
 
 
 async def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
+    return database_of(request)
 
 
 async def _hasher(request: Request) -> Hasher:

@@ -22,10 +22,11 @@ from roster.papers.forms import BOUND, SPREADSHEETS, Form
 from roster.papers.making import FONT_MISSING, REPORT_NOT_MADE, Rows, make
 from roster.papers.report import Fetch, Report, T, frame
 from shared import clock
-from shared.db import Context, Database
+from shared.db import Context
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
+from shared.sessions import database_of
 
 LARGEST = 10_000
 """Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
@@ -181,7 +182,7 @@ class Export(Response, Generic[T]):
     """
 
     def __init__(self, request: Request, caller: Principal, form: Form, report: Report[T], fetch: Fetch[T]) -> None:
-        self._database: Database = request.app.state.database
+        self._database = database_of(request)
         self._context = Context.of(caller)
         self._form = form
         self._font_dir: str = request.app.state.settings.font_dir

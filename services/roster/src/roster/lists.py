@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster.intake.models import Entry
 from shared import cursors
-from shared.db import context_of
+from shared.db import Context, context_of
 from shared.law import rule
 from shared.problems import INVALID_CONTENT, Fault, ProblemType
 
@@ -102,6 +102,11 @@ class Order:
         return {"v": value.isoformat() if isinstance(value, date) else value, "id": str(key)}
 
 
+def sealed_for(context: Context, bound: str, sort: str) -> str:
+    """What the cursors of a list are sealed to: the organisation, the list with its filters (`bound`), the order."""
+    return cursors.bound_to(bound, sort, context.org_type, context.org_code)
+
+
 @rule("RO-60")
 async def page(
     session: AsyncSession,
@@ -126,8 +131,7 @@ async def page(
     order = Order.of(rows, sort, sortable, nullable)
     if most is not None:
         await _refuse_more(session, rows, where, most)
-    context = context_of(session)
-    sealed_to = cursors.bound_to(bound, sort, context.org_type, context.org_code)
+    sealed_to = sealed_for(context_of(session), bound, sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
     if order.name == BY_ID:
         found, more = await _by_id(session, rows, where, at, limit, down=order.down)

@@ -237,7 +237,7 @@ async def _stream(one: _Try, session: AsyncSession, wanted: Source, form: Form) 
     finally:
         if keeping is not None:
             keeping.cancel()
-            await asyncio.wait({keeping})
+            await asyncio.gather(keeping, return_exceptions=True)
     await one.write(b"", last=True)
 
 

@@ -14,13 +14,13 @@ from roster.report_jobs.catalogue import ROSTER_UNDECIDED
 from roster.report_jobs.schemas import ReportIn, ReportOut, ReportPage
 from shared import clock
 from shared.cursors import BAD_CURSOR
-from shared.db import Context, Database
+from shared.db import Context
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
 from shared.principals import Principal
 from shared.refusals import refuses
-from shared.sessions import Session
+from shared.sessions import Session, database_of
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["reports"])
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ class _StoredFile(Response):
     """A file out of its parts, read in a transaction of its own; a file whose end is missing breaks the connection."""
 
     def __init__(self, request: Request, caller: Principal, stored: service.Stored) -> None:
-        self._database: Database = request.app.state.database
+        self._database = database_of(request)
         self._context = Context.of(caller)
         self._stored = stored
         form = stored.form.media

@@ -32,7 +32,7 @@ from shared.pages import Pages
 from shared.preconditions import etag
 from shared.refusals import refuses
 from shared.schemas import Instant
-from shared.sessions import Session
+from shared.sessions import Session, database_of
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["versions"])
 
@@ -41,7 +41,7 @@ async def _corrected(
     request: Request, roster_id: UUID, school: School, _seen: IfMatch, mended: Mended
 ) -> AsyncIterator[FileRead]:
     """The file, read as one of the roster's kind; it is in hand until the request's transaction has ended."""
-    kind = await correct_roster.kind_of(request.app.state.database, school, roster_id)
+    kind = await correct_roster.kind_of(database_of(request), school, roster_id)
     async with IN_HAND:
         content_type = request.headers.get("content-type", "")
         yield await read_or_mend(school, kind, content_type, await request.body(), mended)

@@ -38,6 +38,9 @@ MAY_BE_EMPTY: Final = frozenset(c.name for c in Entry.__table__.c if c.nullable)
 """What an entry may leave empty, of what its list can be ordered by."""
 
 
+_FILTERS: Final = ("state", "hint", "severity", "township_code", "batch_id")
+
+
 @dataclass(frozen=True, slots=True)
 class EntrySearch:
     """What is asked of a roster's entries: filters, combined, and an order; `batch_id` is the county's to ask."""
@@ -51,12 +54,12 @@ class EntrySearch:
 
     def filters(self, org_type: str) -> dict[str, Any]:
         """The filters that are set, by their names in `queries.asked`."""
-        asked = {name: getattr(self, name) for name in ("state", "hint", "severity", "township_code", "batch_id")}
+        asked = {name: getattr(self, name) for name in _FILTERS}
         return {n: v for n, v in asked.items() if v is not None and (n != "batch_id" or org_type == "county")}
 
     def bound(self, roster_id: UUID, version: int | None = None, as_of: datetime | None = None) -> str:
         """What a cursor of its list is bound to."""
-        filters = (self.state, self.hint, self.severity, self.township_code, self.batch_id)
+        filters = (getattr(self, name) for name in _FILTERS)
         return cursors.bound_to("entries", roster_id, *filters, version, as_of)
 
 

@@ -77,11 +77,12 @@ async def page(
     database: Database, county: Principal, roster_id: UUID, search: EntrySearch, cursor: str | None, limit: int
 ) -> PageJson:
     """A page of a roster's entries of its current version, as `read.list_entries` gives it; raises as that does."""
-    sealed_to = cursors.bound_to(search.bound(roster_id), search.sort, county.org.type, county.org.code)
+    context = Context.of(county)
+    sealed_to = lists.sealed_for(context, search.bound(roster_id), search.sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
     filters = search.filters(county.org.type)
     order, statement = _page(search.sort, at is not None, frozenset(filters))
-    async with database.direct(Context.of(county)) as connection:
+    async with database.direct(context) as connection:
         asked = {"roster_id": roster_id, "county": county.org.code, **filters, **order.place(at, limit)}
         found = await statement.rows(connection, **asked)
         if not found and not await _roster().rows(connection, roster_id=roster_id, county=county.org.code):
