@@ -56,6 +56,20 @@ async def test_json_goes_in_as_it_is(database, value):
     assert row["it"] == (0 if value is None else value)
 
 
+@pytest.mark.parametrize(
+    ("size", "lots"), [(3, [[1, 2, 3], [4, 5, 6], [7]]), (7, [[*range(1, 8)]]), (9, [[*range(1, 8)]])]
+)
+async def test_many_rows_come_in_lots(database, size, lots):
+    statement = Statement(select(func.generate_series(1, NUMBER).label("n")))
+    async with database.transaction(SOMEBODY) as session:
+        given = [[row["n"] for row in lot] async for lot in statement.lots(await driver(session), size, number=7)]
+        none = [lot async for lot in statement.lots(await driver(session), size, number=0)]
+        with pytest.raises(TypeError, match=r"parameters are \['number'\]"):
+            await anext(statement.lots(await driver(session), size))
+    assert given == lots
+    assert none == []
+
+
 async def test_inside_a_session_it_sees_what_the_session_sees_and_ends_with_it(database):
     statement = Statement(select(func.current_setting("app.org_code").label("code")))
     async with database.transaction(SOMEBODY) as session:

@@ -5,6 +5,7 @@ asyncpg alone takes 0.06 and 0.15 (bench.roster_requests). What is given up is t
 as asyncpg has them, so that encrypted columns are bytes.
 """
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import asyncpg
@@ -32,14 +33,25 @@ class Statement:
 
     async def rows(self, connection: asyncpg.Connection, **values: Any) -> list[asyncpg.Record]:
         """Run it. Raises TypeError unless exactly the parameters that it has are given values."""
+        found: list[asyncpg.Record] = await connection.fetch(self.text, *self._given(values))
+        return found
+
+    async def lots(
+        self, connection: asyncpg.Connection, size: int, **values: Any
+    ) -> AsyncGenerator[list[asyncpg.Record], None]:
+        """Its rows, `size` at a time, in a transaction that is under way. Raises as `rows` does."""
+        cursor = await connection.cursor(self.text, *self._given(values))
+        while found := await cursor.fetch(size):
+            yield found
+
+    def _given(self, values: dict[str, Any]) -> list[Any]:
         for name in self._as_json:
             # As SQLAlchemy's own types do: the driver takes text.
             if values.get(name) is not None:
                 values[name] = msgspec.json.encode(values[name]).decode()
         if len(values) != len(self.parameters) or not all(name in values for name in self.parameters):
             raise TypeError(f"parameters are {sorted(self.parameters)}, given were {sorted(values)}")
-        found: list[asyncpg.Record] = await connection.fetch(self.text, *[values[name] for name in self.parameters])
-        return found
+        return [values[name] for name in self.parameters]
 
 
 def _in_words(element: ExternallyTraversible, **_options: Any) -> ExternallyTraversible | None:

@@ -67,7 +67,12 @@ class Sheet(Generic[T]):
 
     def rows(self, items: Sequence[T]) -> bytes:
         """A line for each item."""
-        return _lines(list(zip(*(_cells([value(item) for item in items]) for _, value in self.columns), strict=True)))
+        return lines([[value(item) for item in items] for _, value in self.columns])
+
+
+def lines(columns: Sequence[Sequence[Value]]) -> bytes:
+    """The lines of a report by its columns, which are of one length."""
+    return _lines(list(zip(*map(_cells, columns), strict=True)))
 
 
 def _cells(values: Sequence[Value]) -> list[str]:

@@ -3,7 +3,7 @@
 The rows are those of the very functions that the lists come from (docs/adr/0054), asked as who asked for the report.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,6 @@ from roster.report_jobs import county_statistics, township
 from roster.report_jobs.rules import ReportKind
 from roster.results import service as results
 from roster.results import streaming
-from roster.review.queries import GONE
 from roster.review.schemas import EntryPage
 from roster.review.service import read
 from roster.review.service.common import roster_out
@@ -37,13 +36,13 @@ ROSTER_UNDECIDED = ProblemType(
 class Source:
     """A report of somebody's. `total` raises what the report's pages would raise.
 
-    `stream`: the rows of all pages without the pages, where there may be many.
+    `stream`: the columns of all pages' rows without the pages, for CSV where there may be many.
     """
 
     report: Report[Any]
     fetch: Fetch[Any]
     total: Callable[[AsyncSession], Awaitable[int]]
-    stream: Callable[[AsyncSession], AsyncGenerator[Callable[[], Sequence[Any]], None]] | None = None
+    stream: Callable[[AsyncSession], AsyncGenerator[streaming.Lot, None]] | None = None
 
 
 def source(kind: ReportKind, caller: Principal, about: dict[str, Any]) -> Source:
@@ -94,8 +93,7 @@ def _result_entries(caller: Principal, roster_id: UUID) -> Source:
         return results.list_result_entries(session, caller, roster_id, **place)
 
     async def total(session: AsyncSession) -> int:
-        counts = (await roster_out(session, caller, roster_id)).counts
-        return sum(count for state, count in counts.items() if state not in GONE)
+        return await results.count_men(session, caller, roster_id)
 
     return Source(
         reports.result_entries(caller, roster_id),

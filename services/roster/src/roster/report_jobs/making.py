@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.csv_out import BOM
+from roster.csv_out import BOM, lines
 from roster.papers.forms import BOUND, Form
 from roster.papers.making import Rows, make
-from roster.papers.report import Report, frame
+from roster.papers.report import frame
 from roster.report_jobs.catalogue import Source, source
 from roster.report_jobs.jobs import SEALED_AS, expire_later
 from roster.report_jobs.models import ReportPart, ReportRow
 from roster.report_jobs.rules import KEPT, ReportForm, ReportKind, ReportState
+from roster.results.streaming import Lot
 from shared import audit, clock, crypto, jobs
 from shared.db import Context, Database
 from shared.principals import Org, Principal
@@ -212,22 +213,23 @@ async def _pages(session: AsyncSession, wanted: Source) -> AsyncIterator[list[An
             return
 
 
+_Lines = Callable[[], tuple[int, bytes]]
+"""How many rows, and their lines: asks nobody, so that a thread may write them."""
+
+
 async def _stream(one: _Try, session: AsyncSession, wanted: Source, form: Form) -> None:
-    write = _writer(wanted.report, form)
     if form is Form.CSV:
         await one.write(BOM + wanted.report.sheet.headings())
 
-    async def keep(lot: Callable[[], Sequence[Any]]) -> None:
+    async def keep(lot: _Lines) -> None:
         # In a thread: the worker has other jobs, and the database goes on with the next lot.
-        count, text = await asyncio.to_thread(lambda: (len(items := lot()), write(items)))
+        count, text = await asyncio.to_thread(lot)
         await one.write(text)
         await one.tell(count)
 
-    # NDJSON is written out of the elements of pages themselves.
-    lots = wanted.stream(session) if wanted.stream and form is Form.CSV else _lots(session, wanted)
     keeping: asyncio.Task[None] | None = None
     try:
-        async with aclosing(lots):
+        async with aclosing(_lots(session, wanted, form)) as lots:
             async for lot in lots:
                 if keeping is not None:
                     await keeping
@@ -241,12 +243,26 @@ async def _stream(one: _Try, session: AsyncSession, wanted: Source, form: Form) 
     await one.write(b"", last=True)
 
 
-async def _lots(session: AsyncSession, wanted: Source) -> AsyncGenerator[Callable[[], Sequence[Any]], None]:
+async def _lots(session: AsyncSession, wanted: Source, form: Form) -> AsyncGenerator[_Lines, None]:
+    if form is Form.CSV and wanted.stream is not None:
+        async with aclosing(wanted.stream(session)) as lots:
+            async for lot in lots:
+                yield partial(_by_columns, lot)
+        return
+    write = wanted.report.sheet.rows if form is Form.CSV else _elements
     async for items in _pages(session, wanted):
-        yield partial(list, items)
+        yield partial(_by_rows, items, write)
 
 
-def _writer(report: Report[Any], form: Form) -> Callable[[Sequence[Any]], bytes]:
-    if form is Form.CSV:
-        return report.sheet.rows
-    return lambda items: b"".join(item.model_dump_json().encode() + b"\n" for item in items)
+def _by_columns(lot: Lot) -> tuple[int, bytes]:
+    columns = lot()
+    return len(columns[0]), lines(columns)
+
+
+def _by_rows(items: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> tuple[int, bytes]:
+    return len(items), write(items)
+
+
+def _elements(items: Sequence[Any]) -> bytes:
+    """NDJSON, out of the elements of pages themselves."""
+    return b"".join(item.model_dump_json().encode() + b"\n" for item in items)

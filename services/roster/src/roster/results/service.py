@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Date,
     RowMapping,
@@ -211,7 +212,7 @@ def readable(principal: Principal, ground: str | None, unseen: bool | None) -> b
     return principal.org.type == "county" or tells_nothing(ground, bool(unseen))
 
 
-def men_of(principal: Principal, roster_id: UUID) -> Subquery:
+def men_of(principal: Principal, roster_id: UUID | BindParameter[UUID]) -> Subquery:
     """The men of a roster with the decision that stands on each."""
     columns: list[Any] = [
         Entry.id,
@@ -233,9 +234,19 @@ def men_of(principal: Principal, roster_id: UUID) -> Subquery:
     return (
         select(*columns)
         .outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
-        .where(Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal))
+        .where(*_on(principal, roster_id))
         .subquery("men")
     )
+
+
+async def count_men(session: AsyncSession, principal: Principal, roster_id: UUID) -> int:
+    """How many `men_of` holds. Raises 404."""
+    await require_roster(session, principal, roster_id)
+    return await session.scalar(select(func.count()).select_from(Entry).where(*_on(principal, roster_id))) or 0
+
+
+def _on(principal: Principal, roster_id: UUID | BindParameter[UUID]) -> tuple[Any, ...]:
+    return Entry.roster_id == roster_id, Entry.state.not_in(queries.GONE), *own_entries(principal)
 
 
 @rule("RO-60")
