@@ -12,10 +12,11 @@ from urllib.parse import unquote
 import pytest
 from starlette.requests import Request
 
-from roster import exports, lists
+from roster import exports
 from roster.csv_out import Sheet, plain
 from roster.papers.forms import Form
 from roster.papers.report import Layout, Report
+from roster.results import searching
 from shared.db import Context
 from shared.principals import Org, Principal
 from shared.schemas import Page
@@ -382,26 +383,25 @@ async def test_a_reader_who_stalls_does_not_keep_the_snapshot(county, monkeypatc
     assert county.service.database.engine.pool.checkedout() == 0
 
 
-@pytest.mark.parametrize("fault", ["off by one", "a filter dropped", "a page twice"])
+@pytest.mark.parametrize("fault", ["off by one", "another order", "a page twice"])
 async def test_a_report_of_other_rows_would_be_caught(county, fault, monkeypatch):
     """The negative control: what the export reads is planted with a fault, the pages are not."""
     await furnished(county)
-    sound = lists.page
+    sound = searching._page
 
-    async def planted(session: Any, rows: Any, **how: Any) -> Any:
-        if how["limit"] == exports._AT_A_TIME:
-            if fault == "off by one":
-                found, cursor = await sound(session, rows, **how)
-                return found[:-1], cursor
-            if fault == "a page twice" and how["cursor"] is None:
-                found, _ = await sound(session, rows, **how)
-                return found * 2, None
-            if fault == "a filter dropped":
-                how["sort"] = "headcount"
-        return await sound(session, rows, **how)
+    async def planted(connection: Any, principal: Any, criteria: Any, sort: str, cursor: Any, limit: int) -> Any:
+        read = limit == exports._AT_A_TIME
+        page = await sound(
+            connection, principal, criteria, "headcount" if read and fault == "another order" else sort, cursor, limit
+        )
+        if read and fault == "off by one":
+            return page.model_copy(update={"items": page.items[:-1]})
+        if read and fault == "a page twice" and cursor is None:
+            return page.model_copy(update={"items": page.items * 2, "next_cursor": None})
+        return page
 
-    monkeypatch.setattr(lists, "page", planted)
+    monkeypatch.setattr(searching, "_page", planted)
     with pytest.raises(AssertionError):
         await agree(county, "/results?sort=-submitted_at", OFFICER, LEVEL_1, level_1)
-    monkeypatch.setattr(lists, "page", sound)
+    monkeypatch.setattr(searching, "_page", sound)
     assert await agree(county, "/results?sort=-submitted_at", OFFICER, LEVEL_1, level_1) == 6

@@ -19,7 +19,7 @@ from roster.intake import service as intake
 from roster.registry import service as registry
 from roster.remedies import service as remedies
 from roster.report_jobs import service as report_jobs
-from roster.results import choosing
+from roster.results import choosing, searching
 from roster.results import service as results
 from roster.review.service import common, read_now, review_entry
 from roster.versions.service import deferment_history
@@ -45,8 +45,6 @@ FILTERS = [
     (common, "own"),
     (common, "own_entries"),
     (common, "own_batches"),
-    (choosing, "own"),
-    (choosing, "own_entries"),
     (results, "own_entries"),
     (registry, "_own"),
     (intake, "_own"),
@@ -105,7 +103,15 @@ async def _copy(empty: Template, source: Urls) -> Urls:
 
 
 # What is compiled once, with its filter.
-COMPILED = (read_now._shown, read_now._page, read_now._roster, review_entry._to_write_on)
+COMPILED = (
+    read_now._shown,
+    read_now._page,
+    read_now._roster,
+    review_entry._to_write_on,
+    choosing._led_to,
+    searching._choice,
+    searching._counting,
+)
 
 
 @pytest.fixture
@@ -116,6 +122,9 @@ def without_filters() -> Iterator[None]:
             assert callable(getattr(module, name))
             patch.setattr(module, name, lambda _principal: ())
         patch.setattr(read_now, "own", lambda _county_code: read_now.COUNTY.is_not(None))
+        for name in ("own", "own_entries", "own_decisions"):
+            assert callable(getattr(choosing, name))
+            patch.setattr(choosing, name, lambda _org_type: choosing.ORG.is_not(None))
         _forget()
         yield
     _forget()

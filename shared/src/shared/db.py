@@ -96,6 +96,10 @@ _TRUSTED_SECONDS = 1.0
 _LEFT_AT = "left_at"
 
 
+# Statements that are compiled once are planned once too, for whatever values: each of a connection's first five runs
+# would be planned for its own, which takes longer than to run it (10 ms for the walls of six tables), and for a page of
+# few in many PostgreSQL then reads them all.
+_ONE_PLAN = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 _ONE_MOMENT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -311,7 +315,7 @@ def _stated(context: Context) -> str:
     """`_SET` in words, for one round trip with what begins a transaction: that takes no parameters."""
     settings = {"sub": context.sub, "org_type": context.org_type, "org_code": context.org_code, "purpose": ""}
     told = ", ".join(f"set_config('app.{name}', {_quoted(value)}, true)" for name, value in settings.items())
-    return f"SELECT {told}"
+    return f"SELECT {told}, {_ONE_PLAN}"
 
 
 def _quoted(value: str) -> str:

@@ -167,8 +167,13 @@ async def _by_id(
 
 
 async def _refuse_more(session: AsyncSession, rows: Subquery, where: tuple[Any, ...], most: int) -> None:
-    beyond = select(literal(1)).select_from(rows).where(*where).offset(most).limit(1)
-    if await session.scalar(beyond) is not None:
+    some = select(literal(1)).select_from(rows).where(*where).limit(most + 1).subquery()
+    refuse_more(await session.scalar(select(func.count()).select_from(some)) or 0, most)
+
+
+def refuse_more(count: int, most: int) -> None:
+    """Raise 422 where a whole list has more than `most` rows."""
+    if count > most:
         raise REPORT_TOO_LARGE(
             detail=f"直接產出之報表以 {most:,} 筆為限，超過者請以報表作業（POST /roster/v1/reports）產出，"
             "或縮小查詢範圍。",

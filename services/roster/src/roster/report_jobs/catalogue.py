@@ -15,8 +15,8 @@ from roster import reports
 from roster.papers.report import Fetch, Report
 from roster.report_jobs import county_statistics, township
 from roster.report_jobs.rules import ReportKind
+from roster.results import searching, streaming
 from roster.results import service as results
-from roster.results import streaming
 from roster.review.schemas import EntryPage
 from roster.review.service import read
 from roster.review.service.common import roster_out
@@ -58,12 +58,12 @@ def source(kind: ReportKind, caller: Principal, about: dict[str, Any]) -> Source
 
 def _results(caller: Principal, search: str | None, sort: str) -> Source:
     def fetch(session: AsyncSession, **place: Any) -> Awaitable[Any]:
-        return results.list_results(session, caller, search=search, sort=sort, **place)
+        return searching.report_results(session, caller, search=search, sort=sort, **place)
 
     async def total(session: AsyncSession) -> int:
         # The order is refused here too, if it is none.
-        await results.list_results(session, caller, search=search, sort=sort, cursor=None, limit=1)
-        return await results.count_results(session, caller, search=search)
+        await searching.report_results(session, caller, search=search, sort=sort, cursor=None, limit=1)
+        return await searching.count_results(session, caller, search=search)
 
     return Source(reports.RESULTS, fetch, total)
 

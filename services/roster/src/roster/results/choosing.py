@@ -5,25 +5,38 @@ it would look through every roster of the county for one man, and count every ro
 So what a man or a number leads to is asked first, then the page's rosters are chosen, and only these are counted.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Final
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    LargeBinary,
+    Subquery,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
-from roster.hints.queries import among
 from roster.intake.models import Entry, Roster
 from roster.reference.models import School
 from roster.review import queries
 from roster.review.current import current
 from roster.review.models import DecisionRecord
-from roster.review.service.common import own, own_entries
 from roster.review.states import EntryState
 from shared.principals import Principal
+from shared.statements import Statement
 
 UNCOUNTED: Final = frozenset(
     {"submitted_at", "submitted_on", "kind", "case_kind", "school_code", "school_name", "county_code", "academic_year",
@@ -33,7 +46,12 @@ UNCOUNTED: Final = frozenset(
 _Numbered = aliased(DecisionRecord)
 
 _SHOWN: Final = (EntryState.FOR_APPROVAL, EntryState.DECIDED)
-_BY_INDEX = text("SELECT set_config('enable_seqscan', :on, true), set_config('enable_sort', :on, true)")
+# What leads to few rosters by itself, the more selective first.
+_LEADING: Final = ("man", "decision_number")
+_BY_MAN: Final = Entry.national_id_index == bindparam("man", type_=LargeBinary())
+_NUMBER: Final = bindparam("decision_number", type_=Text())
+ORG: Final = bindparam("org", type_=Text())
+"""The code of the organisation that searches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +66,43 @@ class Criteria:
     from_on: str | None = None
     to_on: str | None = None
 
+    def given(self) -> dict[str, Any]:
+        """What is searched by, as values of the parameters that bear these names."""
+        values: dict[str, Any] = {name: value for name, value in asdict(self).items() if value}
+        if self.man:
+            values["man"] = bytes.fromhex(self.man)
+        return values | {name: date.fromisoformat(values[name]) for name in ("from_on", "to_on") if name in values}
 
-def men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
+
+def own(org_type: str) -> ColumnElement[bool]:
+    """The organisation's own rosters: the first filter, with row-level security behind it."""
+    return (Roster.school_code if org_type == "school" else Roster.county_code) == ORG
+
+
+def own_entries(org_type: str) -> ColumnElement[bool]:
+    """The organisation's own entries."""
+    return (Entry.school_code if org_type == "school" else Entry.county_code) == ORG
+
+
+def own_decisions(org_type: str) -> ColumnElement[bool]:
+    """The organisation's own decisions."""
+    return (DecisionRecord.school_code if org_type == "school" else DecisionRecord.county_code) == ORG
+
+
+def _men(org_type: str, asked: Set[str]) -> list[ColumnElement[bool]]:
     """Conditions that men of the roster meet: one and the same man meets all of them."""
     about: list[ColumnElement[bool]] = []
-    if criteria.man:
-        about.append(Entry.national_id_index == bytes.fromhex(criteria.man))
-    if criteria.decision_number:
+    if "man" in asked:
+        about.append(_BY_MAN)
+    if "decision_number" in asked:
         # A number that stands on a letter leads to the man, also where that decision was corrected since (RO-52).
-        numbered = select(_Numbered.entry_id).where(_Numbered.decision_number == criteria.decision_number)
+        numbered = select(_Numbered.entry_id).where(_Numbered.decision_number == _NUMBER)
         about.append(Entry.id.in_(numbered))
-    if criteria.decision:
-        about.append(DecisionRecord.decision == criteria.decision)
-    for told, column_is in ((criteria.from_on, "__ge__"), (criteria.to_on, "__le__")):
-        if told:
-            day = date.fromisoformat(told)
+    if "decision" in asked:
+        about.append(DecisionRecord.decision == bindparam("decision", type_=Text()))
+    for name, column_is in (("from_on", "__ge__"), ("to_on", "__le__")):
+        if name in asked:
+            day = bindparam(name, type_=Date())
             about.append(
                 or_(
                     getattr(DecisionRecord.decided_on, column_is)(day),
@@ -72,38 +112,45 @@ def men(principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
     if not about:
         return []
     found = select(1).select_from(Entry)
-    if criteria.decision or criteria.from_on or criteria.to_on:
+    if asked & {"decision", "from_on", "to_on"}:
         found = found.outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
     found = found.where(
-        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), *own_entries(principal), *about
+        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), own_entries(org_type), *about
     ).correlate(Roster)
     return [found.exists()]
 
 
-async def narrowed(session: AsyncSession, principal: Principal, criteria: Criteria) -> list[ColumnElement[bool]]:
-    """The condition that the search's man or number sets to rosters by itself; `men` says the rest."""
-    if criteria.man:
-        by_man = Entry.national_id_index == bytes.fromhex(criteria.man)
-        found = select(Entry.roster_id).where(by_man, *own_entries(principal))
-    elif criteria.decision_number:
-        column = DecisionRecord.school_code if principal.org.type == "school" else DecisionRecord.county_code
-        by_number = DecisionRecord.decision_number == criteria.decision_number
-        found = select(DecisionRecord.roster_id).where(column == principal.org.code, by_number)
-    else:
-        return []
-    return [among(Roster.id, set(await session.scalars(found.distinct())))]
+async def narrowed(
+    connection: asyncpg.Connection, principal: Principal, given: Mapping[str, Any]
+) -> dict[str, list[UUID]]:
+    """The parameter by which a man or a number narrows a search by itself: the rosters that it leads to."""
+    by = next((name for name in _LEADING if name in given), None)
+    if by is None:
+        return {}
+    found = await _led_to(principal.org.type, by).rows(connection, org=principal.org.code, **{by: given[by]})
+    return {"narrowed": [roster_id for (roster_id,) in found]}
 
 
-def chosen(principal: Principal, criteria: Criteria, *where: ColumnElement[bool]) -> Subquery:
+@cache
+def _led_to(org_type: str, by: str) -> Statement:
+    if by == "man":
+        return Statement(select(Entry.roster_id).where(_BY_MAN, own_entries(org_type)).distinct())
+    numbered = select(DecisionRecord.roster_id).where(DecisionRecord.decision_number == _NUMBER)
+    return Statement(numbered.where(own_decisions(org_type)).distinct())
+
+
+def chosen(org_type: str, asked: Set[str]) -> Subquery:
     """The rosters of a search, with the columns that are there uncounted, as `queries.rosters` names them."""
     school_name = func.coalesce(School.name, Roster.filer_name)
-    shown = queries.shown_state(Entry, principal.org.type).in_(_SHOWN)
+    shown = queries.shown_state(Entry, org_type).in_(_SHOWN)
     of_roster = (Entry.roster_id == Roster.id, Entry.until_version.is_(None))
-    wanted = [*own(principal), *where, *men(principal, criteria), select(1).where(*of_roster, shown).exists()]
-    if criteria.school_name:
-        wanted.append(school_name.contains(criteria.school_name, autoescape=True))
-    if criteria.kind:
-        wanted.append(Roster.kind == criteria.kind)
+    wanted = [own(org_type), *_men(org_type, asked), select(1).where(*of_roster, shown).exists()]
+    if asked & set(_LEADING):
+        wanted.append(Roster.id == func.any(bindparam("narrowed", type_=ARRAY(Uuid()))))
+    if "school_name" in asked:
+        wanted.append(func.strpos(school_name, bindparam("school_name", type_=Text())) > 0)
+    if "kind" in asked:
+        wanted.append(Roster.kind == bindparam("kind", type_=Text()))
     return (
         select(
             Roster.id,
@@ -121,18 +168,3 @@ def chosen(principal: Principal, criteria: Criteria, *where: ColumnElement[bool]
         .where(*wanted)
         .subquery("chosen")
     )
-
-
-@asynccontextmanager
-async def walking(session: AsyncSession, criteria: Criteria, sort: str) -> AsyncIterator[None]:
-    """What is asked meanwhile walks along the index of arrivals, if that is the order and nothing narrows the search.
-
-    Left to itself PostgreSQL would look at all rosters and sort them, because it expects fewer than fill a page.
-    """
-    broad = not (criteria.man or criteria.decision_number or criteria.school_name)
-    if not broad or sort.removeprefix("-") != "submitted_at":
-        yield
-        return
-    await session.execute(_BY_INDEX, {"on": "off"})
-    yield
-    await session.execute(_BY_INDEX, {"on": "on"})

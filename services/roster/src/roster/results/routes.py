@@ -10,7 +10,7 @@ from roster import reports
 from roster.deps import SchoolOrCounty
 from roster.exports import FORMS, REFUSED, Export, Wanted
 from roster.papers.forms import Form
-from roster.results import service
+from roster.results import searching, service
 from roster.results.schemas import (
     COUNTY_MEN_SORTS,
     MEN_SORTS,
@@ -26,7 +26,7 @@ from shared.pages import Pages, link_next
 from shared.principals import Principal
 from shared.refusals import refuses
 from shared.schemas import either_way
-from shared.sessions import Session
+from shared.sessions import Session, database_of
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["results"])
 
@@ -39,12 +39,12 @@ router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["results
     openapi_extra=refuses(*REFUSED),
 )
 async def search_results(
-    request: Request, body: ResultSearch, session: Session, caller: SchoolOrCounty, wanted: Wanted, response: Response
+    request: Request, body: ResultSearch, caller: SchoolOrCounty, wanted: Wanted, response: Response
 ) -> ResultSearchOut | Response:
     """Search by national ID, school, decision number, kind, decision, days; the ID never stands in an address."""
     if wanted is not Form.JSON:
-        return _report(request, caller, wanted, service.seal_search(caller, body), body.sort)
-    page = await service.search_results(session, caller, body)
+        return _report(request, caller, wanted, searching.seal_search(caller, body), body.sort)
+    page = await searching.search_results(database_of(request), caller, body)
     query = {"search": page.search, "sort": body.sort, "limit": str(body.limit)}
     response.headers.update(link_next(f"{router.prefix}/results", query, page.next_cursor))
     return page
@@ -55,7 +55,6 @@ async def search_results(
 )
 async def list_results(
     request: Request,
-    session: Session,
     caller: SchoolOrCounty,
     pages: Pages,
     wanted: Wanted,
@@ -65,13 +64,15 @@ async def list_results(
     """Rosters with an entry for approval or decided, newest first."""
     if wanted is not Form.JSON:
         return _report(request, caller, wanted, search, sort)
-    page = await service.list_results(session, caller, search=search, sort=sort, cursor=pages.cursor, limit=pages.limit)
+    page = await searching.list_results(
+        database_of(request), caller, search=search, sort=sort, cursor=pages.cursor, limit=pages.limit
+    )
     return pages.linked(page)
 
 
 def _report(request: Request, caller: Principal, form: Form, search: str | None, sort: str) -> Response:
     def fetch(session: Session, **place: Any) -> Awaitable[ResultPage]:
-        return service.list_results(session, caller, search=search, sort=sort, **place)
+        return searching.report_results(session, caller, search=search, sort=sort, **place)
 
     return Export(request, caller, form, reports.RESULTS, fetch)
 
