@@ -47,6 +47,10 @@ async def test_a_township_files_and_is_told_the_decision(county: County) -> None
     # Results, history and the past read as of any roster (RO-55, RO-60).
     (result,) = (await county.get("/results"))["items"]
     assert (result["roster_id"], result["school_name"], result["approved"]) == (roster["id"], "臺北市大安區公所", 1)
+    # Without a school it is found by the name of who filed it.
+    for part, found in (("大安區公所", [roster["id"]]), ("臺灣大學", [])):
+        items = (await county.do("/result-searches", OFFICER, {"school_name": part}))["items"]
+        assert [one["roster_id"] for one in items] == found
     (line,) = (await county.get(f"/results/{roster['id']}/entries"))["items"]
     assert line["decision_number"] == told["decision"]["decision_number"]
     arrival = (await county.get(f"/rosters/{roster['id']}/history"))["items"][0]

@@ -148,7 +148,10 @@ def chosen(org_type: str, asked: Set[str]) -> Subquery:
     if asked & set(_LEADING):
         wanted.append(Roster.id == func.any(bindparam("narrowed", type_=ARRAY(Uuid()))))
     if "school_name" in asked:
-        wanted.append(func.strpos(school_name, bindparam("school_name", type_=Text())) > 0)
+        part = bindparam("school_name", type_=Text())
+        # The schools first: they are fewer than rosters. A roster that no school filed bears the name of who did.
+        named = Roster.school_code.in_(select(School.code).where(func.strpos(School.name, part) > 0))
+        wanted.append(or_(named, and_(Roster.school_code.is_(None), func.strpos(Roster.filer_name, part) > 0)))
     if "kind" in asked:
         wanted.append(Roster.kind == bindparam("kind", type_=Text()))
     return (

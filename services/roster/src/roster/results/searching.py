@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Date, Integer, Subquery, Uuid, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from roster import lists
 from roster.intake.models import Roster
@@ -18,7 +19,6 @@ from roster.results import choosing
 from roster.results.choosing import Criteria
 from roster.results.schemas import SORTS, ResultOut, ResultPage, ResultSearch, ResultSearchOut
 from roster.review import queries
-from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.review.rules import Decision
 from shared import clock, crypto, cursors
@@ -187,6 +187,11 @@ def _counted(org_type: str) -> Statement:
 def _results(org_type: str, which: ColumnElement[bool]) -> Subquery:
     """Rosters that were chosen among the caller's own, with everything that is counted of them."""
     rosters = queries.rosters(bindparam("today", type_=Date()), org_type, which)
+    # A decision that is being asked about stands on its corrected one's roster; to look for one after each of them
+    # (`current`) took a quarter of the time of a page.
+    newer = aliased(DecisionRecord)
+    of_roster = select(newer.corrects).where(newer.roster_id == rosters.c.id, newer.corrects.is_not(None))
+    corrected = func.array(of_roster.correlate(rosters).scalar_subquery())
     sums = (
         select(
             func.count().filter(DecisionRecord.decision == Decision.APPROVED).label("approved"),
@@ -194,7 +199,7 @@ def _results(org_type: str, which: ColumnElement[bool]) -> Subquery:
             # A roster without a decision sorts before all that have one.
             func.coalesce(func.max(DecisionRecord.decided_on), _UNDECIDED).label("last_decided_on"),
         )
-        .where(DecisionRecord.roster_id == rosters.c.id, current())
+        .where(DecisionRecord.roster_id == rosters.c.id, DecisionRecord.id != func.all(corrected))
         .lateral()
     )
     return (
