@@ -39,6 +39,7 @@ CONNECTIONS = 8
 ROUNDS = 7
 # Men whom the registry says something of, so that a hint stands beside them; some on each page.
 _HINTED = 400
+_FEW = 50
 UNIT = "req/s"
 Entry = dict[str, Any]
 DONE = "UPDATE job SET state = 'done', finished_at = now() WHERE state = 'ready'"
@@ -111,10 +112,21 @@ class House:
         """The roster service's database, as the superuser, whom no wall holds back."""
         return self.suite.admin_url.rpartition("/")[0] + "/muster_roster"
 
-    def under_review(self) -> str:
+    def of_each_roster(self, rosters: int) -> list[Entry]:
+        """The first man of the roster, and of as many smaller ones as make `rosters` with it."""
+        first = [self.entries[0]]
+        for _ in range(rosters - 1):
+            roster = self.under_review(_FEW)
+            path = f"/roster/v1/rosters/{roster}/entries?limit=200"
+            found = every(self.ours.port, path, self.token)
+            self.entries += found
+            first.append(found[0])
+        return first
+
+    def under_review(self, men: int = ROWS) -> str:
         """A new roster of new men, opened by the officer, all that the registry knows of them told; its id."""
         arena = self.arena
-        students, draftees = arena.men.roster(ROWS, (COUNTY,))
+        students, draftees = arena.men.roster(men, (COUNTY,))
         for draftee in draftees[:: ROWS // _HINTED]:
             draftee["volunteer_training"] = True
         arena.introduce(draftees)
