@@ -25,6 +25,7 @@ SOURCES = (
     "gateway/src",
     "services/identity/src",
     "services/notify/src",
+    "services/rdss-fee/src",
     "services/roster/src",
     "local",
 )

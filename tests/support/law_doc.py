@@ -23,7 +23,7 @@ from tests.support.law_rules import RULES_DESCRIBED, Described
 
 REPO: Final = Path(__file__).resolve().parents[2]
 DOCUMENT: Final = REPO / "docs" / "law.md"
-PACKAGES: Final = ("shared", "gateway", "identity", "notify", "roster")
+PACKAGES: Final = ("shared", "gateway", "identity", "notify", "rdss_fee", "roster")
 # Alembic's scripts run as they are imported; no rule of law lives there.
 _NOT_IMPORTED: Final = {"migrations", "__main__"}
 

@@ -14,8 +14,9 @@ written  means                          example
          that has one paragraph         so the law does not count it)
 ======== ============================== =======================================
 
-The manual's places are its steps (``3``, ``3-1``), the items of its two lists of changes (``update-12``,
-``planned-1``) and its ``intro``. A design policy goes by its name: ``AgeRule.YEAR_END``.
+A manual's places are its steps (``3``, ``3-1``), the items of its two lists of changes (``update-12``,
+``planned-1``), its slides on the fee (``fee-1``) and its ``intro``. A design policy goes by its name:
+``AgeRule.YEAR_END``.
 """
 
 import re
@@ -27,13 +28,14 @@ from functools import cached_property
 from typing import Final, Generic, Literal, TypeVar
 
 _ARTICLE: Final = re.compile(r"([1-9][0-9]*)(?:/([1-9][0-9]*))?(?:-(0(?=-)|[1-9][0-9]*))?(?:-([1-9][0-9]*))?")
-_MANUAL: Final = re.compile(r"intro|(?:(update|planned)-)?([1-9][0-9]*(?:-[1-9][0-9]*)?)")
+_MANUAL: Final = re.compile(r"intro|(?:(update|planned|fee)-)?([1-9][0-9]*(?:-[1-9][0-9]*)?)")
 _POLICY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _FORMS: Final = {"law": _ARTICLE, "manual": _MANUAL, "design": _POLICY}
 _LISTS: Final = {
     None: ("第{}點", "step {}"),
     "update": ("已版更項目第{}項", "shipped change {}"),
     "planned": ("未來預計更新項目第{}項", "planned change {}"),
+    "fee": ("研究發展費繳納第{}頁", "R&D fee, slide {}"),
 }
 _RULE_ID: Final = re.compile(r"[A-Z]{2}-[0-9]{2}")
 
@@ -62,7 +64,10 @@ ENFORCEMENT_ACT: Final = "military_service_enforcement_act"
 CONSCRIPTION_RULES: Final = "conscription_rules"
 ADMINISTRATIVE_PROCEDURE_ACT: Final = "administrative_procedure_act"
 HOLIDAY_ADJUSTMENT_RULES: Final = "holiday_adjustment_rules"
+SUBSTITUTE_SERVICE_ACT: Final = "substitute_service_act"
+FEE_STANDARD: Final = "rdss_fee_standard"
 SYSTEM_MANUAL: Final = "student_deferment_manual"
+FEE_MANUAL: Final = "rdss_manual"
 DESIGN_POLICY: Final = "design_policy"
 
 LAWS: Final[dict[str, Law]] = {
@@ -84,11 +89,25 @@ LAWS: Final[dict[str, Law]] = {
             "Directions on Compensatory and Adjusted Days Off of Government Agencies",
             (date(2025, 6, 13),),
         ),
+        Law(SUBSTITUTE_SERVICE_ACT, "替代役實施條例", "Substitute Service Act", (date(2021, 1, 27),)),
+        Law(
+            FEE_STANDARD,
+            "研發替代役研究發展費繳納標準",
+            "Standard for Payment of the R&D Fee of R&D Substitute Service",
+            (date(2015, 9, 30),),
+        ),
         Law(
             SYSTEM_MANUAL,
             "在學緩徵作業系統操作說明",
             "Student-deferment system manual",
             (date(2019, 8, 1),),
+            "manual",
+        ),
+        Law(
+            FEE_MANUAL,
+            "研發替代役制度管考獎懲作業說明",
+            "R&D substitute-service manual on assessment, rewards and penalties",
+            (date(2010, 1, 1),),
             "manual",
         ),
         Law(DESIGN_POLICY, "本系統設計政策", "Design policy of this system", (date(2026, 1, 1),), "design"),

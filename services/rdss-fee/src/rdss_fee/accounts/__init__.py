@@ -1,0 +1,1 @@
+"""Virtual accounts: the number that a notice is paid to."""

@@ -1,0 +1,1 @@
+"""What an employer owes for a month, and by when."""

@@ -1,0 +1,1 @@
+"""When a man served where: what the fee is counted from."""
