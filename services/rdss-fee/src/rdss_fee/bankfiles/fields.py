@@ -1,0 +1,81 @@
+"""Reading one cell of a posting file by its field's kind."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache, partial
+from typing import Any, Final, Literal
+
+from rdss_fee.bankfiles.layouts import Field, Layout
+
+_EPOCH: Final = 1911
+
+CellCode = Literal["not_digits", "not_a_date", "not_a_sign", "amount_zero", "amount_fraction", "channel_unknown"]
+
+
+class FieldError(ValueError):
+    """A cell that says nothing of its kind. What it says is never quoted."""
+
+    def __init__(self, code: CellCode) -> None:
+        super().__init__(code)
+        self.code: Final = code
+
+
+def reader(one: Field, layout: Layout) -> Callable[[str], Any]:
+    """What reads the cell of a field; raises FieldError."""
+    if one.kind == "digits":
+        return _digits
+    if one.kind == "amount":
+        return partial(_amount, scale=one.scale)
+    if one.kind in ("date", "roc_date"):
+        # A file has few days and many lines.
+        return cache(partial(_date, year=4 if one.kind == "date" else 3))
+    if one.kind == "sign":
+        return _sign
+    bytewise = layout.form == "fixed" and layout.encoding != "ascii"
+    words = layout.channels if one.name == "channel" else {}
+    return cache(partial(_text, encoding=layout.encoding if bytewise else "", words=words))
+
+
+def _digits(text: str) -> str:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()):
+        raise FieldError("not_digits")
+    return text
+
+
+def _amount(text: str, scale: int) -> int:
+    amount = int(_digits(text))
+    if scale:
+        amount, parts = divmod(amount, int("1" + "0" * scale))
+        if parts:
+            raise FieldError("amount_fraction")
+    if not amount:
+        raise FieldError("amount_zero")
+    return amount
+
+
+def _date(text: str, year: int) -> date:
+    text = text.strip()
+    if len(text) != year + 4 or not (text.isascii() and text.isdigit()):
+        raise FieldError("not_a_date")
+    try:
+        return date(int(text[:year]) + (0 if year == 4 else _EPOCH), int(text[year:-2]), int(text[-2:]))
+    except ValueError:
+        raise FieldError("not_a_date") from None
+
+
+def _sign(text: str) -> str:
+    text = text.strip()
+    if text not in ("", "+", "-"):
+        raise FieldError("not_a_sign")
+    return text
+
+
+def _text(text: str, encoding: str, words: Mapping[str, str]) -> str:
+    # What is no character is marked, never a reason to refuse money: banks cut a payer's name in two.
+    read = (text.encode("latin-1").decode(encoding, "replace") if encoding else text).strip()
+    if words and read:
+        if read not in words:
+            raise FieldError("channel_unknown")
+        return words[read]
+    return read

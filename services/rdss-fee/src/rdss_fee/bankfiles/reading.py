@@ -1,0 +1,259 @@
+"""Reading a posting file: whole or not at all, every fault with its line (FE-32)."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import msgspec
+
+from rdss_fee.bankfiles.fields import CellCode, FieldError, reader
+from rdss_fee.bankfiles.layouts import Field, Layout
+from shared.law import rule
+
+MOST_FAULTS: Final = 1_000
+_BOM: Final = b"\xef\xbb\xbf"
+
+Code = (
+    CellCode
+    | Literal[
+        "file_empty", "file_charset", "line_length", "record_unknown", "record_misplaced", "column_missing",
+        "cells_count", "line_duplicate", "trailer_missing", "totals_missing", "count_differs", "total_differs",
+    ]
+)  # fmt: skip
+
+
+class Posting(msgspec.Struct, frozen=True, gc=False):
+    """One payment as the bank posted it; `amount` in NT$, below zero for a reversal. `key` is the same for the same
+    transaction in whatever file it stands.
+    """
+
+    line: int
+    key: str
+    account: str
+    amount: int
+    posted_on: date
+    value_on: date
+    serial: str
+    channel: str
+    payer: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """What is wrong: on which line (from 1; 0: the file as a whole), in which field or column."""
+
+    code: Code
+    line: int = 0
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a file is said to hold: how many postings, and their sum with reversals subtracted."""
+
+    count: int
+    total: int
+
+
+class BankFileError(ValueError):
+    """A file that is refused whole; `faults` are the first `MOST_FAULTS` of `count`."""
+
+    def __init__(self, faults: Sequence[FileFault], count: int) -> None:
+        super().__init__(f"{count} faults in a posting file, the first {faults[0].code} on line {faults[0].line}")
+        self.faults, self.count = tuple(faults), count
+
+
+@dataclass(frozen=True, slots=True)
+class BankFile:
+    """A file that was read: its postings, totals, and the SHA-256 of its bytes, for the manifest."""
+
+    layout: str
+    digest: str
+    totals: Totals
+    postings: tuple[Posting, ...]
+
+
+@rule("FE-32")
+def read(layout: Layout, data: bytes, stated: Totals | None = None) -> BankFile:
+    """The postings of a file. Raises BankFileError for whatever is wrong with any line, and where control totals
+    differ: those of the file's trailer and, if given, those that the sender `stated`; one of both there must be.
+    """
+    faults = _Faults()
+    found = _Reader(layout, faults).read(data)
+    _check_totals(layout, found, stated, faults)
+    if faults.count:
+        raise BankFileError(faults.first, faults.count)
+    totals = Totals(len(found.postings), sum(one.amount for one in found.postings))
+    return BankFile(layout.name, hashlib.sha256(data).hexdigest(), totals, tuple(found.postings))
+
+
+class _Faults:
+    def __init__(self) -> None:
+        self.first: list[FileFault] = []
+        self.count = 0
+
+    def add(self, code: Code, line: int = 0, name: str = "") -> None:
+        self.count += 1
+        if len(self.first) < MOST_FAULTS:
+            self.first.append(FileFault(code, line, name))
+
+
+@dataclass
+class _Found:
+    postings: list[Posting]
+    trailer: Totals | None = None
+
+
+class _Reader:
+    def __init__(self, layout: Layout, faults: _Faults) -> None:
+        self._layout = layout
+        self._faults = faults
+        self._keys: set[str] = set()
+        self._fields = {one.name: one for one in layout.fields}
+        self._cuts = tuple((one.name, one.start, one.start + one.length) for one in layout.fields)
+        self._readers = {one.name: reader(one, layout) for one in layout.fields}
+        self._prefix = layout.name.removesuffix("_csv")
+
+    def read(self, data: bytes) -> _Found:
+        if not data.strip():
+            self._faults.add("file_empty")
+            return _Found([])
+        return self._csv(data) if self._layout.form == "csv" else self._fixed(data)
+
+    # -- fixed width ---------------------------------------------------------------------------------------
+
+    def _fixed(self, data: bytes) -> _Found:
+        layout, found = self._layout, _Found([])
+        lines = data.removesuffix(b"\x1a").splitlines()
+        while lines and not lines[-1].strip():
+            lines.pop()
+        marks = {layout.header: "header", layout.detail: "detail"}
+        if layout.trailer is not None:
+            marks[layout.trailer.mark] = "trailer"
+        for number, line in enumerate(lines, 1):
+            if len(line) != layout.width:
+                self._faults.add("line_length", number)
+                continue
+            if not layout.detail:
+                self._detail(found, number, line)
+                continue
+            kind = marks.get(line[: len(layout.detail)].decode("ascii", "replace"))
+            if kind is None:
+                self._faults.add("record_unknown", number)
+            elif found.trailer is not None or (kind == "header") != (number == 1 and bool(layout.header)):
+                self._faults.add("record_misplaced", number)
+            elif kind == "detail":
+                self._detail(found, number, line)
+            elif kind == "trailer":
+                assert layout.trailer is not None
+                count, total = (_cut(line, one) for one in (layout.trailer.count, layout.trailer.total))
+                self._trailer(found, number, count, total)
+        return found
+
+    def _detail(self, found: _Found, number: int, line: bytes) -> None:
+        # One byte, one character: cut by bytes, and read as what it is only where it is text.
+        text = line.decode("latin-1")
+        self._posting(found, number, {name: text[start:end] for name, start, end in self._cuts})
+
+    # -- columns -------------------------------------------------------------------------------------------
+
+    def _csv(self, data: bytes) -> _Found:
+        found = _Found([])
+        try:
+            text = data.removeprefix(_BOM).decode(self._layout.encoding)
+        except UnicodeDecodeError:
+            try:
+                text = data.decode("cp950")
+            except UnicodeDecodeError:
+                self._faults.add("file_charset")
+                return found
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        try:
+            self._rows(found, rows, lambda: rows.line_num)
+        except csv.Error:
+            self._faults.add("cells_count", rows.line_num)
+        return found
+
+    def _rows(self, found: _Found, rows: Iterator[list[str]], line: Callable[[], int]) -> None:
+        headings = [cell.strip() for cell in next(rows, [])]
+        missing = [one for one in self._fields.values() if one.heading not in headings]
+        for one in missing:
+            self._faults.add("column_missing", 1, one.heading)
+        if missing:
+            return
+        places = {name: headings.index(one.heading) for name, one in self._fields.items()}
+        trailer = self._layout.trailer
+        for row in rows:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if found.trailer is not None:
+                self._faults.add("record_misplaced", line())
+            elif trailer is not None and cells[0] == trailer.mark:
+                if len(cells) < 3:
+                    self._faults.add("cells_count", line())
+                else:
+                    self._trailer(found, line(), cells[1], cells[2])
+            elif len(cells) != len(headings):
+                self._faults.add("cells_count", line())
+            else:
+                self._posting(found, line(), {name: cells[at] for name, at in places.items()})
+
+    # -- both ----------------------------------------------------------------------------------------------
+
+    def _trailer(self, found: _Found, number: int, count: str, total: str) -> None:
+        sign = -1 if total.startswith("-") else 1
+        told = [count, total.lstrip("+-")]
+        if all(one.isascii() and one.isdigit() for one in told):
+            found.trailer = Totals(int(told[0]), sign * int(told[1]))
+        else:
+            self._faults.add("not_digits", number, "trailer")
+            found.trailer = Totals(-1, 0)
+
+    def _posting(self, found: _Found, number: int, cells: Mapping[str, str]) -> None:
+        readers = self._readers
+        try:
+            values = {name: readers[name](text) for name, text in cells.items()}
+        except FieldError:
+            self._tell(number, cells)
+            return
+        posted_on, account, serial = values["posted_on"], values["account"], values["serial"]
+        amount = -values["amount"] if values.get("sign") == "-" else values["amount"]
+        key = f"{self._prefix}:{posted_on.isoformat()}:{serial}:{account}:{amount}"
+        if key in self._keys:
+            self._faults.add("line_duplicate", number)
+            return
+        self._keys.add(key)
+        value_on, channel, payer = values.get("value_on", posted_on), values.get("channel", ""), values.get("payer", "")
+        found.postings.append(Posting(number, key, account, amount, posted_on, value_on, serial, channel, payer))
+
+    def _tell(self, number: int, cells: Mapping[str, str]) -> None:
+        """Each field of the line that is wrong."""
+        for name, text in cells.items():
+            try:
+                self._readers[name](text)
+            except FieldError as error:
+                self._faults.add(error.code, number, name)
+
+
+def _cut(line: bytes, one: Field) -> str:
+    return line[one.start : one.start + one.length].decode("ascii", "replace").strip()
+
+
+def _check_totals(layout: Layout, found: _Found, stated: Totals | None, faults: _Faults) -> None:
+    if layout.trailer is not None and found.trailer is None and faults.count == 0:
+        faults.add("trailer_missing")
+    if layout.trailer is None and stated is None:
+        faults.add("totals_missing")
+    if faults.count:
+        return
+    count, total = len(found.postings), sum(one.amount for one in found.postings)
+    for told in (found.trailer, stated):
+        if told is not None and told.count != count:
+            faults.add("count_differs")
+        if told is not None and told.total != total:
+            faults.add("total_differs")
