@@ -1,0 +1,1 @@
+"""Payments: which notice they are for, and when it was paid."""

@@ -1,0 +1,93 @@
+"""Where a posting belongs, and when a notice was paid whole (FE-32 to FE-35, FE-39)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from rdss_fee.accounts.numbers import AccountError, Scheme
+from shared.law import rule
+
+
+class Place(StrEnum):
+    """Where a posting goes."""
+
+    NOTICE = "notice"
+    SUSPENSE = "suspense"
+
+
+class Why(StrEnum):
+    """Why a posting is in suspense."""
+
+    BAD_NUMBER = "bad_number"  # no number that we make: length, prefix, month or check digit
+    NO_NOTICE = "no_notice"  # a good number that no notice has
+    NOTHING_TO_REVERSE = "nothing_to_reverse"  # a reversal of more than came to the notice
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What matching knows of a notice: `paid` is the sum of what came to its account so far."""
+
+    id: str
+    employer: str
+    due: int
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a posting goes: to a notice, or into suspense and why."""
+
+    place: Place
+    notice: Notice | None = None
+    why: Why | None = None
+
+
+@rule("FE-34", "FE-35")
+def match(number: str, amount: int, notices: Mapping[str, Notice], scheme: Scheme) -> Match:
+    """Where a posting of `amount` (below zero: a reversal) to the account `number` belongs.
+
+    By the number alone: months are never paid together, and an amount that is not what is due changes nothing about
+    whose it is. What belongs nowhere is kept in suspense, never lost. `notices`: by their account numbers.
+    """
+    notice = notices.get(number)
+    if notice is not None:
+        if notice.paid + amount < 0:
+            return Match(Place.SUSPENSE, why=Why.NOTHING_TO_REVERSE)
+        return Match(Place.NOTICE, notice)
+    if scheme.check.uses_amount:
+        # Whether the number is one of ours hangs on the amount that was asked, not on what was paid.
+        return Match(Place.SUSPENSE, why=Why.NO_NOTICE)
+    try:
+        scheme.read(number)
+    except AccountError:
+        return Match(Place.SUSPENSE, why=Why.BAD_NUMBER)
+    return Match(Place.SUSPENSE, why=Why.NO_NOTICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What came to a notice's account, by its value date; below zero: a reversal."""
+
+    value_on: date
+    amount: int
+
+
+@rule("FE-39")
+def paid_in_full_on(due: int, payments: Iterable[Payment]) -> date | None:
+    """The value date from which on a notice has been paid whole; None: it is not.
+
+    A reversal takes away what was there: a notice that was whole, was reversed and was paid again counts from the last.
+    """
+    by_day: dict[date, int] = {}
+    for one in payments:
+        by_day[one.value_on] = by_day.get(one.value_on, 0) + one.amount
+    since: date | None = None
+    total = 0
+    for day in sorted(by_day):
+        total += by_day[day]
+        if total < due:
+            since = None
+        elif since is None:
+            since = day
+    return since
