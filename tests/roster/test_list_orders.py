@@ -214,3 +214,14 @@ async def test_a_cursor_belongs_to_its_order(county, cursor_of):
     for sort in {"row_no", "national_id", "-national_id", "name"} - {cursor_of}:
         answer = await county.call("GET", f"{path}&sort={sort}&cursor={cursor}", OFFICER)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+
+
+async def test_an_order_that_there_is_not_is_said_before_anything_else(county):
+    """Before the cursor, which is another order's then, and before a report is counted."""
+    roster_id, _ = await county.opened(men(1, 1))
+    await county.approve_clean(roster_id)
+    await county.submit(roster_id)
+    for path in ("/results", f"/rosters/{roster_id}/entries"):
+        for query, headers in (("&cursor=AAAA", {}), ("", {"Accept": "text/csv"})):
+            answer = await county.call("GET", f"{path}?sort=bogus{query}", OFFICER | headers)
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "sort_unknown"), (path, query)

@@ -21,6 +21,7 @@ from rdss_fee.bankfiles.layouts import (
     Field,
     Layout,
     LayoutError,
+    Trailer,
 )
 from rdss_fee.bankfiles.reading import MOST_FAULTS, BankFile, BankFileError, FileFault, Totals, read
 
@@ -117,7 +118,6 @@ def replace_line(one: reading.Posting) -> tuple[object, ...]:
         (fixed([Paid()], total=33_111), [FileFault("total_differs")]),
         (fixed([Paid()], count=0, total=0), [FileFault("count_differs"), FileFault("total_differs")]),
         (fixed([Paid()])[:-1].rpartition(b"\r\n3")[0], [FileFault("trailer_missing")]),
-        (fixed([Paid(channel="09")]), [FileFault("channel_unknown", 2, "channel")]),
         (fixed([Paid(account="70060211510000l4")]), [FileFault("not_digits", 2, "account")]),
         (fixed([Paid()]).replace(b"20261004", b"20261332"), [FileFault("not_a_date", 2, "value_on")]),
         (fixed([Paid()]).replace(b"20261004", b"2026 100"), [FileFault("not_a_date", 2, "value_on")]),
@@ -130,8 +130,8 @@ def replace_line(one: reading.Posting) -> tuple[object, ...]:
         (fixed([Paid()]).replace(b"\r\n300000001", b"\r\n3000000O1"), [FileFault("not_digits", 3, "trailer")]),
         # Each that is wrong, and each field of it.
         (
-            fixed([Paid(account="x" * 16, channel="zz"), Paid(2), Paid(3, amount=0)]),
-            [FileFault("not_digits", 2, "account"), FileFault("channel_unknown", 2, "channel"),
+            fixed([Paid(account="x" * 16, amount=0), Paid(2), Paid(3, amount=0)]),
+            [FileFault("not_digits", 2, "account"), FileFault("amount_zero", 2, "amount"),
              FileFault("amount_zero", 4, "amount")],
         ),
     ],
@@ -158,16 +158,61 @@ def test_a_file_with_a_fault_is_refused_whole(data: bytes, expected: list[FileFa
         (lambda text: text.replace(",33110,03", ",-33110,03"), [FileFault("not_digits", 2, "amount")]),
         (lambda text: text.replace(",33110,03", ",33110.5,03"), [FileFault("not_digits", 2, "amount")]),
         (lambda text: text.replace("甲示範", '"甲示範'), [FileFault("cells_count", 3)]),
+        (lambda text: text.replace(",33110,03", f",{'9' * 5_000},03"), [FileFault("too_many_digits", 2, "amount")]),
+        (lambda text: text.replace(",33110,03", f",{'9' * 16},03"), [FileFault("too_many_digits", 2, "amount")]),
+        (
+            lambda text: text.replace("合計,1,33110", f"合計,1,{'9' * 5_000}"),
+            [FileFault("too_many_digits", 3, "trailer")],
+        ),
+        (
+            lambda text: text.replace("繳款人", "金額"),
+            [FileFault("column_missing", 1, "繳款人"), FileFault("column_twice", 1, "金額")],
+        ),
     ],
 )
 def test_columns_with_a_fault_are_refused_whole(change: Callable[[str], str], expected: list[FileFault]):
     assert faults(change(columns([Paid()])).encode(), BANK_OF_TAIWAN_CSV) == expected
 
 
-def test_bytes_that_are_no_charset_of_ours_are_said_to_be():
-    assert faults(b"\xff\xfe" + columns([Paid()]).encode("utf-16-le"), BANK_OF_TAIWAN_CSV) == [
-        FileFault("file_charset")
-    ]
+def test_a_charset_that_is_not_ours_is_refused_by_its_headings():
+    utf_16 = b"\xff\xfe" + columns([Paid()]).encode("utf-16-le")
+    assert {fault.code for fault in faults(utf_16, BANK_OF_TAIWAN_CSV)} == {"column_missing"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        columns([Paid(payer="甲乙")]).encode().replace("乙".encode(), "乙".encode()[:2]),
+        columns([Paid(payer="甲乙")]).encode("cp950").replace("乙".encode("cp950"), b"\xfa\x40"),
+    ],
+    ids=["cut in two", "a character of the bank's own"],
+)
+def test_a_character_that_is_none_refuses_no_money_in_columns_either(data: bytes):
+    (found,) = read(BANK_OF_TAIWAN_CSV, data).postings
+    assert found.amount == 33_110
+    assert found.payer.startswith("甲")
+    assert "\N{REPLACEMENT CHARACTER}" in found.payer
+
+
+def test_a_transaction_keeps_its_key_when_a_spreadsheet_dropped_zeros():
+    plain = read(BANK_OF_TAIWAN_CSV, columns([Paid()]).replace("0000000001", "1").encode())
+    assert plain.postings[0].key == read(BANK_OF_TAIWAN, fixed([Paid()])).postings[0].key
+
+
+def test_a_channel_without_a_word_is_kept_as_it_stands():
+    assert read(BANK_OF_TAIWAN, fixed([Paid(channel="09")])).postings[0].channel == "09"
+
+
+def test_a_trailers_decimals_are_read_as_such():
+    assert BANK_OF_TAIWAN.trailer is not None
+    cents = replace(
+        BANK_OF_TAIWAN,
+        trailer=replace(BANK_OF_TAIWAN.trailer, total=Field("total", "amount", 9, 14, scale=2)),
+        fields=tuple(replace(one, scale=2) if one.name == "amount" else one for one in BANK_OF_TAIWAN.fields),
+    )
+    assert read(cents, fixed([Paid(amount=3_311_000)])).totals == Totals(1, 33_110)
+    odd = fixed([Paid(amount=3_311_000)], total=3_311_001)
+    assert faults(odd, cents) == [FileFault("amount_fraction", 3, "trailer")]
 
 
 def test_a_payers_name_that_was_cut_in_two_refuses_no_money():
@@ -231,7 +276,10 @@ def test_the_last_digit_of_taishins_amount_is_a_decimal_that_must_be_nought():
         ({"fields": tuple(replace(one, length=17) if one.name == "account" else one for one in BANK_OF_TAIWAN.fields)},
          "account and sign overlap"),
         ({"width": 103}, "beyond 103 bytes"),
-        ({"detail": ""}, "a type of their own"),
+        ({"detail": ""}, "a type of its own"),
+        ({"header": "2"}, "a type of its own"),
+        ({"header": "10"}, "all of one length"),
+        ({"trailer": Trailer("3", Field("count", "amount", 1, 8), Field("total", "amount", 115, 14))}, "beyond 120"),
         ({"form": "csv"}, "has a heading"),
     ],
 )  # fmt: skip

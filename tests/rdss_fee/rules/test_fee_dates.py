@@ -6,6 +6,7 @@ import pytest
 
 from rdss_fee.billing.dates import (
     Judged,
+    Receipts,
     Standing,
     due_on,
     judged,
@@ -108,26 +109,30 @@ def test_a_reminder_goes_three_working_days_before(due, on):
     assert remind_on(day(due), CALENDAR) == day(on)
 
 
-@pytest.mark.rule("FE-39")
+@pytest.mark.rule("FE-33", "FE-39")
 @pytest.mark.parametrize(
-    ("paid", "today", "standing", "violation"),
+    ("paid", "known", "today", "standing", "violation"),
     [
         # April 2026: due on Thursday the 2nd, the reference day is Sunday the 5th.
-        (None, "2026-04-02", Standing.OPEN, False),
-        (None, "2026-04-03", Standing.OVERDUE, False),
-        (None, "2026-04-05", Standing.OVERDUE, False),
-        (None, "2026-04-06", Standing.OVERDUE, True),
-        ("2026-04-02", "2026-04-03", Standing.PAID, False),
-        ("2026-04-04", "2026-04-06", Standing.LATE, False),  # by ATM on the Saturday: late, no violation
-        ("2026-04-05", "2026-04-06", Standing.LATE, False),
-        ("2026-04-06", "2026-04-06", Standing.LATE, True),
+        (None, "2026-04-01", "2026-04-02", Standing.OPEN, False),
+        (None, "2026-04-02", "2026-04-03", Standing.OVERDUE, False),
+        # On Monday the bank's file of Thursday is the last: nobody knows what was paid on Saturday by ATM.
+        (None, "2026-04-02", "2026-04-06", Standing.OVERDUE, False),
+        (None, "2026-04-04", "2026-04-06", Standing.OVERDUE, False),
+        (None, "2026-04-05", "2026-04-07", Standing.OVERDUE, True),
+        ("2026-04-02", "2026-04-02", "2026-04-03", Standing.PAID, False),
+        ("2026-04-04", "2026-04-06", "2026-04-07", Standing.LATE, False),  # by ATM on the Saturday: late, no violation
+        ("2026-04-05", "2026-04-06", "2026-04-07", Standing.LATE, False),
+        ("2026-04-06", "2026-04-06", "2026-04-07", Standing.LATE, True),
         # It stays what it was, whenever it is looked at.
-        ("2026-04-04", "2027-01-01", Standing.LATE, False),
-        ("2026-05-20", "2027-01-01", Standing.LATE, True),
+        ("2026-04-04", "2026-12-31", "2027-01-01", Standing.LATE, False),
+        ("2026-05-20", "2026-12-31", "2027-01-01", Standing.LATE, True),
     ],
 )
-def test_late_and_a_violation_are_two_things(paid, today, standing, violation):
+def test_late_and_a_violation_are_two_things(paid, known, today, standing, violation):
     of = month("2026-04")
     due = due_on(of, CALENDAR).day
     assert due == day("2026-04-02")
-    assert judged(of, due, paid and day(paid), day(today)) == Judged(standing, violation)
+    whole = paid and day(paid)
+    receipts = Receipts(whole, bool(whole and whole <= violation_on(of)), day(known))
+    assert judged(of, due, receipts, day(today)) == Judged(standing, violation)

@@ -13,19 +13,25 @@ from rdss_fee.ledger.rules import (
     BookingKind,
     Difference,
     Entry,
+    Standing,
     assigned,
     balances,
     differences,
     granted,
     issued,
     posted,
+    refund_returned,
     refunded,
+    repaid,
+    reversed_,
     suspended,
+    unassigned,
 )
 
 pytestmark = pytest.mark.rule("FE-36")
 
 RECEIVABLE, BANK, REFUNDABLE = Account.RECEIVABLE, Account.BANK, Account.REFUNDABLE
+RECLAIMABLE, SUSPENSE = Account.RECLAIMABLE, Account.SUSPENSE
 NOTICE, EMPLOYER = "2026-10/99000002", "99000002"
 
 
@@ -33,28 +39,74 @@ def of(booking: Booking) -> list[tuple[Account, int]]:
     return [(entry.account, entry.amount) for entry in booking.entries]
 
 
+def notice(due: int, paid: int, refundable: int = 0) -> Standing:
+    return Standing(NOTICE, EMPLOYER, due, paid, refundable)
+
+
 @pytest.mark.rule("FE-34", "FE-35")
 @pytest.mark.parametrize(
     ("paid", "amount", "entries"),
     [
-        (0, 33_110, [(BANK, 33_110), (RECEIVABLE, -33_110)]),  # whole
-        (0, 30_000, [(BANK, 30_000), (RECEIVABLE, -30_000)]),  # too little: it stays open
-        (30_000, 3_110, [(BANK, 3_110), (RECEIVABLE, -3_110)]),  # topped up on the same number
-        (30_000, 5_000, [(BANK, 5_000), (RECEIVABLE, -3_110), (REFUNDABLE, -1_890)]),  # more than due
-        (33_110, 33_110, [(BANK, 33_110), (REFUNDABLE, -33_110)]),  # twice
-        (33_110, -33_110, [(BANK, -33_110), (RECEIVABLE, 33_110)]),  # reversed: open again
-        (40_000, -33_110, [(BANK, -33_110), (RECEIVABLE, 26_220), (REFUNDABLE, 6_890)]),  # what was over goes first
-        (66_220, -33_110, [(BANK, -33_110), (REFUNDABLE, 33_110)]),  # one of two
+        (0, 33_110, [(RECEIVABLE, -33_110)]),  # whole
+        (0, 30_000, [(RECEIVABLE, -30_000)]),  # too little: it stays open
+        (30_000, 3_110, [(RECEIVABLE, -3_110)]),  # topped up on the same number
+        (30_000, 5_000, [(RECEIVABLE, -3_110), (REFUNDABLE, -1_890)]),  # more than due
+        (33_110, 33_110, [(REFUNDABLE, -33_110)]),  # twice
     ],
 )
 def test_a_payment_is_shared_between_what_is_due_and_what_is_over(paid, amount, entries):
-    assert of(posted(NOTICE, EMPLOYER, 33_110, paid, amount)) == entries
-    if amount > 0:
-        found = assigned("t", NOTICE, EMPLOYER, 33_110, paid, amount)
-        assert of(found) == [(Account.SUSPENSE, amount), *entries[1:]]
+    assert of(posted(notice(33_110, paid), amount)) == [(BANK, amount), *entries]
+    assert of(assigned("t", notice(33_110, paid), amount)) == [(SUSPENSE, amount), *entries]
+
+
+@pytest.mark.rule("FE-35")
+@pytest.mark.parametrize(
+    ("paid", "refundable", "amount", "entries"),
+    [
+        (33_110, 0, 33_110, [(RECEIVABLE, 33_110)]),  # open again
+        (40_000, 6_890, 33_110, [(RECEIVABLE, 26_220), (REFUNDABLE, 6_890)]),  # what was over goes first
+        (66_220, 33_110, 33_110, [(REFUNDABLE, 33_110)]),  # one of two
+        # What was over was refunded before the bank took it back: it has to be reclaimed.
+        (40_000, 0, 40_000, [(RECEIVABLE, 33_110), (RECLAIMABLE, 6_890)]),
+        (40_000, 890, 40_000, [(RECEIVABLE, 33_110), (REFUNDABLE, 890), (RECLAIMABLE, 6_000)]),
+    ],
+)
+def test_a_reversal_opens_the_notice_again(paid, refundable, amount, entries):
+    assert of(reversed_(notice(33_110, paid, refundable), amount)) == [(BANK, -amount), *entries]
+    assert of(unassigned("t", notice(33_110, paid, refundable), amount)) == [(SUSPENSE, -amount), *entries]
+
+
+@pytest.mark.rule("FE-35")
+def test_money_that_was_assigned_and_then_reversed_by_the_bank_is_gone_from_the_notice():
+    bookings = [
+        issued(NOTICE, 100),
+        suspended("t", 100),
+        assigned("t", notice(100, 0), 100),
+        unassigned("t", notice(100, 100), 100),
+        suspended("t", -100),
+    ]
+    assert balances(bookings) == {(RECEIVABLE, NOTICE): 100, (Account.REVENUE, ""): -100}
 
 
 @pytest.mark.rule("FE-12")
+def test_a_later_credit_does_not_pay_what_is_to_be_reclaimed():
+    """100 asked, 150 paid, 50 refunded, 150 reversed: 100 is open, 50 to be reclaimed; then a credit of 50."""
+    bookings = [
+        issued(NOTICE, 100),
+        posted(notice(100, 0), 150),
+        refunded(EMPLOYER, 50, 50),
+        reversed_(notice(100, 150), 150),
+        granted(EMPLOYER, 50),
+    ]
+    found = balances(bookings)
+    assert [found[RECEIVABLE, NOTICE], found[RECLAIMABLE, EMPLOYER], found[REFUNDABLE, EMPLOYER]] == [100, 50, -50]
+    back = [*bookings, suspended("t", 50), repaid("t", EMPLOYER, 50, 50)]
+    assert (RECLAIMABLE, EMPLOYER) not in balances(back)
+    assert balances(back)[REFUNDABLE, EMPLOYER] == -50
+
+
+@pytest.mark.rule("FE-12")
+@pytest.mark.parametrize("kind", list(BookingKind))
 @pytest.mark.parametrize(
     "entries",
     [
@@ -62,12 +114,22 @@ def test_a_payment_is_shared_between_what_is_due_and_what_is_over(paid, amount, 
         ((RECEIVABLE, 100), (REFUNDABLE, -100)),
         ((BANK, 50), (REFUNDABLE, 50), (RECEIVABLE, -100)),  # and so does it in part
         ((RECEIVABLE, 100), (RECEIVABLE, -100)),  # one notice pays another
+        ((Account.REVENUE, 50), (RECEIVABLE, -50)),  # a credit that pays a notice in one entry
+        ((REFUNDABLE, 100), (RECLAIMABLE, -100)),  # a credit pays what is to be reclaimed
+        ((Account.REVENUE, 50), (RECLAIMABLE, -50)),
     ],
 )
-def test_no_booking_nets(entries):
-    with pytest.raises(BookingError, match="never set off"):
-        Booking(BookingKind.PAYMENT_POSTED, tuple(Entry(account, str(at), amount)
-                                                  for at, (account, amount) in enumerate(entries)))  # fmt: skip
+def test_no_kind_of_booking_nets(kind, entries):
+    with pytest.raises(BookingError, match="other accounts, or the other way"):
+        Booking(kind, tuple(Entry(account, str(at), amount) for at, (account, amount) in enumerate(entries)))
+
+
+@pytest.mark.rule("FE-12")
+def test_what_is_refundable_goes_to_the_bank_and_nowhere_else():
+    """Only where an assignment is undone, or a reversal takes it, does it go down by itself."""
+    down = {kind for kind, sides in ledger.SIDES.items() if (REFUNDABLE, True) in sides}
+    assert down == {BookingKind.REFUND_PAID, BookingKind.PAYMENT_REVERSED, BookingKind.ASSIGNMENT_UNDONE}
+    assert ledger.SIDES.keys() == set(BookingKind)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +152,15 @@ def test_every_booking_balances(entries, told):
     [
         lambda: issued(NOTICE, 0),
         lambda: granted(EMPLOYER, -1),
-        lambda: posted(NOTICE, EMPLOYER, 100, 50, -51),
-        lambda: posted(NOTICE, EMPLOYER, 100, 50, 0),
-        lambda: assigned("t", NOTICE, EMPLOYER, 100, 0, -1),
+        lambda: posted(notice(100, 50), -1),
+        lambda: reversed_(notice(100, 50), 51),
+        lambda: reversed_(notice(100, 50), 0),
+        lambda: assigned("t", notice(100, 0), -1),
+        lambda: unassigned("t", notice(100, 50), 51),
         lambda: refunded(EMPLOYER, 100, 101),
         lambda: refunded(EMPLOYER, 100, 0),
+        lambda: refund_returned(EMPLOYER, 0),
+        lambda: repaid("t", EMPLOYER, 10, 11),
         lambda: suspended("t", 0),
     ],
 )
@@ -104,7 +170,7 @@ def test_what_cannot_be_booked(wrong):
 
 
 def test_a_balance_that_is_not_the_postings_is_told():
-    bookings = [issued(NOTICE, 100), posted(NOTICE, EMPLOYER, 100, 0, 40)]
+    bookings = [issued(NOTICE, 100), posted(notice(100, 0), 40)]
     kept = balances(bookings)
     assert kept == {(RECEIVABLE, NOTICE): 60, (Account.REVENUE, ""): -100, (BANK, ""): 40}
     assert differences(kept, bookings) == []
@@ -116,8 +182,8 @@ AMOUNTS = st.integers(1, 1_000)
 
 
 class Books(RuleBasedStateMachine):
-    """Notices of two employers, credits, payments right and astray, reversals, assignments and refunds, in any order;
-    beside the ledger stand the plain sums that it must agree with.
+    """Notices of two employers, credits, payments right and astray, assignments and their undoing, reversals, refunds
+    paid, returned and repaid, in any order; beside the ledger stand the plain sums that it must agree with.
     """
 
     def __init__(self) -> None:
@@ -126,20 +192,32 @@ class Books(RuleBasedStateMachine):
         self.due: dict[str, int] = {}
         self.credits = {"A": 0, "B": 0}
         self.refunds = {"A": 0, "B": 0}
-        self.payments: list[tuple[str, int]] = []
+        self.repaid = {"A": 0, "B": 0}
+        # (notice, amount, the transaction that it was assigned from)
+        self.payments: list[tuple[str, int, str]] = []
         self.astray: dict[str, int] = {}
 
     def paid(self, notice: str) -> int:
-        return sum(amount for to, amount in self.payments if to == notice)
+        return sum(amount for to, amount, _ in self.payments if to == notice)
 
     def over(self, employer: str) -> int:
         return sum(max(0, self.paid(one) - due) for one, due in self.due.items() if one[0] == employer)
 
+    def balance(self, account: Account, whose: str) -> int:
+        return balances(self.bookings).get((account, whose), 0)
+
+    def standing(self, notice: str) -> Standing:
+        claimable = -self.balance(REFUNDABLE, notice[0])
+        return Standing(notice, notice[0], self.due[notice], self.paid(notice), claimable)
+
+    def a_notice(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.due)))
+
     @rule(employer=st.sampled_from("AB"), amount=AMOUNTS)
     def issue(self, employer: str, amount: int) -> None:
-        notice = f"{employer}{len(self.due)}"
-        self.due[notice] = amount
-        self.bookings.append(issued(notice, amount))
+        name = f"{employer}{len(self.due)}"
+        self.due[name] = amount
+        self.bookings.append(issued(name, amount))
 
     @rule(employer=st.sampled_from("AB"), amount=AMOUNTS)
     def grant(self, employer: str, amount: int) -> None:
@@ -149,18 +227,22 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.due)
     @rule(data=st.data(), amount=AMOUNTS, exactly=st.booleans())
     def pay(self, data: st.DataObject, amount: int, exactly: bool) -> None:
-        notice = data.draw(st.sampled_from(sorted(self.due)))
-        due, paid = self.due[notice], self.paid(notice)
-        amount = due - paid if exactly and due > paid else amount
-        self.bookings.append(posted(notice, notice[0], due, paid, amount))
-        self.payments.append((notice, amount))
+        name = self.a_notice(data)
+        open_ = self.due[name] - self.paid(name)
+        amount = open_ if exactly and open_ > 0 else amount
+        self.bookings.append(posted(self.standing(name), amount))
+        self.payments.append((name, amount, ""))
 
     @precondition(lambda self: self.payments)
     @rule(data=st.data())
-    def reverse(self, data: st.DataObject) -> None:
-        notice, amount = self.payments[data.draw(st.integers(0, len(self.payments) - 1))]
-        self.bookings.append(posted(notice, notice[0], self.due[notice], self.paid(notice), -amount))
-        self.payments.remove((notice, amount))
+    def take_back(self, data: st.DataObject) -> None:
+        name, amount, transaction = payment = data.draw(st.sampled_from(self.payments))
+        if transaction:
+            self.bookings.append(unassigned(transaction, self.standing(name), amount))
+            self.astray[transaction] = amount
+        else:
+            self.bookings.append(reversed_(self.standing(name), amount))
+        self.payments.remove(payment)
 
     @rule(amount=AMOUNTS)
     def stray(self, amount: int) -> None:
@@ -168,19 +250,23 @@ class Books(RuleBasedStateMachine):
         self.astray[transaction] = amount
         self.bookings.append(suspended(transaction, amount))
 
+    @precondition(lambda self: self.astray)
+    @rule(data=st.data())
+    def take_back_stray(self, data: st.DataObject) -> None:
+        transaction = data.draw(st.sampled_from(sorted(self.astray)))
+        self.bookings.append(suspended(transaction, -self.astray.pop(transaction)))
+
     @precondition(lambda self: self.astray and self.due)
     @rule(data=st.data())
     def assign(self, data: st.DataObject) -> None:
         transaction = data.draw(st.sampled_from(sorted(self.astray)))
-        notice = data.draw(st.sampled_from(sorted(self.due)))
-        amount = self.astray.pop(transaction)
-        paid = self.paid(notice)
-        self.bookings.append(assigned(transaction, notice, notice[0], self.due[notice], paid, amount))
-        self.payments.append((notice, amount))
+        name, amount = self.a_notice(data), self.astray.pop(transaction)
+        self.bookings.append(assigned(transaction, self.standing(name), amount))
+        self.payments.append((name, amount, transaction))
 
     @rule(employer=st.sampled_from("AB"), amount=AMOUNTS)
     def refund(self, employer: str, amount: int) -> None:
-        claimable = self.credits[employer] + self.over(employer) - self.refunds[employer]
+        claimable = -self.balance(REFUNDABLE, employer)
         if amount > claimable:
             with pytest.raises(BookingError):
                 refunded(employer, claimable, amount)
@@ -188,17 +274,44 @@ class Books(RuleBasedStateMachine):
         self.refunds[employer] += amount
         self.bookings.append(refunded(employer, claimable, amount))
 
+    @precondition(lambda self: any(self.refunds.values()))
+    @rule(employer=st.sampled_from("AB"), data=st.data())
+    def send_back(self, employer: str, data: st.DataObject) -> None:
+        if self.refunds[employer]:
+            amount = data.draw(st.integers(1, self.refunds[employer]))
+            self.refunds[employer] -= amount
+            self.bookings.append(refund_returned(employer, amount))
+
+    @precondition(lambda self: self.astray)
+    @rule(employer=st.sampled_from("AB"), data=st.data())
+    def repay(self, employer: str, data: st.DataObject) -> None:
+        transaction = data.draw(st.sampled_from(sorted(self.astray)))
+        reclaimable, amount = self.balance(RECLAIMABLE, employer), self.astray[transaction]
+        if amount > reclaimable:
+            with pytest.raises(BookingError):
+                repaid(transaction, employer, reclaimable, amount)
+            return
+        del self.astray[transaction]
+        self.repaid[employer] += amount
+        self.bookings.append(repaid(transaction, employer, reclaimable, amount))
+
     @invariant()
     def the_books_say_what_happened(self) -> None:
         found = balances(self.bookings)
         assert sum(found.values()) == 0
-        for notice, due in self.due.items():
-            assert found.get((RECEIVABLE, notice), 0) == max(0, due - self.paid(notice))
+        for name, due in self.due.items():
+            assert found.get((RECEIVABLE, name), 0) == max(0, due - self.paid(name))
         for employer in "AB":
-            claimable = self.credits[employer] + self.over(employer) - self.refunds[employer]
-            assert found.get((REFUNDABLE, employer), 0) == -claimable
-        assert {of: -amount for (account, of), amount in found.items() if account is Account.SUSPENSE} == self.astray
-        money = sum(amount for _, amount in self.payments) + sum(self.astray.values()) - sum(self.refunds.values())
+            refundable = -found.get((REFUNDABLE, employer), 0)
+            reclaimable = found.get((RECLAIMABLE, employer), 0)
+            # Neither is ever less than nothing, and side by side they say what is between the two.
+            assert refundable >= 0
+            assert reclaimable >= 0
+            between = self.credits[employer] + self.over(employer) - self.refunds[employer] + self.repaid[employer]
+            assert refundable - reclaimable == between
+        assert {of: -amount for (account, of), amount in found.items() if account is SUSPENSE} == self.astray
+        money = sum(amount for _, amount, _ in self.payments) + sum(self.astray.values())
+        money += sum(self.repaid.values()) - sum(self.refunds.values())
         assert found.get((BANK, ""), 0) == money
         assert found.get((Account.REVENUE, ""), 0) == sum(self.credits.values()) - sum(self.due.values())
 
@@ -210,11 +323,10 @@ BooksCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=
 def test_control_a_reversal_that_only_turned_its_payment_around_would_be_found(monkeypatch):
     """60 and 60 come for 100, and the first is reversed: 60 is paid, and nothing over."""
 
-    def mirrored(notice: str, employer: str, due: int, paid: int, amount: int) -> tuple[Entry, ...]:
-        settled = min(due, abs(amount)) * (1 if amount > 0 else -1)
-        return (Entry(RECEIVABLE, notice, -settled),)
+    def mirrored(of: Standing, amount: int) -> tuple[Entry, ...]:
+        return (Entry(RECEIVABLE, of.notice, amount),)
 
-    right = [issued("n", 100), posted("n", "A", 100, 0, 60), posted("n", "A", 100, 60, 60)]
-    assert balances([*right, posted("n", "A", 100, 120, -60)])[RECEIVABLE, "n"] == 40
-    monkeypatch.setattr(ledger, "_shared", mirrored)
-    assert balances([*right, posted("n", "A", 100, 120, -60)])[RECEIVABLE, "n"] != 40
+    right = [issued(NOTICE, 100), posted(notice(100, 0), 60), posted(notice(100, 60), 60)]
+    assert balances([*right, reversed_(notice(100, 120, 20), 60)])[RECEIVABLE, NOTICE] == 40
+    monkeypatch.setattr(ledger, "_taken_back", mirrored)
+    assert balances([*right, reversed_(notice(100, 120, 20), 60)])[RECEIVABLE, NOTICE] != 40

@@ -12,9 +12,21 @@ from hypothesis import strategies as st
 
 from rdss_fee.billing import rules
 from rdss_fee.billing.rates import KNOWN_RATES, Category, Degree, MissingRateError, Rate, Rates
-from rdss_fee.billing.rules import Line, LineKind, Reason, Serviceman, Share, Sums, billed_by, prorated, sums
+from rdss_fee.billing.rules import (
+    Billed,
+    Line,
+    LineKind,
+    Price,
+    Reason,
+    Serviceman,
+    Share,
+    Sums,
+    billed_by,
+    prorated,
+    sums,
+)
 from rdss_fee.months import Month
-from rdss_fee.periods.rules import Beginning, Ending, Period, StageTwo
+from rdss_fee.periods.rules import Beginning, Ending, Period, Served, StageTwo, served
 
 # The seed's rates alone, so that its example can stand in any year.
 RATES = Rates(rate for rate in KNOWN_RATES if rate.effective_from.year == 2010)
@@ -39,7 +51,15 @@ def man(*periods: Period, degree: Degree = Degree.MASTER, stage: StageTwo = ALWA
     return Serviceman(name, Category.RDSS, degree, 2009, stage, periods)
 
 
-def run(who: Serviceman, of: str, billed: Mapping[Share, int] | None = None) -> list[Line]:
+PRICE = Price(Category.RDSS, Degree.MASTER, 2009, 30_100)
+
+
+def whole(*months: str) -> dict[Share, Billed]:
+    """Months of which A was billed the whole."""
+    return {Share("m", A, month(of)): Billed(30_100, PRICE) for of in months}
+
+
+def run(who: Serviceman, of: str, billed: Mapping[Share, Billed] | None = None) -> list[Line]:
     return list(rules.lines(who, month(of), billed or {}, RATES))
 
 
@@ -89,7 +109,7 @@ def test_the_seeds_example_known_in_time():
     assert told(found) == [(A, "2026-09", "charge", 3_010), (A, "2026-10", "charge", 30_100)]
     assert sums(found) == {A: Sums(33_110, 0, 2)}
     assert [line.reason for line in found] == [Reason.NOT_YET_BILLED, Reason.ADVANCE]
-    assert [(line.days, line.rate) for line in found] == [(3, 30_100), (31, 30_100)]
+    assert [(line.days, line.price and line.price.rate) for line in found] == [(3, 30_100), (31, 30_100)]
 
 
 @pytest.mark.rule("FE-04", "FE-11")
@@ -127,7 +147,9 @@ def test_an_early_release_gives_a_credit_that_is_never_netted():
     who = man(period(A, "2026-08-01"))
     billed = billed_by([line for of in ("2026-08", "2026-09", "2026-10") for line in run(who, of) if line.share.month
                         == month(of)])  # fmt: skip
-    assert billed == {Share("m", A, month(of)): 30_100 for of in ("2026-08", "2026-09", "2026-10")}
+    assert {share: what.amount for share, what in billed.items()} == {
+        Share("m", A, month(of)): 30_100 for of in ("2026-08", "2026-09", "2026-10")
+    }
     released = man(period(A, "2026-08-01", "2026-09-21", Ending.RELEASED_EARLY))
     found = run(released, "2026-11", billed)
     assert told(found) == [(A, "2026-09", "credit", 10_033), (A, "2026-10", "credit", 30_100)]
@@ -143,9 +165,7 @@ def test_a_transfer_on_the_eleventh_is_shared_by_the_day():
     """The day of the transfer is the first that A is not billed for and the first that B is."""
     out = replace(period(A, "2026-08-01", "2026-10-11"), ended_by=Ending.TRANSFERRED_OUT)
     into = replace(period(B, "2026-10-11"), begun_by=Beginning.TRANSFERRED_IN)
-    found = run(man(out, into), "2026-11", {Share("m", A, month("2026-08")): 30_100,
-                                            Share("m", A, month("2026-09")): 30_100,
-                                            Share("m", A, month("2026-10")): 30_100})  # fmt: skip
+    found = run(man(out, into), "2026-11", whole("2026-08", "2026-09", "2026-10"))
     assert told(found) == [
         (A, "2026-10", "credit", 30_100 - prorated(30_100, 10, month("2026-10"))),
         (B, "2026-10", "charge", prorated(30_100, 21, month("2026-10"))),
@@ -164,12 +184,12 @@ def test_two_parts_of_a_month_exceed_the_rate_by_a_dollar_at_most(rate):
 
 @pytest.mark.rule("FE-03", "FE-05")
 def test_disjoint_days_of_a_month_are_summed_and_rounded_once():
-    """Suspended on the 8th, back on the 22nd: 7 + 9 days. Each part rounded by itself would make a dollar more."""
-    suspended = replace(period(A, "2026-09-01", "2026-09-08"), ended_by=Ending.SUSPENDED)
-    who = man(suspended, replace(period(A, "2026-09-22"), begun_by=Beginning.RETURNED), degree=Degree.DOCTORAL)
-    (line, _) = run(who, "2026-10")
-    assert (line.days, line.amount) == (16, 18_672)
-    assert prorated(35_010, 7, month("2026-09")) + prorated(35_010, 9, month("2026-09")) == 18_672
+    """Suspended on the 8th of October, back on the 23rd: 7 + 9 days. In parts it would be a dollar less."""
+    suspended = replace(period(A, "2026-10-01", "2026-10-08"), ended_by=Ending.SUSPENDED)
+    who = man(suspended, replace(period(A, "2026-10-23"), begun_by=Beginning.RETURNED), degree=Degree.DOCTORAL)
+    (line, _) = run(who, "2026-11")
+    assert (line.days, line.amount) == (16, 18_070)
+    assert prorated(35_010, 7, month("2026-10")) + prorated(35_010, 9, month("2026-10")) == 18_069
 
 
 @pytest.mark.rule("FE-05")
@@ -185,12 +205,47 @@ def test_a_month_without_a_rate_is_told_and_nothing_guessed():
         run(man(period(A, "2009-12-01"), stage=StageTwo(day("2009-12-01"))), "2010-01")
 
 
+DEARER = Rate(Category.RDSS, Degree.MASTER, 0, day("2026-10-01"), 31_000, "planted")
+
+
 @pytest.mark.rule("FE-02", "FE-13")
-def test_a_new_rate_leaves_the_months_before_it_alone():
-    dearer = Rate(Category.RDSS, Degree.MASTER, 0, day("2026-11-01"), 31_000, "planted")
-    who, rates = man(period(A, "2026-10-01")), Rates([*RATES, dearer])
-    billed = {Share("m", A, month("2026-10")): 30_100}
+def test_a_rate_that_is_announced_late_leaves_billed_months_alone():
+    """October was billed at 30,100; in its course 31,000 is announced from the 1st of October on."""
+    who, rates = man(period(A, "2026-10-01")), Rates([*RATES, DEARER])
+    billed = whole("2026-10")
     assert told(list(rules.lines(who, month("2026-11"), billed, rates))) == [(A, "2026-11", "charge", 31_000)]
+    # Nor does it when he turns out to have left in the middle of it: what is given back is of the same price.
+    left = man(period(A, "2026-10-01", "2026-10-16", Ending.SUSPENDED))
+    (line,) = rules.lines(left, month("2026-11"), billed, rates)
+    assert (line.kind, line.amount, line.entitled) == (LineKind.CREDIT, 30_100 - 14_565, 14_565)
+    # A run that corrects prices says so.
+    corrected = list(rules.lines(who, month("2026-11"), billed, rates, reprice=True))
+    assert told(corrected) == [(A, "2026-10", "charge", 900), (A, "2026-11", "charge", 31_000)]
+    assert corrected[0].price == replace(PRICE, rate=31_000)
+
+
+@pytest.mark.rule("FE-02", "FE-13")
+def test_a_man_who_is_known_otherwise_is_priced_anew():
+    """His degree was wrong: that is news of him, not of the rate."""
+    doctor = man(period(A, "2026-10-01"), degree=Degree.DOCTORAL)
+    found = run(doctor, "2026-11", whole("2026-10"))
+    assert told(found) == [(A, "2026-10", "charge", 4_910), (A, "2026-11", "charge", 35_010)]
+
+
+@pytest.mark.rule("FE-02", "FE-05")
+def test_the_second_employer_of_a_billed_month_has_its_price():
+    out = replace(period(A, "2026-08-01", "2026-10-11"), ended_by=Ending.TRANSFERRED_OUT)
+    into = replace(period(B, "2026-10-11"), begun_by=Beginning.TRANSFERRED_IN)
+    rates = Rates([*RATES, DEARER])
+    billed = whole("2026-08", "2026-09", "2026-10")
+    found = [one for one in rules.lines(man(out, into), month("2026-11"), billed, rates) if one.share.employer == B]
+    assert [one.amount for one in found] == [prorated(30_100, 21, month("2026-10")), 31_000]
+
+
+@pytest.mark.rule("FE-13")
+def test_another_mans_shares_are_no_business_of_his():
+    with pytest.raises(ValueError, match="another man"):
+        run(man(period(A, "2026-10-01"), name="n"), "2026-11", whole("2026-10"))
 
 
 # -- histories ---------------------------------------------------------------------------------------------------------
@@ -235,18 +290,18 @@ def only(day: date) -> StageTwo:
 @given(st.lists(men(), min_size=1, max_size=4), st.data())
 def test_whatever_the_news_all_that_is_billed_is_all_that_is_owed(histories, data):
     """Month after month a run, some of them missed, before each of which something else may be known of the man."""
-    billed: dict[Share, int] = {}
+    issued: list[Line] = []
     runs = [month("2026-01").plus(number) for number in range(14)]
     for of in runs:
         who = data.draw(st.sampled_from(histories))
         if data.draw(st.booleans()):
             continue
-        found = list(rules.lines(who, of, billed, RATES))
+        found = list(rules.lines(who, of, billed_by(issued), RATES))
         assert all(line.amount == abs(line.entitled - line.billed) > 0 for line in found)
         assert all((line.kind is LineKind.CHARGE) == (line.entitled > line.billed) for line in found)
         assert len({line.share for line in found}) == len(found)
-        for share, amount in billed_by(found).items():
-            billed[share] = billed.get(share, 0) + amount
+        issued += found
+        billed = billed_by(issued)
         # Run again with no news, it issues nothing.
         assert not list(rules.lines(who, of, billed, RATES))
         rate = RATES.on(who.category, who.degree, who.cohort, of).amount
@@ -258,7 +313,7 @@ def test_whatever_the_news_all_that_is_billed_is_all_that_is_owed(histories, dat
                 serves = by_the_day(replace(who, stage=only(before.first)), employer, before)
                 first = serves and who.stage.begins_on <= before.first < (who.stage.ends_before or date.max)
                 if before < of or (before == of and first):
-                    assert billed.get(share, 0) == owed, (share, days)
+                    assert billed.get(share, Billed(0)).amount == owed, (share, days)
 
 
 @pytest.mark.rule("FE-13")
@@ -269,6 +324,18 @@ def test_control_a_month_that_is_forgotten_is_found(monkeypatch):
         test_the_seeds_example_known_in_time()
     monkeypatch.undo()
     test_the_seeds_example_known_in_time()
+
+
+@pytest.mark.rule("FE-03")
+def test_control_rounding_each_part_is_found(monkeypatch):
+    def in_parts(periods: Sequence[Period], stage: StageTwo, of: Month) -> tuple[Served, ...]:
+        return tuple(Served(one.employer, of, (span,)) for one in served(periods, stage, of) for span in one.spans)
+
+    monkeypatch.setattr(rules, "served", in_parts)
+    with pytest.raises(AssertionError):
+        test_disjoint_days_of_a_month_are_summed_and_rounded_once()
+    monkeypatch.undo()
+    test_disjoint_days_of_a_month_are_summed_and_rounded_once()
 
 
 @pytest.mark.rule("FE-03")
@@ -284,7 +351,7 @@ def test_control_another_rounding_is_found(monkeypatch):
 def test_charges_and_credits_stand_side_by_side():
     share = Share("m", A, month("2026-10"))
     pair = [
-        Line(LineKind.CHARGE, Reason.ADVANCE, share, 31, 30_100, 30_100, 0, 30_100),
+        Line(LineKind.CHARGE, Reason.ADVANCE, share, 31, PRICE, 30_100, 0, 30_100),
         Line(LineKind.CREDIT, Reason.BILLED_TOO_MUCH, replace(share, employer=A, month=month("2026-09")), 0, None, 0,
              10_000, 10_000),
     ]  # fmt: skip

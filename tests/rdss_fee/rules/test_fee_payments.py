@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from rdss_fee.accounts.checks import CTBC
 from rdss_fee.accounts.numbers import Account, Scheme
-from rdss_fee.billing.dates import Judged, Standing, judged
+from rdss_fee.billing.dates import Judged, Receipts, Standing, judged
 from rdss_fee.months import Month
-from rdss_fee.payments.rules import Match, Notice, Payment, Place, Why, match, paid_in_full_on
+from rdss_fee.payments.rules import Match, Notice, Payment, Place, Why, match, paid_in_full_on, paid_whole_by
 
 SCHEME = Scheme("700602", 4)
 OCTOBER = Month(2026, 10)
@@ -98,19 +98,39 @@ def test_it_is_whole_from_that_day_on_and_was_not_the_day_before(due, rows):
     assert total(since - timedelta(days=1)) < due
 
 
+@pytest.mark.rule("FE-39")
+@pytest.mark.parametrize(
+    ("payments", "whole"),
+    [([], False), ([(5, 100)], True), ([(6, 100)], False), ([(2, 60), (5, 40)], True), ([(2, 100), (5, -1)], False)],
+)
+def test_whether_it_was_whole_by_the_fifth(payments, whole):
+    assert paid_whole_by(100, paid(*payments), day(5)) is whole
+
+
+def told(payments: list[Payment], today: date) -> Judged:
+    """What is said of a notice of 100 in October when the bank has told everything up to the day before."""
+    receipts = Receipts(paid_in_full_on(100, payments), paid_whole_by(100, payments, day(5)), today - timedelta(days=1))
+    return judged(OCTOBER, day(5), receipts, today)
+
+
 @pytest.mark.rule("FE-35", "FE-39")
-def test_a_reversal_after_the_fifth_opens_the_notice_and_is_a_violation_then():
-    due = day(5)
+def test_a_reversal_after_the_fifth_opens_the_notice_and_makes_no_violation_of_it():
+    """By its letter the rule asks what was paid up to the 5th; the ADR says so (0067)."""
     on_time = paid((2, 100))
-    assert judged(OCTOBER, due, paid_in_full_on(100, on_time), day(6)) == Judged(Standing.PAID, violation=False)
-    reversed_ = [*on_time, *paid((8, -100))]
-    assert judged(OCTOBER, due, paid_in_full_on(100, reversed_), day(8)) == Judged(Standing.OVERDUE, violation=True)
+    assert told(on_time, day(9)) == Judged(Standing.PAID, violation=False)
+    assert told([*on_time, *paid((8, -100))], day(9)) == Judged(Standing.OVERDUE, violation=False)
+    assert told([*on_time, *paid((8, -100), (9, 100))], day(10)) == Judged(Standing.LATE, violation=False)
+
+
+@pytest.mark.rule("FE-35", "FE-39")
+def test_a_reversal_before_the_fifth_does():
+    assert told(paid((1, 100), (2, -100), (7, 100)), day(8)) == Judged(Standing.LATE, violation=True)
 
 
 @pytest.mark.rule("FE-39")
 def test_control_counting_the_first_day_it_was_whole_would_be_found():
-    """Paid, reversed, paid again on the 7th: by the first day it was whole it would be no violation."""
+    """Paid, reversed, paid again on the 7th: by the first day it was whole it would have been in time."""
     again = paid((1, 100), (2, -100), (7, 100))
     first = min(one.value_on for one in again)
-    assert not judged(OCTOBER, day(5), first, day(8)).violation
-    assert judged(OCTOBER, day(5), paid_in_full_on(100, again), day(8)).violation
+    early = judged(OCTOBER, day(5), Receipts(first, whole_by_reference=True, known_through=day(7)), day(8))
+    assert early != told(again, day(8))

@@ -94,8 +94,8 @@ digit of the amount.
 """
 ESUN_SINGLE: Final = Check("esun_single", "808", (12, 13), 1, False, 0, _esun_single)
 """Weights 1 to 9 from the right. SOURCE: esunbank-vaccount. Finds every swap of neighbours in the body, except of the
-places where 9 and 1 meet when the digits are five apart; misses a wrong digit five off under an even weight, and one an
-even number off under 5.
+places where 9 and 1 meet when the digits are five apart, and of its last digit with the check digit, likewise; misses
+a wrong digit five off under an even weight, and one an even number off under 5.
 """
 ESUN_SINGLE_AMOUNT: Final = Check("esun_single_amount", "808", (12, 13), 1, True, _WIDEST, _esun_single)
 """The same, with the amount under weights 1 to 8 from its right."""

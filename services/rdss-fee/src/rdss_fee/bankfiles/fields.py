@@ -8,8 +8,11 @@ from typing import Any, Final, Literal
 from rdss_fee.bankfiles.layouts import Field, Layout
 
 _EPOCH: Final = 1911
+_LONGEST: Final = 32
+# What a column of whole NT$ holds, with room for the sum of many.
+_LONGEST_AMOUNT: Final = 15
 
-CellCode = Literal["not_digits", "not_a_date", "not_a_sign", "amount_zero", "amount_fraction", "channel_unknown"]
+CellCode = Literal["not_digits", "too_many_digits", "not_a_date", "not_a_sign", "amount_zero", "amount_fraction"]
 
 
 class FieldError(ValueError):
@@ -36,15 +39,27 @@ def reader(one: Field, layout: Layout) -> Callable[[str], Any]:
     return cache(partial(_text, encoding=layout.encoding if bytewise else "", words=words))
 
 
-def _digits(text: str) -> str:
+def _digits(text: str, longest: int = _LONGEST) -> str:
     text = text.strip()
     if not (text.isascii() and text.isdigit()):
         raise FieldError("not_digits")
+    if len(text) > longest:
+        raise FieldError("too_many_digits")
     return text
 
 
+def total(text: str, scale: int) -> int:
+    """A count or a sum of a trailer, which may be nought or below zero; raises FieldError."""
+    text = text.strip()
+    digits = _digits(text.removeprefix("-").removeprefix("+"), _LONGEST_AMOUNT)
+    units, parts = divmod(int(digits), int("1" + "0" * scale))
+    if parts:
+        raise FieldError("amount_fraction")
+    return -units if text.startswith("-") else units
+
+
 def _amount(text: str, scale: int) -> int:
-    amount = int(_digits(text))
+    amount = int(_digits(text, _LONGEST_AMOUNT))
     if scale:
         amount, parts = divmod(amount, int("1" + "0" * scale))
         if parts:
@@ -74,8 +89,5 @@ def _sign(text: str) -> str:
 def _text(text: str, encoding: str, words: Mapping[str, str]) -> str:
     # What is no character is marked, never a reason to refuse money: banks cut a payer's name in two.
     read = (text.encode("latin-1").decode(encoding, "replace") if encoding else text).strip()
-    if words and read:
-        if read not in words:
-            raise FieldError("channel_unknown")
-        return words[read]
-    return read
+    # Nor is a channel that we have no word for.
+    return words.get(read, read)

@@ -76,8 +76,12 @@ class Layout:
                 raise LayoutError(f"{self.name}: {one} and {other} overlap")
         if min(one.length for one in self.fields) < 1 or ends[-1][1] > self.width:
             raise LayoutError(f"{self.name}: a field ends beyond {self.width} bytes, or has none")
-        if (self.header or self.trailer) and not self.detail:
-            raise LayoutError(f"{self.name}: with other records, details have a type of their own")
+        marks = [self.detail, *([self.header] if self.header else []), *([self.trailer.mark] if self.trailer else [])]
+        if len(marks) > 1 and (len(set(map(len, marks))) > 1 or len(set(marks)) < len(marks) or not self.detail):
+            raise LayoutError(f"{self.name}: each record has a type of its own, all of one length")
+        totals = () if self.trailer is None else (self.trailer.count, self.trailer.total)
+        if any(one.length < 1 or one.start + one.length > self.width for one in totals):
+            raise LayoutError(f"{self.name}: a total ends beyond {self.width} bytes, or has none")
 
 
 _BOT_CHANNELS: Final = {"01": "counter", "02": "remittance", "03": "atm"}
@@ -141,6 +145,7 @@ TAISHIN: Final = Layout(
     "Business::TW::TSIB::VirtualAccount 0.04: 台新虛擬帳號交易明細, 125 characters, the amount's last digit a decimal.",
     width=125,
 )
+"""What response code, debit mark and state may say is not published: they are not looked at."""
 
 SHIN_KONG: Final = Layout(
     "shin_kong",
@@ -153,12 +158,11 @@ SHIN_KONG: Final = Layout(
         Field("account", "digits", 27, 16),
         Field("sign", "sign", 43, 1),
         Field("amount", "amount", 44, 10),
-        Field("payer", "text", 54, 10),
-        Field("channel", "text", 68, 2),
+        Field("channel", "text", 70, 2),
     ),
     "SKGPortalCore, ReceiptInfoBillModel: 新光銀行入帳檔, 128 bytes; 營業日 is the day of posting, 交易日 the value's.",
     width=128,
-    channels={"SA": "counter", "QA": "remittance", "AG": "store"},
+    channels={"00": "counter", "06": "machine", "07": "direct_debit"},
 )
 
 LAYOUTS: Final = {one.name: one for one in (BANK_OF_TAIWAN, BANK_OF_TAIWAN_CSV, TAISHIN, SHIN_KONG)}

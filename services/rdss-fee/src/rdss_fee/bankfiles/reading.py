@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from rdss_fee.bankfiles.fields import CellCode, FieldError, reader
+from rdss_fee.bankfiles.fields import CellCode, FieldError, reader, total
 from rdss_fee.bankfiles.layouts import Field, Layout
 from shared.law import rule
 
@@ -20,7 +20,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 Code = (
     CellCode
     | Literal[
-        "file_empty", "file_charset", "line_length", "record_unknown", "record_misplaced", "column_missing",
+        "file_empty", "line_length", "record_unknown", "record_misplaced", "column_missing", "column_twice",
         "cells_count", "line_duplicate", "trailer_missing", "totals_missing", "count_differs", "total_differs",
     ]
 )  # fmt: skip
@@ -150,8 +150,7 @@ class _Reader:
                 self._detail(found, number, line)
             elif kind == "trailer":
                 assert layout.trailer is not None
-                count, total = (_cut(line, one) for one in (layout.trailer.count, layout.trailer.total))
-                self._trailer(found, number, count, total)
+                self._trailer(found, number, *(_cut(line, one) for one in (layout.trailer.count, layout.trailer.total)))
         return found
 
     def _detail(self, found: _Found, number: int, line: bytes) -> None:
@@ -163,14 +162,14 @@ class _Reader:
 
     def _csv(self, data: bytes) -> _Found:
         found = _Found([])
+        data = data.removeprefix(_BOM)
+        # The headings tell the charset; what is no character further on is marked, as in a line of fixed width.
+        heading = data.partition(b"\n")[0]
         try:
-            text = data.removeprefix(_BOM).decode(self._layout.encoding)
+            heading.decode(self._layout.encoding)
+            text = data.decode(self._layout.encoding, "replace")
         except UnicodeDecodeError:
-            try:
-                text = data.decode("cp950")
-            except UnicodeDecodeError:
-                self._faults.add("file_charset")
-                return found
+            text = data.decode("cp950", "replace")
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         try:
             self._rows(found, rows, lambda: rows.line_num)
@@ -183,7 +182,10 @@ class _Reader:
         missing = [one for one in self._fields.values() if one.heading not in headings]
         for one in missing:
             self._faults.add("column_missing", 1, one.heading)
-        if missing:
+        twice = [one for one in self._fields.values() if headings.count(one.heading) > 1]
+        for one in twice:
+            self._faults.add("column_twice", 1, one.heading)
+        if missing or twice:
             return
         places = {name: headings.index(one.heading) for name, one in self._fields.items()}
         trailer = self._layout.trailer
@@ -205,13 +207,13 @@ class _Reader:
 
     # -- both ----------------------------------------------------------------------------------------------
 
-    def _trailer(self, found: _Found, number: int, count: str, total: str) -> None:
-        sign = -1 if total.startswith("-") else 1
-        told = [count, total.lstrip("+-")]
-        if all(one.isascii() and one.isdigit() for one in told):
-            found.trailer = Totals(int(told[0]), sign * int(told[1]))
-        else:
-            self._faults.add("not_digits", number, "trailer")
+    def _trailer(self, found: _Found, number: int, count: str, sum_: str) -> None:
+        trailer = self._layout.trailer
+        assert trailer is not None
+        try:
+            found.trailer = Totals(total(count, trailer.count.scale), total(sum_, trailer.total.scale))
+        except FieldError as error:
+            self._faults.add(error.code, number, "trailer")
             found.trailer = Totals(-1, 0)
 
     def _posting(self, found: _Found, number: int, cells: Mapping[str, str]) -> None:
@@ -223,7 +225,8 @@ class _Reader:
             return
         posted_on, account, serial = values["posted_on"], values["account"], values["serial"]
         amount = -values["amount"] if values.get("sign") == "-" else values["amount"]
-        key = f"{self._prefix}:{posted_on.isoformat()}:{serial}:{account}:{amount}"
+        # A spreadsheet drops a serial's leading zeros.
+        key = f"{self._prefix}:{posted_on.isoformat()}:{serial.lstrip('0')}:{account}:{amount}"
         if key in self._keys:
             self._faults.add("line_duplicate", number)
             return
@@ -251,9 +254,9 @@ def _check_totals(layout: Layout, found: _Found, stated: Totals | None, faults: 
         faults.add("totals_missing")
     if faults.count:
         return
-    count, total = len(found.postings), sum(one.amount for one in found.postings)
+    count, sum_ = len(found.postings), sum(one.amount for one in found.postings)
     for told in (found.trailer, stated):
         if told is not None and told.count != count:
             faults.add("count_differs")
-        if told is not None and told.total != total:
+        if told is not None and told.total != sum_:
             faults.add("total_differs")

@@ -84,16 +84,33 @@ class Judged:
     violation: bool
 
 
-@rule("FE-39")
-def judged(month: Month, due: date, paid_in_full_on: date | None, today: date) -> Judged:
-    """How the notice of `month` stands `today`. `paid_in_full_on`: the value date by which it was paid whole.
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What is known of the money for a notice.
 
-    Two dates: who pays after `due` is late; who has not paid whole by the 5th has violated, whenever that is looked at.
+    `whole_since`: the value date from which on it has been paid whole, if it is (`payments.rules.paid_in_full_on`).
+    `whole_by_reference`: whether it was by the violation date. `known_through`: the last value date of which the bank
+    has told everything; a payment of a Saturday stands in Monday's file.
+    """
+
+    whole_since: date | None
+    whole_by_reference: bool
+    known_through: date
+
+
+@rule("FE-39")
+def judged(month: Month, due: date, receipts: Receipts, today: date) -> Judged:
+    """How the notice of `month` stands `today`, and whether it is evidence of a violation.
+
+    Two dates: who pays after `due` is late; who had not paid whole by the 5th has violated. That is said only once all
+    is known that was paid by then, for evidence is never deleted, and it stays so whatever comes later: a payment that
+    the bank reverses afterwards opens the notice again and makes no violation of it.
     """
     reference = violation_on(month)
-    if paid_in_full_on is not None:
-        return Judged(Standing.LATE if paid_in_full_on > due else Standing.PAID, paid_in_full_on > reference)
-    return Judged(Standing.OVERDUE if today > due else Standing.OPEN, today > reference)
+    violation = not receipts.whole_by_reference and receipts.known_through >= reference
+    if receipts.whole_since is not None:
+        return Judged(Standing.LATE if receipts.whole_since > due else Standing.PAID, violation)
+    return Judged(Standing.OVERDUE if today > due else Standing.OPEN, violation)
 
 
 def _provisional(calendar: WorkingCalendar, *between: date) -> bool:

@@ -46,7 +46,7 @@ class MissingRateError(LookupError):
 
 
 class Rates:
-    """The rates there are. A change of law is another row; what was billed by an earlier one stays as it was."""
+    """The rates there are. A change of law is another row; a month that was billed keeps its price (`rules.lines`)."""
 
     def __init__(self, rows: Iterable[Rate]) -> None:
         """Raises ValueError for two rows of one degree, cohort and day, and for an amount that is not positive."""

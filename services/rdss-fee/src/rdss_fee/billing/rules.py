@@ -4,7 +4,7 @@ One mechanism: for each man, employer and month, what is *entitled* by the perio
 *billed* by the lines issued so far, is the line. Money is whole NT$, and never a float.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,12 +36,36 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """The monthly rate of a man in NT$, and what of him it was found by."""
+
+    category: Category
+    degree: Degree
+    cohort: int
+    rate: int
+
+    def is_of(self, man: Serviceman) -> bool:
+        """Whether the man is still known as he was when it was found."""
+        return (self.category, self.degree, self.cohort) == (man.category, man.degree, man.cohort)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What was issued of a share so far: the sum of its lines, credits subtracted, and the price of the newest of them
+    that has one.
+    """
+
+    amount: int
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entitled:
-    """What an employer owes for a man in a month: `amount` = `rate` × `days` ÷ the month's days."""
+    """What an employer owes for a man in a month: `amount` = the price's rate × `days` ÷ the month's days."""
 
     share: Share
     days: int
-    rate: int
+    price: Price
     amount: int
 
 
@@ -62,15 +86,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a run: `amount` (positive) is what `entitled` and `billed` differ by; `days` and `rate` are those of
-    `entitled`, None where nothing of the month is owed any more.
+    """One line of a run: `amount` (positive) is what `entitled` and `billed` differ by; `days` and `price` are those of
+    `entitled`, no price where nothing of the month is owed any more.
     """
 
     kind: LineKind
     reason: Reason
     share: Share
     days: int
-    rate: int | None
+    price: Price | None
     entitled: int
     billed: int
     amount: int
@@ -87,39 +111,51 @@ def prorated(rate: int, days: int, month: Month) -> int:
     return (2 * rate * days + month.days) // (2 * month.days)
 
 
-@rule("FE-03", "FE-13")
-def entitled(man: Serviceman, month: Month, rates: Rates) -> tuple[Entitled, ...]:
+@rule("FE-02", "FE-03", "FE-13")
+def entitled(man: Serviceman, month: Month, rates: Rates, price: Price | None = None) -> tuple[Entitled, ...]:
     """What is owed for a man in a month, one row an employer: his days there are summed, then rounded once.
 
-    Raises MissingRateError.
+    `price`: that of the month, where it has been billed; otherwise the rate in force. Raises MissingRateError.
     """
     found = served(man.periods, man.stage, month)
     if not found:
         return ()
-    rate = rates.on(man.category, man.degree, man.cohort, month).amount
+    if price is None:
+        rate = rates.on(man.category, man.degree, man.cohort, month).amount
+        price = Price(man.category, man.degree, man.cohort, rate)
     return tuple(
-        Entitled(Share(man.id, one.employer, month), one.days, rate, prorated(rate, one.days, month)) for one in found
+        Entitled(Share(man.id, one.employer, month), one.days, price, prorated(price.rate, one.days, month))
+        for one in found
     )
 
 
-@rule("FE-04", "FE-11", "FE-13")
-def lines(man: Serviceman, month: Month, billed: Mapping[Share, int], rates: Rates) -> Iterator[Line]:
+@rule("FE-02", "FE-04", "FE-11", "FE-13")
+def lines(
+    man: Serviceman, month: Month, billed: Mapping[Share, Billed], rates: Rates, *, reprice: bool = False
+) -> Iterator[Line]:
     """The lines of a man in the run that bills `month` in advance, by month, then employer.
 
-    `billed`: the sum of the lines issued so far, credits subtracted, of each of his shares that has any. `month` itself
-    is billed where he serves on its first day; of every month before it what differs. Raises MissingRateError.
+    `billed`: what was issued of each of his shares that has lines (`billed_by`). `month` itself is billed where he
+    serves on its first day; of every month before it what differs. A month that was billed keeps its price, whatever
+    the rates say by now, unless the man is known otherwise since or the run corrects prices (`reprice`).
+
+    Raises MissingRateError, and ValueError for another man's shares.
     """
+    if any(share.serviceman != man.id for share in billed):
+        raise ValueError("shares of another man")
     first = first_billed(man.periods, man.stage)
     begins = [one.month for one in billed] + ([] if first is None else [first])
     for one in min(begins, default=month).until(month):
-        owed = {row.share.employer: row for row in entitled(man, one, rates)}
+        known = {share.employer: what for share, what in billed.items() if share.month == one}
+        price = None if reprice else next((w.price for w in known.values() if w.price and w.price.is_of(man)), None)
+        owed = {row.share.employer: row for row in entitled(man, one, rates, price)}
         if one == month:
             # Who comes later is not in this run (b): his part of the month is a line of the next.
             at = serves_on(man.periods, man.stage, month.first)
             owed = {employer: row for employer, row in owed.items() if employer == at}
-        known = {share.employer: amount for share, amount in billed.items() if share.month == one and amount}
         for employer in sorted(owed.keys() | (known.keys() if one < month else set())):
-            line = _line(Share(man.id, employer, one), owed.get(employer), known.get(employer, 0), advance=one == month)
+            before = known[employer].amount if employer in known else 0
+            line = _line(Share(man.id, employer, one), owed.get(employer), before, advance=one == month)
             if line is not None:
                 yield line
 
@@ -135,7 +171,7 @@ def _line(share: Share, owed: Entitled | None, billed: int, *, advance: bool) ->
         reason,
         share,
         0 if owed is None else owed.days,
-        None if owed is None else owed.rate,
+        None if owed is None else owed.price,
         amount,
         billed,
         abs(amount - billed),
@@ -162,10 +198,11 @@ def sums(run: Iterable[Line]) -> dict[str, Sums]:
     return found
 
 
-def billed_by(issued: Sequence[Line]) -> dict[Share, int]:
-    """What lines that were issued have billed, by share: credits subtracted."""
-    found: dict[Share, int] = {}
+def billed_by(issued: Iterable[Line]) -> dict[Share, Billed]:
+    """What lines have billed, in the order in which they were issued, by share."""
+    found: dict[Share, Billed] = {}
     for line in issued:
+        before = found.get(line.share, Billed(0))
         signed = line.amount if line.kind is LineKind.CHARGE else -line.amount
-        found[line.share] = found.get(line.share, 0) + signed
+        found[line.share] = Billed(before.amount + signed, line.price or before.price)
     return found

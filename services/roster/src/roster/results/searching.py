@@ -63,6 +63,8 @@ async def report_results(
 ) -> ResultPage:
     """`list_results` in a transaction that is under way. Raises 422 where all pages hold more than `most` rows."""
     connection, criteria = await driver(session), _unsealed(principal, search)
+    # What the list cannot be ordered by is said before it is counted.
+    _choice(principal.org.type, frozenset(criteria.given()), sort, continued=cursor is not None)
     if most is not None:
         lists.refuse_more(await _count(connection, principal, criteria, most + 1), most)
     return await _page(connection, principal, criteria, sort, cursor, limit)
@@ -120,11 +122,11 @@ def _criteria(search: ResultSearch) -> Criteria:
 async def _page(
     connection: asyncpg.Connection, principal: Principal, criteria: Criteria, sort: str, cursor: str | None, limit: int
 ) -> ResultPage:
+    given = criteria.given()
+    order, statement = _choice(principal.org.type, frozenset(given), sort, continued=cursor is not None)
     bound = cursors.bound_to("results", *asdict(criteria).values())
     sealed_to = lists.sealed_for(Context.of(principal), bound, sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
-    given = criteria.given()
-    order, statement = _choice(principal.org.type, frozenset(given), sort, at is not None)
     given |= await choosing.narrowed(connection, principal, given)
     if order.name not in choosing.UNCOUNTED:
         given["today"] = clock.today()
@@ -162,7 +164,7 @@ def _result(row: asyncpg.Record) -> ResultOut:
 
 
 @lru_cache(maxsize=1_000)
-def _choice(org_type: str, asked: frozenset[str], sort: str, continued: bool) -> tuple[lists.Order, Statement]:
+def _choice(org_type: str, asked: frozenset[str], sort: str, *, continued: bool) -> tuple[lists.Order, Statement]:
     """Which rosters stand on a page, in its order, and by what; raises 422 for an order that there is not."""
     rows = choosing.chosen(org_type, asked)
     if (name := sort.removeprefix("-")) in SORTS and name not in choosing.UNCOUNTED:
@@ -187,8 +189,8 @@ def _counted(org_type: str) -> Statement:
 def _results(org_type: str, which: ColumnElement[bool]) -> Subquery:
     """Rosters that were chosen among the caller's own, with everything that is counted of them."""
     rosters = queries.rosters(bindparam("today", type_=Date()), org_type, which)
-    # A decision that is being asked about stands on its corrected one's roster; to look for one after each of them
-    # (`current`) took a quarter of the time of a page.
+    # The decision that corrects one is of the same entry, and so of the same roster: which of a roster's were corrected
+    # is asked once. To look for one after each of them (`current`) took a quarter of the time of a page.
     newer = aliased(DecisionRecord)
     of_roster = select(newer.corrects).where(newer.roster_id == rosters.c.id, newer.corrects.is_not(None))
     corrected = func.array(of_roster.correlate(rosters).scalar_subquery())

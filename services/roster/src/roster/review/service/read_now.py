@@ -78,10 +78,10 @@ async def page(
 ) -> PageJson:
     """A page of a roster's entries of its current version, as `read.list_entries` gives it; raises as that does."""
     context = Context.of(county)
+    filters = search.filters(county.org.type)
+    order, statement = _page(search.sort, cursor is not None, frozenset(filters))
     sealed_to = lists.sealed_for(context, search.bound(roster_id), search.sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
-    filters = search.filters(county.org.type)
-    order, statement = _page(search.sort, at is not None, frozenset(filters))
     async with database.direct(context) as connection:
         asked = {"roster_id": roster_id, "county": county.org.code, **filters, **order.place(at, limit)}
         found = await statement.rows(connection, **asked)
