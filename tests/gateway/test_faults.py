@@ -115,7 +115,8 @@ async def test_a_service_that_stands_still_503_and_one_that_only_takes_long_is_w
 
     async def waiting(upstream: Upstream, seen: Seen, receive: Any, send: Any) -> None:
         await read(seen, receive)
-        await asyncio.sleep(1.9)
+        # Longer than it takes to find out that a service is silent, and shorter than the row's two seconds.
+        await asyncio.sleep(1.7)
         await upstream.at_work.wait()
         await answer(send, 200, b"{}")
 
