@@ -122,9 +122,7 @@ def without_filters() -> Iterator[None]:
             assert callable(getattr(module, name))
             patch.setattr(module, name, lambda _principal: ())
         patch.setattr(read_now, "own", lambda _county_code: read_now.COUNTY.is_not(None))
-        for name in ("own", "own_entries", "own_decisions"):
-            assert callable(getattr(choosing, name))
-            patch.setattr(choosing, name, lambda _org_type: choosing.ORG.is_not(None))
+        patch.setattr(choosing, "own", lambda _of, _org_type: choosing.ORG.is_not(None))
         _forget()
         yield
     _forget()

@@ -20,10 +20,11 @@ from typing import Final, Literal
 from shared.ids import FULL_WIDTH
 from shared.law import rule
 
-_EPOCH: Final = 1911
+EPOCH: Final = 1911
+"""The year before the Republic's first."""
 # What three digits can write: ROC 1 to 999. Whatever was read can be written again and counted on from.
-_FIRST_YEAR: Final = _EPOCH + 1
-_LAST_YEAR: Final = _EPOCH + 999
+_FIRST_YEAR: Final = EPOCH + 1
+LAST_YEAR: Final = EPOCH + 999
 _LONGEST: Final = 40
 
 _SEPARATED: Final = re.compile(r"([0-9]{2,4})([-/.])([0-9]{1,2})\2([0-9]{1,2})")
@@ -84,9 +85,9 @@ def roc_long(day: date) -> str:
 
 
 def _roc_year(day: date) -> int:
-    if day.year <= _EPOCH:
+    if day.year <= EPOCH:
         raise ValueError(f"{day.isoformat()} lies before the first year of the Republic")
-    return day.year - _EPOCH
+    return day.year - EPOCH
 
 
 def _fold(text: str) -> str:
@@ -101,17 +102,17 @@ def _fold(text: str) -> str:
 
 def _year(text: str, roc_named: bool) -> int:
     if text == "元":
-        return _EPOCH + 1
+        return EPOCH + 1
     year = int(text)
     if len(text) == 4:
         if roc_named:
             raise DateTextError("date_format")
-        if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        if not _FIRST_YEAR <= year <= LAST_YEAR:
             raise DateTextError("date_impossible")
         return year
     if year == 0:
         raise DateTextError("roc_year_zero")
-    return year + _EPOCH
+    return year + EPOCH
 
 
 def _day(year: str, month: str, day: str, *, roc_named: bool = False) -> date:

@@ -13,7 +13,7 @@ from rdss_fee.ledger.rules import (
     BookingKind,
     Difference,
     Entry,
-    Standing,
+    Notice,
     assigned,
     balances,
     differences,
@@ -39,8 +39,8 @@ def of(booking: Booking) -> list[tuple[Account, int]]:
     return [(entry.account, entry.amount) for entry in booking.entries]
 
 
-def notice(due: int, paid: int, refundable: int = 0) -> Standing:
-    return Standing(NOTICE, EMPLOYER, due, paid, refundable)
+def notice(due: int, paid: int, refundable: int = 0) -> Notice:
+    return Notice(NOTICE, EMPLOYER, due, paid, refundable)
 
 
 @pytest.mark.rule("FE-34", "FE-35")
@@ -206,9 +206,9 @@ class Books(RuleBasedStateMachine):
     def balance(self, account: Account, whose: str) -> int:
         return balances(self.bookings).get((account, whose), 0)
 
-    def standing(self, notice: str) -> Standing:
+    def standing(self, notice: str) -> Notice:
         claimable = -self.balance(REFUNDABLE, notice[0])
-        return Standing(notice, notice[0], self.due[notice], self.paid(notice), claimable)
+        return Notice(notice, notice[0], self.due[notice], self.paid(notice), claimable)
 
     def a_notice(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.due)))
@@ -323,8 +323,8 @@ BooksCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=
 def test_control_a_reversal_that_only_turned_its_payment_around_would_be_found(monkeypatch):
     """60 and 60 come for 100, and the first is reversed: 60 is paid, and nothing over."""
 
-    def mirrored(of: Standing, amount: int) -> tuple[Entry, ...]:
-        return (Entry(RECEIVABLE, of.notice, amount),)
+    def mirrored(of: Notice, amount: int) -> tuple[Entry, ...]:
+        return (Entry(RECEIVABLE, of.id, amount),)
 
     right = [issued(NOTICE, 100), posted(notice(100, 0), 60), posted(notice(100, 60), 60)]
     assert balances([*right, reversed_(notice(100, 120, 20), 60)])[RECEIVABLE, NOTICE] == 40

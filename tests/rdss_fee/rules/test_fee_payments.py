@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from rdss_fee.accounts.checks import CTBC
 from rdss_fee.accounts.numbers import Account, Scheme
 from rdss_fee.billing.dates import Judged, Receipts, Standing, judged
+from rdss_fee.ledger.rules import Notice
 from rdss_fee.months import Month
-from rdss_fee.payments.rules import Match, Notice, Payment, Place, Why, match, paid_in_full_on, paid_whole_by
+from rdss_fee.payments.rules import Match, Payment, Place, Why, match, paid_in_full_on, paid_whole_by
 
 SCHEME = Scheme("700602", 4)
 OCTOBER = Month(2026, 10)

@@ -1,12 +1,13 @@
 """Keyset pages over any sortable column: stable while rows arrive, the same both ways, sealed to their filter."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     ColumnElement,
     FromClause,
@@ -41,6 +42,8 @@ _LEAST: Final[dict[type, Any]] = {
 }
 # National IDs opened at a time; other requests are answered in between.
 _OPENED: Final = 1_000
+
+RowT = TypeVar("RowT", RowMapping, asyncpg.Record)
 
 REPORT_TOO_LARGE = ProblemType(
     "report_too_large", 422, "資料筆數超過可直接產出報表之上限", "Too many rows for a report that is made at once"
@@ -90,13 +93,25 @@ class Order:
         return ordered.limit(bindparam("at_most", type_=Integer))
 
     def place(self, at: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
-        """The parameters of `page` behind a `position`; one row more than `limit` tells whether any follow."""
+        """The parameters of `page`, behind the row a cursor names; a row more than `limit` tells whether any follow."""
         if at is None:
             return {"at_most": limit + 1}
         value = _typed(at["v"], self._stored.type.python_type)
         return {"at_most": limit + 1, "after_value": value, "after_id": _typed(at["id"], self._key.type.python_type)}
 
-    def position(self, value: Any, key: Any) -> dict[str, Any]:
+    def cut(
+        self, found: Sequence[RowT], limit: int, sealed_to: str, *, by: str = "ordered_by"
+    ) -> tuple[Sequence[RowT], str | None]:
+        """The rows of a page out of what `place` asked for, and the cursor of the next; `by`: the cell they are ordered
+        by.
+        """
+        taken = found[:limit]
+        if len(found) <= limit:
+            return taken, None
+        last = taken[-1]
+        return taken, cursors.seal(self._position(last[by], last["id"]), sealed_to)
+
+    def _position(self, value: Any, key: Any) -> dict[str, Any]:
         """The place of a row in this order, as JSON values."""
         value = self._least if value is None else value
         return {"v": value.isoformat() if isinstance(value, date) else value, "id": str(key)}
@@ -134,14 +149,12 @@ async def page(
     sealed_to = sealed_for(context_of(session), bound, sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
     if order.name == BY_ID:
-        found, more = await _by_id(session, rows, where, at, limit, down=order.down)
-        return found, cursors.seal({"id": str(found[-1]["id"])}, sealed_to) if more else None
+        men, more = await _by_id(session, rows, where, at, limit, down=order.down)
+        return men, cursors.seal({"id": str(men[-1]["id"])}, sealed_to) if more else None
     query = order.page(select(rows).where(*where), continued=at is not None)
-    taken = (await session.execute(query, order.place(at, limit))).mappings().all()
-    if len(taken) <= limit:
-        return list(taken), None
-    last = taken[limit - 1]
-    return list(taken[:limit]), cursors.seal(order.position(last[order.name], last["id"]), sealed_to)
+    found = (await session.execute(query, order.place(at, limit))).mappings().all()
+    taken, next_cursor = order.cut(found, limit, sealed_to, by=order.name)
+    return list(taken), next_cursor
 
 
 async def _by_id(

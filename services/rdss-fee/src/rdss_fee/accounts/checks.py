@@ -24,7 +24,7 @@ def _from_right(digits: str, weights: Sequence[int]) -> int:
 @dataclass(frozen=True, slots=True)
 class Check:
     """A bank's check digits: `digits` of them behind a body of one of `bodies` lengths. `compute` takes the body and,
-    where `uses_amount`, the amount in NT$ (else None is given).
+    where `uses_amount`, the amount in NT$ (else 0).
 
     With the amount in it an under-payment cannot be topped up on the same number, which FE-34 asks for.
     """

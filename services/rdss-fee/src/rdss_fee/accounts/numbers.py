@@ -11,10 +11,9 @@ from typing import Final, Literal
 from rdss_fee.accounts.checks import BANK_OF_TAIWAN, Check
 from rdss_fee.months import Month
 from shared.law import rule
+from shared.roc import EPOCH, LAST_YEAR
 
-_EPOCH: Final = 1911
 _MONTH_DIGITS: Final = 5
-_LAST_YEAR: Final = _EPOCH + 999
 
 
 class SchemeError(ValueError):
@@ -72,9 +71,9 @@ class Scheme:
         """
         if not 0 < account.employer_number < 10**self.employer_digits:
             raise SchemeError(f"an employer's number lies between 1 and {10**self.employer_digits - 1}")
-        if not _EPOCH < account.month.year <= _LAST_YEAR:
-            raise SchemeError(f"a year lies between {_EPOCH + 1} and {_LAST_YEAR}")
-        year_month = f"{account.month.year - _EPOCH:03d}{account.month.month:02d}"
+        if not EPOCH < account.month.year <= LAST_YEAR:
+            raise SchemeError(f"a year lies between {EPOCH + 1} and {LAST_YEAR}")
+        year_month = f"{account.month.year - EPOCH:03d}{account.month.month:02d}"
         body = f"{self.prefix}{year_month}{account.employer_number:0{self.employer_digits}d}"
         return body + self.check.of(body, amount)
 
@@ -92,7 +91,7 @@ class Scheme:
         year, month = int(year_month[:3]), int(year_month[3:])
         if not (year and 1 <= month <= 12 and int(employer)):
             raise AccountError("account_month")
-        return Account(Month(year + _EPOCH, month), int(employer))
+        return Account(Month(year + EPOCH, month), int(employer))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from functools import cache, partial
 from typing import Any, Final, Literal
 
 from rdss_fee.bankfiles.layouts import Field, Layout
+from shared.roc import EPOCH
 
-_EPOCH: Final = 1911
 _LONGEST: Final = 32
 # What a column of whole NT$ holds, with room for the sum of many.
 _LONGEST_AMOUNT: Final = 15
@@ -51,22 +51,24 @@ def _digits(text: str, longest: int = _LONGEST) -> str:
 def total(text: str, scale: int) -> int:
     """A count or a sum of a trailer, which may be nought or below zero; raises FieldError."""
     text = text.strip()
-    digits = _digits(text.removeprefix("-").removeprefix("+"), _LONGEST_AMOUNT)
-    units, parts = divmod(int(digits), int("1" + "0" * scale))
-    if parts:
-        raise FieldError("amount_fraction")
-    return -units if text.startswith("-") else units
+    dollars = _dollars(text.removeprefix("-").removeprefix("+"), scale)
+    return -dollars if text.startswith("-") else dollars
 
 
 def _amount(text: str, scale: int) -> int:
-    amount = int(_digits(text, _LONGEST_AMOUNT))
-    if scale:
-        amount, parts = divmod(amount, int("1" + "0" * scale))
-        if parts:
-            raise FieldError("amount_fraction")
+    amount = _dollars(text, scale)
     if not amount:
         raise FieldError("amount_zero")
     return amount
+
+
+def _dollars(text: str, scale: int) -> int:
+    dollars = int(_digits(text, _LONGEST_AMOUNT))
+    if scale:
+        dollars, parts = divmod(dollars, int("1" + "0" * scale))
+        if parts:
+            raise FieldError("amount_fraction")
+    return dollars
 
 
 def _date(text: str, year: int) -> date:
@@ -74,7 +76,7 @@ def _date(text: str, year: int) -> date:
     if len(text) != year + 4 or not (text.isascii() and text.isdigit()):
         raise FieldError("not_a_date")
     try:
-        return date(int(text[:year]) + (0 if year == 4 else _EPOCH), int(text[year:-2]), int(text[-2:]))
+        return date(int(text[:year]) + (0 if year == 4 else EPOCH), int(text[year:-2]), int(text[-2:]))
     except ValueError:
         raise FieldError("not_a_date") from None
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from rdss_fee.bankfiles.fields import CellCode, FieldError, reader, total
-from rdss_fee.bankfiles.layouts import Field, Layout
+from rdss_fee.bankfiles.layouts import Layout
 from shared.law import rule
 
 MOST_FAULTS: Final = 1_000
@@ -84,10 +84,10 @@ def read(layout: Layout, data: bytes, stated: Totals | None = None) -> BankFile:
     """
     faults = _Faults()
     found = _Reader(layout, faults).read(data)
-    _check_totals(layout, found, stated, faults)
+    totals = Totals(len(found.postings), sum(one.amount for one in found.postings))
+    _check_totals(layout, totals, found.trailer, stated, faults)
     if faults.count:
         raise BankFileError(faults.first, faults.count)
-    totals = Totals(len(found.postings), sum(one.amount for one in found.postings))
     return BankFile(layout.name, hashlib.sha256(data).hexdigest(), totals, tuple(found.postings))
 
 
@@ -138,25 +138,21 @@ class _Reader:
             if len(line) != layout.width:
                 self._faults.add("line_length", number)
                 continue
-            if not layout.detail:
-                self._detail(found, number, line)
-                continue
-            kind = marks.get(line[: len(layout.detail)].decode("ascii", "replace"))
+            # One byte, one character: cut by bytes, and read as what it is only where it is text.
+            text = line.decode("latin-1")
+            # Without record types the mark of a detail is the empty text.
+            kind = marks.get(text[: len(layout.detail)])
             if kind is None:
                 self._faults.add("record_unknown", number)
             elif found.trailer is not None or (kind == "header") != (number == 1 and bool(layout.header)):
                 self._faults.add("record_misplaced", number)
             elif kind == "detail":
-                self._detail(found, number, line)
+                self._posting(found, number, {name: text[start:end] for name, start, end in self._cuts})
             elif kind == "trailer":
                 assert layout.trailer is not None
-                self._trailer(found, number, *(_cut(line, one) for one in (layout.trailer.count, layout.trailer.total)))
+                totals = (layout.trailer.count, layout.trailer.total)
+                self._trailer(found, number, *(text[one.start : one.start + one.length] for one in totals))
         return found
-
-    def _detail(self, found: _Found, number: int, line: bytes) -> None:
-        # One byte, one character: cut by bytes, and read as what it is only where it is text.
-        text = line.decode("latin-1")
-        self._posting(found, number, {name: text[start:end] for name, start, end in self._cuts})
 
     # -- columns -------------------------------------------------------------------------------------------
 
@@ -243,20 +239,17 @@ class _Reader:
                 self._faults.add(error.code, number, name)
 
 
-def _cut(line: bytes, one: Field) -> str:
-    return line[one.start : one.start + one.length].decode("ascii", "replace").strip()
-
-
-def _check_totals(layout: Layout, found: _Found, stated: Totals | None, faults: _Faults) -> None:
-    if layout.trailer is not None and found.trailer is None and faults.count == 0:
+def _check_totals(
+    layout: Layout, totals: Totals, trailer: Totals | None, stated: Totals | None, faults: _Faults
+) -> None:
+    if layout.trailer is not None and trailer is None and faults.count == 0:
         faults.add("trailer_missing")
     if layout.trailer is None and stated is None:
         faults.add("totals_missing")
     if faults.count:
         return
-    count, sum_ = len(found.postings), sum(one.amount for one in found.postings)
-    for told in (found.trailer, stated):
-        if told is not None and told.count != count:
+    for told in (trailer, stated):
+        if told is not None and told.count != totals.count:
             faults.add("count_differs")
-        if told is not None and told.total != sum_:
+        if told is not None and told.total != totals.total:
             faults.add("total_differs")

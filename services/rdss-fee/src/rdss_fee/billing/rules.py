@@ -143,10 +143,13 @@ def lines(
     """
     if any(share.serviceman != man.id for share in billed):
         raise ValueError("shares of another man")
+    by_month: dict[Month, dict[str, Billed]] = {}
+    for share, what in billed.items():
+        by_month.setdefault(share.month, {})[share.employer] = what
     first = first_billed(man.periods, man.stage)
-    begins = [one.month for one in billed] + ([] if first is None else [first])
+    begins = [*by_month] if first is None else [*by_month, first]
     for one in min(begins, default=month).until(month):
-        known = {share.employer: what for share, what in billed.items() if share.month == one}
+        known = by_month.get(one, {})
         price = None if reprice else next((w.price for w in known.values() if w.price and w.price.is_of(man)), None)
         owed = {row.share.employer: row for row in entitled(man, one, rates, price)}
         if one == month:

@@ -95,12 +95,12 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Notice:
     """What must be known of a notice to share a payment: `due` is what it asks; `paid` the sum of what was booked to it
     before, assigned money included; `refundable` what its employer may claim just now.
     """
 
-    notice: str
+    id: str
     employer: str
     due: int
     paid: int
@@ -120,13 +120,13 @@ def granted(employer: str, amount: int) -> Booking:
 
 
 @rule("FE-34", "FE-35", "FE-36")
-def posted(to: Standing, amount: int) -> Booking:
+def posted(to: Notice, amount: int) -> Booking:
     """A payment to a notice's account. Payments add up; what is more than due is refundable."""
     return Booking(BookingKind.PAYMENT_POSTED, (Entry(Account.BANK, "", _positive(amount)), *_shared(to, amount)))
 
 
 @rule("FE-35", "FE-36")
-def reversed_(of: Standing, amount: int) -> Booking:
+def reversed_(of: Notice, amount: int) -> Booking:
     """The bank's reversal of a payment of `amount`: the notice is open again. What was over goes first; what of that
     was refunded already is to be reclaimed, and no later credit pays it. Raises BookingError for more than came.
     """
@@ -144,14 +144,14 @@ def suspended(transaction: str, amount: int) -> Booking:
 
 
 @rule("FE-35", "FE-36")
-def assigned(transaction: str, to: Standing, amount: int) -> Booking:
+def assigned(transaction: str, to: Notice, amount: int) -> Booking:
     """Suspended money that two people gave to a notice; shared as `posted`."""
     share = _shared(to, _positive(amount))
     return Booking(BookingKind.SUSPENSE_ASSIGNED, (Entry(Account.SUSPENSE, transaction, amount), *share))
 
 
 @rule("FE-35", "FE-36")
-def unassigned(transaction: str, of: Standing, amount: int) -> Booking:
+def unassigned(transaction: str, of: Notice, amount: int) -> Booking:
     """Money that was assigned back in suspense: it was the wrong notice, or the bank has reversed it."""
     share = _taken_back(of, _positive(amount))
     return Booking(BookingKind.ASSIGNMENT_UNDONE, (Entry(Account.SUSPENSE, transaction, -amount), *share))
@@ -212,22 +212,22 @@ def differences(kept: Mapping[tuple[Account, str], int], bookings: Iterable[Book
     ]
 
 
-def _shared(to: Standing, amount: int) -> tuple[Entry, ...]:
+def _shared(to: Notice, amount: int) -> tuple[Entry, ...]:
     """What of a payment pays the notice, and what is refundable."""
     settled = min(to.due, to.paid + amount) - min(to.due, to.paid)
     return _entries(
-        Entry(Account.RECEIVABLE, to.notice, -settled), Entry(Account.REFUNDABLE, to.employer, settled - amount)
+        Entry(Account.RECEIVABLE, to.id, -settled), Entry(Account.REFUNDABLE, to.employer, settled - amount)
     )
 
 
-def _taken_back(of: Standing, amount: int) -> tuple[Entry, ...]:
+def _taken_back(of: Notice, amount: int) -> tuple[Entry, ...]:
     """What of a reversal opens the notice, what is refundable no more, and what was refunded and must come back."""
     if amount > of.paid:
         raise BookingError("no more is reversed than came")
     opened = min(of.due, of.paid) - min(of.due, of.paid - amount)
     over = min(amount - opened, max(of.refundable, 0))
     return _entries(
-        Entry(Account.RECEIVABLE, of.notice, opened),
+        Entry(Account.RECEIVABLE, of.id, opened),
         Entry(Account.REFUNDABLE, of.employer, over),
         Entry(Account.RECLAIMABLE, of.employer, amount - opened - over),
     )

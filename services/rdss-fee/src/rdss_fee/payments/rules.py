@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from rdss_fee.accounts.numbers import AccountError, Scheme
+from rdss_fee.ledger.rules import Notice
 from shared.law import rule
 
 
@@ -22,16 +23,6 @@ class Why(StrEnum):
     BAD_NUMBER = "bad_number"  # no number that we make: length, prefix, month or check digit
     NO_NOTICE = "no_notice"  # a good number that no notice has
     NOTHING_TO_REVERSE = "nothing_to_reverse"  # a reversal of more than was booked to the notice
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What matching knows of a notice: `paid` is the sum of what was booked to it so far, assigned money included."""
-
-    id: str
-    employer: str
-    due: int
-    paid: int
 
 
 @dataclass(frozen=True, slots=True)

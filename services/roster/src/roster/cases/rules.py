@@ -13,6 +13,7 @@ from roster.intake.deadlines import CESSATIONS
 from roster.intake.rules import CaseKind, CessationReason, RosterKind
 from shared.law import DEFERMENT_REGULATION, Citation, Dated, DatedRow, rule
 from shared.problems import Fault
+from shared.roc import EPOCH
 
 _VERSION: Final = date(2018, 6, 28)
 
@@ -116,5 +117,5 @@ def term_of(day: date) -> tuple[int, int]:
     A case belongs to no school's term; the roster it stands on names the one it was filed in.
     """
     if day.month >= 8:
-        return day.year - 1911, 1
-    return day.year - 1912, 1 if day.month == 1 else 2
+        return day.year - EPOCH, 1
+    return day.year - EPOCH - 1, 1 if day.month == 1 else 2

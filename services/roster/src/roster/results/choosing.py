@@ -74,19 +74,9 @@ class Criteria:
         return values | {name: date.fromisoformat(values[name]) for name in ("from_on", "to_on") if name in values}
 
 
-def own(org_type: str) -> ColumnElement[bool]:
-    """The organisation's own rosters: the first filter, with row-level security behind it."""
-    return (Roster.school_code if org_type == "school" else Roster.county_code) == ORG
-
-
-def own_entries(org_type: str) -> ColumnElement[bool]:
-    """The organisation's own entries."""
-    return (Entry.school_code if org_type == "school" else Entry.county_code) == ORG
-
-
-def own_decisions(org_type: str) -> ColumnElement[bool]:
-    """The organisation's own decisions."""
-    return (DecisionRecord.school_code if org_type == "school" else DecisionRecord.county_code) == ORG
+def own(of: type[Roster | Entry | DecisionRecord], org_type: str) -> ColumnElement[bool]:
+    """The organisation's own rows of a table: the first filter, with row-level security behind it."""
+    return (of.school_code if org_type == "school" else of.county_code) == ORG
 
 
 def _men(org_type: str, asked: Set[str]) -> list[ColumnElement[bool]]:
@@ -115,7 +105,7 @@ def _men(org_type: str, asked: Set[str]) -> list[ColumnElement[bool]]:
     if asked & {"decision", "from_on", "to_on"}:
         found = found.outerjoin(DecisionRecord, and_(DecisionRecord.entry_id == Entry.id, current()))
     found = found.where(
-        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), own_entries(org_type), *about
+        Entry.roster_id == Roster.id, Entry.state.not_in(queries.GONE), own(Entry, org_type), *about
     ).correlate(Roster)
     return [found.exists()]
 
@@ -134,9 +124,9 @@ async def narrowed(
 @cache
 def _led_to(org_type: str, by: str) -> Statement:
     if by == "man":
-        return Statement(select(Entry.roster_id).where(_BY_MAN, own_entries(org_type)).distinct())
+        return Statement(select(Entry.roster_id).where(_BY_MAN, own(Entry, org_type)).distinct())
     numbered = select(DecisionRecord.roster_id).where(DecisionRecord.decision_number == _NUMBER)
-    return Statement(numbered.where(own_decisions(org_type)).distinct())
+    return Statement(numbered.where(own(DecisionRecord, org_type)).distinct())
 
 
 def chosen(org_type: str, asked: Set[str]) -> Subquery:
@@ -144,7 +134,7 @@ def chosen(org_type: str, asked: Set[str]) -> Subquery:
     school_name = func.coalesce(School.name, Roster.filer_name)
     shown = queries.shown_state(Entry, org_type).in_(_SHOWN)
     of_roster = (Entry.roster_id == Roster.id, Entry.until_version.is_(None))
-    wanted = [own(org_type), *_men(org_type, asked), select(1).where(*of_roster, shown).exists()]
+    wanted = [own(Roster, org_type), *_men(org_type, asked), select(1).where(*of_roster, shown).exists()]
     if asked & set(_LEADING):
         wanted.append(Roster.id == func.any(bindparam("narrowed", type_=ARRAY(Uuid()))))
     if "school_name" in asked:

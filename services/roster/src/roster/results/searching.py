@@ -128,16 +128,13 @@ async def _page(
     sealed_to = lists.sealed_for(Context.of(principal), bound, sort)
     at = None if cursor is None else cursors.unseal(cursor, sealed_to)
     given |= await choosing.narrowed(connection, principal, given)
-    if order.name not in choosing.UNCOUNTED:
+    if "today" in statement.parameters:
         given["today"] = clock.today()
     found = await statement.rows(connection, org=principal.org.code, **given, **order.place(at, limit))
-    taken = found[:limit]
+    taken, next_cursor = order.cut(found, limit, sealed_to)
     ids = [row["id"] for row in taken]
     counted = await _counted(principal.org.type).rows(connection, today=clock.today(), ids=ids) if ids else []
     by_id = {row["id"]: row for row in counted}
-    next_cursor = None
-    if len(found) > limit:
-        next_cursor = cursors.seal(order.position(taken[-1]["ordered_by"], ids[-1]), sealed_to)
     return ResultPage(items=[_result(by_id[roster_id]) for roster_id in ids], next_cursor=next_cursor)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 from shared.law import rule
+from shared.roc import EPOCH
 
 DEFAULT_FORMAT: Final = "府兵徵字第{roc_year}{serial:07d}號"
 LONGEST: Final = 60
@@ -49,5 +50,5 @@ def decision_number(template: str, day: date, serial: int) -> str:
     check_number_format(template)
     if serial < 0:
         raise ValueError("a serial number is not negative")
-    values = {"roc_year": day.year - 1911, "serial": serial}
+    values = {"roc_year": day.year - EPOCH, "serial": serial}
     return _FIELD.sub(lambda found: f"{values[found[1]]:0{found[2] or 1}d}", template)

@@ -24,6 +24,7 @@ from shared.law import rule
 from shared.places import COUNTIES, TOWNSHIPS
 from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, Fault
+from shared.roc import EPOCH
 
 _UNDECIDED = (EntryState.RECEIVED, EntryState.IN_REVIEW, EntryState.ON_HOLD, EntryState.FOR_APPROVAL)
 _LONGEST_DAYS = 3_660
@@ -144,4 +145,4 @@ async def _names(session: AsyncSession, by: By, keys: list[str]) -> dict[str, st
         return {key: COUNTIES[key].name for key in keys}
     if by is By.TOWNSHIP:
         return {key: TOWNSHIPS[key].name for key in keys}
-    return {key: f"{int(key[:4]) - 1911}年{int(key[5:])}月" for key in keys}
+    return {key: f"{int(key[:4]) - EPOCH}年{int(key[5:])}月" for key in keys}

@@ -87,11 +87,8 @@ async def page(
         found = await statement.rows(connection, **asked)
         if not found and not await _roster().rows(connection, roster_id=roster_id, county=county.org.code):
             raise NOT_FOUND()
-        taken = found[:limit]
+        taken, next_cursor = order.cut(found, limit, sealed_to)
         rows = {row["id"]: row for row in await _shown_of(connection, county, [row["id"] for row in taken])}
-    next_cursor = None
-    if len(found) > limit:
-        next_cursor = cursors.seal(order.position(taken[-1]["ordered_by"], taken[-1]["id"]), sealed_to)
     items = b",".join([entry_json.completed(rows[row["id"]]) for row in taken])
     return PageJson(b'{"items":[%b],"next_cursor":%b}' % (items, msgspec.json.encode(next_cursor)), next_cursor)
 
