@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from roster.papers import making as papers
 from roster.report_jobs import making
 from roster.report_jobs.jobs import EXPIRE, MAKE
 from roster.report_jobs.making import MakeReport
 from roster.results import streaming
 from shared import clock, jobs
 from shared.db import Context
+from shared.papers import making as papers
 from shared.problems import UNAVAILABLE
 from tests.contracts.walls.roster import service_owner
 from tests.roster.intake_corpus.files import national_id

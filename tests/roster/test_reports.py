@@ -12,12 +12,12 @@ from urllib.parse import unquote
 import pytest
 from starlette.requests import Request
 
-from roster import exports
-from roster.csv_out import Sheet, plain
-from roster.papers.forms import Form
-from roster.papers.report import Layout, Report
 from roster.results import searching
+from shared import exports
+from shared.csv_out import Sheet, plain
 from shared.db import Context
+from shared.papers.forms import Form
+from shared.papers.report import Layout, Report
 from shared.principals import Org, Principal
 from shared.schemas import Page
 from tests.roster.intake_corpus.files import extension, national_id
@@ -296,6 +296,10 @@ async def test_more_than_a_report_may_hold_is_told_before_anything_is_sent(count
         assert len(items) > 3
         answer = await asked(county, path, OFFICER, form)
         assert (answer.status_code, answer.json()["code"], answer.json()["most"]) == (422, "report_too_large", 3)
+        assert answer.json()["detail_en"] == (
+            "A report made at once holds at most 3 rows; for more, ask for a report job (POST /roster/v1/reports),"
+            " or narrow the search."
+        )
         monkeypatch.setattr(exports, "LARGEST", len(items))
         assert (await asked(county, path, OFFICER, form)).status_code == 200
         monkeypatch.setattr(exports, "LARGEST", 3)

@@ -11,8 +11,8 @@ from python_calamine import CalamineWorkbook
 from roster.intake.columns import EXPLANATION
 from roster.intake.rules import RosterKind
 from roster.intake.templates import choices, columns
-from roster.papers import document, ods, xlsx
-from roster.papers.forms import SPREADSHEETS, Form
+from shared.papers import document, ods, xlsx
+from shared.papers.forms import SPREADSHEETS, Form
 from tests.roster.intake_corpus.files import national_id, student, to_csv
 from tests.support.rosters import NTU, OFFICER, County, men
 from tests.support.tokens import key

@@ -1,4 +1,4 @@
-"""`python -m shared.audit_verify identity notify roster`: is every audit row what and where it was when it was sealed?
+"""`python -m shared.audit_verify identity notify …`: is every audit row what and where it was when it was sealed?
 
 Reads `MUSTER_<SERVICE>_DATABASE_URL` of each service (the application's role will do), `MUSTER_AUDIT_HEAD_DIR`, and
 the field keys if they are given; without them the codes of the kept heads are not checked. Ends with 0 when all is as

@@ -10,7 +10,7 @@ job row holds its data under the field keys only.
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -74,7 +74,24 @@ async def publish(
     session: AsyncSession, kind: EventType, subject: object, data: In, *, priority: int = jobs.NORMAL
 ) -> str:
     """Queue the event for its receivers in this transaction; the event's id."""
-    event_id = str(uuid.uuid4())
+    return (await publish_many(session, kind, [(subject, data)], priority=priority))[0]
+
+
+async def publish_many(
+    session: AsyncSession, kind: EventType, about: Sequence[tuple[object, In]], *, priority: int = jobs.NORMAL
+) -> list[str]:
+    """Queue one event of a kind for each subject with its data, in one statement; their ids."""
+    ids = [str(uuid.uuid4()) for _ in about]
+    items: list[tuple[str | None, Mapping[str, Any]]] = []
+    for event_id, (subject, data) in zip(ids, about, strict=True):
+        payload = _payload(kind, event_id, subject, data)
+        items += [(f"{event_id}:{receiver}", {"to": receiver, **payload}) for receiver in kind.to]
+    await jobs.enqueue_many(session, DELIVER, items, priority=priority, max_attempts=PATIENCE)
+    return ids
+
+
+def _payload(kind: EventType, event_id: str, subject: object, data: In) -> dict[str, Any]:
+    """What a delivery job holds, beside its receiver."""
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": event_id,
@@ -84,19 +101,10 @@ async def publish(
         "time": clock.now().isoformat(),
         "datacontenttype": "application/json",
     }
-    facts: dict[str, Any] = {}
     if kind.sealed:
-        facts["sealed"] = base64.b64encode(crypto.ring().encrypt(data.model_dump_json().encode(), _CONTEXT)).decode()
-    else:
-        event["data"] = data.model_dump(mode="json")
-    await jobs.enqueue_many(
-        session,
-        DELIVER,
-        [(f"{event_id}:{receiver}", {"to": receiver, "event": event, **facts}) for receiver in kind.to],
-        priority=priority,
-        max_attempts=PATIENCE,
-    )
-    return event_id
+        sealed = crypto.ring().encrypt(data.model_dump_json().encode(), _CONTEXT)
+        return {"event": event, "sealed": base64.b64encode(sealed).decode()}
+    return {"event": event | {"data": data.model_dump(mode="json")}}
 
 
 def deliverer(settings: Settings, client: http.AsyncClient, tokens: http.ServiceTokens) -> jobs.Handler:

@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     `issuer` is identity's public address and stands in every token as `iss`. `field_keys` or `field_keys_dir`
     holds the key ring of encrypted columns (`shared.crypto`). After `job_lease_seconds` a job whose worker died is
     taken up again; a handler gets four fifths of it. `audit_head_dir` is where a worker keeps the heads of sealed
-    audit blocks (`shared.audit_heads`). `font_dir` has the fonts of PDF, where local/setup.sh does not put
+    audit blocks (`shared.audit_heads`). `bank_drop_dir` is the folder in which the bank's posting files are laid down
+    (`rdss_fee.payments.dropping`). `font_dir` has the fonts of PDF, where local/setup.sh does not put
     them.
     """
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     field_keys: SecretStr = SecretStr("")
     field_keys_dir: str = ""
     audit_head_dir: str = ""
+    bank_drop_dir: str = ""
     font_dir: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     pool_size: int = Field(default=8, ge=1, le=100)

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import crypto, events, http, jobs, logs
 from shared.audit_heads import HEAD_KEY, FileHeads
@@ -18,12 +20,13 @@ from shared.settings import ServiceName, Settings, SettingsError, load
 SEALING_ENDS = 5.0
 
 Handlers = Callable[[Settings, Database, http.AsyncClient], Mapping[str, jobs.Handler]]
+Begin = Callable[[AsyncSession, Mapping[str, jobs.Handler]], Awaitable[None]]
 
 
-def main(service: ServiceName, handlers: Handlers) -> None:
+def main(service: ServiceName, handlers: Handlers, begin: Begin | None = None) -> None:
     """Run the jobs of `service`, event delivery included, until SIGTERM or SIGINT; what is in hand is finished.
 
-    Beside them its audit rows are sealed.
+    Beside them its audit rows are sealed. `begin` is done first, in a transaction of its own: it may ask for jobs.
 
     Exits with 1 and one line when it cannot start as it is set up.
     """
@@ -32,19 +35,20 @@ def main(service: ServiceName, handlers: Handlers) -> None:
         _check_heads(settings)
         logs.configure(f"{service}-worker", settings.log_level)
         crypto.install(crypto.load(settings.field_keys.get_secret_value(), settings.field_keys_dir))
-        asyncio.run(_run(settings, handlers))
+        asyncio.run(_run(settings, handlers, begin))
     except (SettingsError, ClockError, crypto.FieldKeyError) as error:
         sys.exit(str(error))
 
 
-async def _run(settings: Settings, handlers: Handlers) -> None:
+async def _run(settings: Settings, handlers: Handlers, begin: Begin | None) -> None:
     database = Database(settings.database_url.get_secret_value(), application=f"{settings.service}-worker")
     client = http.client()
     tokens = http.ServiceTokens(settings, client)
+    own = handlers(settings, database, client)
     worker = jobs.Worker(
         database,
         settings.service,
-        {events.DELIVER: events.deliverer(settings, client, tokens), **handlers(settings, database, client)},
+        {events.DELIVER: events.deliverer(settings, client, tokens), **own},
         lease_seconds=settings.job_lease_seconds,
     )
     loop = asyncio.get_running_loop()
@@ -53,12 +57,18 @@ async def _run(settings: Settings, handlers: Handlers) -> None:
     try:
         await database.when_reachable(Context.system(settings.service), crypto.check_keys)
         await database.when_reachable(Context.system(settings.service), check_clock)
+        if begin is not None:
+            await database.when_reachable(Context.system(settings.service), _with(begin, own))
         logs.get(__name__).info("worker_started")
         async with _sealing(settings, database):
             await worker.run()
     finally:
         await client.aclose()
         await database.close()
+
+
+def _with(begin: Begin, handlers: Mapping[str, jobs.Handler]) -> Callable[[AsyncSession], Awaitable[None]]:
+    return lambda session: begin(session, handlers)
 
 
 def _check_heads(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from roster.intake.cells import refuse_formula
 from roster.intake.columns import COLUMNS, Column
 from roster.intake.faults import CellError
 from roster.intake.rules import Division, Level, Reporter, RosterKind
+from shared.csv_out import as_text
 from tests.roster.intake_corpus.files import (
     TODAY,
     cessation,
@@ -439,3 +440,12 @@ def test_a_call_is_a_letter_and_what_a_name_may_hold_before_a_bracket(text: str)
     except CellError:
         found = True
     assert found == called
+
+
+@pytest.mark.rule("RO-61")
+@given(st.text(max_size=40))
+def test_what_intake_calls_a_formula_a_report_writes_as_text(text: str) -> None:
+    try:
+        refuse_formula(text, signs_too=True)
+    except CellError:
+        assert as_text(text) == f"'{text}"

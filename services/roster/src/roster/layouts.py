@@ -6,13 +6,13 @@ SOURCE: facts.md 3.2, the rosters of one university's own system, column by colu
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from roster.csv_out import Value
 from roster.intake.rules import RosterKind
-from roster.papers.report import Layout
 from roster.results.schemas import ResultEntryOut, ResultOut
 from roster.review.schemas import EntryOut, RosterOut
 from roster.words import word
+from shared.csv_out import Value
 from shared.law import rule
+from shared.papers.report import Layout
 from shared.places import COUNTIES
 from shared.roc import roc
 

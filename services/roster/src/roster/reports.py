@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import layouts
-from roster.csv_out import Sheet, Value
 from roster.intake.columns import BY_FIELD
-from roster.papers.report import Layout, Report
 from roster.results.schemas import ResultEntryOut, ResultOut
 from roster.review.schemas import EntryOut, RosterOut
 from roster.review.service.common import roster_out
 from roster.words import word
+from shared.csv_out import Sheet, Value
+from shared.papers.report import Layout, Report
 from shared.principals import Principal
 
 

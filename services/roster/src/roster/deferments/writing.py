@@ -11,12 +11,12 @@ import msgspec
 from sqlalchemy import Executable, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insertion
 from roster.deferments.models import Deferment, DefermentChange
 from roster.deferments.rules import Annotation, AnnotationAction, DefermentAction, Effects
 from roster.deferments.service import Foreseen, Man, endings
 from roster.intake.rules import CERTIFICATES, RosterKind
 from roster.versions.past import table_of
+from shared.bulk import insertion
 
 # As the columns' default would say, which would be worked out for each row.
 MOMENT: Final = select(func.moment()).scalar_subquery()

@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insertion
 from roster.hints.hint import Hint
 from roster.hints.models import HintRow
 from roster.hints.subjects import Subject
+from shared.bulk import insertion
 from shared.law import rule
 
 

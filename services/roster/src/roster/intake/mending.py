@@ -18,12 +18,12 @@ from roster.intake.rules import RosterKind
 from roster.intake.sheets import reader
 from roster.intake.sheets.book import SHEET_TYPES, Cell, Day, Flag, Number, Odd
 from roster.intake.templates import choices
-from roster.papers.document import Cell as Written
-from roster.papers.document import Column, Document, Marked
-from roster.papers.forms import Form
-from roster.papers.making import Rows, make
 from shared import clock
 from shared.law import rule
+from shared.papers.document import Cell as Written
+from shared.papers.document import Column, Document, Marked
+from shared.papers.forms import Form
+from shared.papers.making import Rows, make
 from shared.problems import MAX_LISTED, Fault, ProblemError
 
 TABLES = (CSV, *SHEET_TYPES)

@@ -8,19 +8,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from roster.deps import School
-from roster.exports import Mended, WantedSheet, disposition
+from roster.exports import Mended, WantedSheet
 from roster.intake import service
 from roster.intake.checker import KIND_NAMES
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut, TrialOut
-from roster.papers.forms import SPREADSHEETS
-from roster.papers.making import REPORT_NOT_MADE
 from roster.reference.service import TERM_UNKNOWN
 from shared import clock
+from shared.exports import disposition
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
+from shared.papers.forms import SPREADSHEETS
+from shared.papers.making import REPORT_NOT_MADE
 from shared.problems import NOT_ACCEPTABLE, NOT_FOUND
 from shared.refusals import refuses
 from shared.sessions import Session

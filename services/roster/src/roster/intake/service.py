@@ -28,8 +28,6 @@ from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, Submissi
 from roster.intake.sheets.book import SHEET_TYPES
 from roster.intake.sheets.reader import read_workbook
 from roster.intake.templates import template
-from roster.papers.forms import Form
-from roster.papers.making import Rows, make
 from roster.reference import service as reference
 from roster.registry import service as registry
 from roster.versions.models import RosterVersion
@@ -37,6 +35,8 @@ from roster.versions.past import table_of
 from shared import audit, clock
 from shared.idempotency import REPLAYED, Reply
 from shared.law import rule
+from shared.papers.forms import Form
+from shared.papers.making import Rows, make
 from shared.places import COUNTIES
 from shared.principals import Principal
 from shared.problems import (

@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import Executable, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.bulk import insertion
 from roster.hints import service as hints
 from roster.hints.subjects import Subject, Terms
 from roster.intake.deadlines import cessation_deadline, roster_deadline
@@ -25,6 +24,7 @@ from roster.review.states import EntryState
 from roster.versions.past import table_of
 from shared import crypto
 from shared.ahead import ahead
+from shared.bulk import insertion
 from shared.calendar import WorkingCalendar
 from shared.deadlines import DeadlineOut
 from shared.periods import Deadline

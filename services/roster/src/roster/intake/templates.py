@@ -7,8 +7,8 @@ from roster.intake.columns import BY_FIELD, COLUMNS, Column
 from roster.intake.deadlines import may_report
 from roster.intake.labels import DIVISIONS, LEVELS, REASONS
 from roster.intake.rules import Reporter, RosterKind
-from roster.papers import document
 from shared.law import rule
+from shared.papers import document
 
 BLANK_ROWS = 2_000
 _FLAG = ("是", "否")

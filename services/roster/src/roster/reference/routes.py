@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from roster.deps import Admin, Anyone, School, SchoolOrAdmin
 from roster.reference import service
 from roster.reference.schemas import (
-    CalendarResult,
     ContactIn,
     ContactOut,
     ImportResult,
@@ -22,6 +21,7 @@ from shared import cursors
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
+from shared.official_calendars import CalendarResult
 from shared.pages import Pages
 from shared.preconditions import etag
 from shared.schemas import Page

@@ -98,9 +98,3 @@ class ProgrammeOut(ProgrammeIn, Out):
     """As stored."""
 
     school_code: str = Field(max_length=6)
-
-
-class CalendarResult(Out):
-    """How many days an official calendar set."""
-
-    days: int = Field(ge=0, le=4_000)

@@ -1,7 +1,6 @@
 """Keeping reference data: the Ministry's list, contacts, registration, terms, the official calendar."""
 
 from datetime import date
-from functools import lru_cache
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -22,7 +21,6 @@ from roster.reference.models import (
 )
 from roster.reference.rules import BadSchoolList, ListedSchool, read_school_list
 from roster.reference.schemas import (
-    CalendarResult,
     ContactIn,
     ContactOut,
     ImportResult,
@@ -33,9 +31,10 @@ from roster.reference.schemas import (
     TermOut,
 )
 from shared import audit, clock, preconditions
-from shared.calendar import DayOverride, WorkingCalendar, read_official_calendar
+from shared.calendar import DayOverride, WorkingCalendar
 from shared.deadlines import DeadlineOut
 from shared.law import rule
+from shared.official_calendars import CalendarResult, calendar_of, read_year, source_of
 from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, UNSUPPORTED_TYPE, Fault, ProblemType
 
@@ -257,18 +256,8 @@ async def add_programme(session: AsyncSession, code: str, programme: ProgrammeIn
 
 async def import_calendar(session: AsyncSession, year: int, body: bytes) -> CalendarResult:
     """Replace the official days of `year` by those of a published calendar (both codings). Raises 422."""
-    source = f"official calendar {year}"
-    try:
-        days = read_official_calendar(body, source)
-    except ValueError as error:
-        raise INVALID_CONTENT(
-            errors=[Fault("bad_calendar", "不是政府行政機關辦公日曆表的格式", str(error)[:500])]
-        ) from None
-    if {d.day.year for d in days} != {year}:
-        raise INVALID_CONTENT(
-            errors=[Fault("other_year", f"檔案所載不是 {year} 年", f"The file is not the calendar of {year}")]
-        )
-    await session.execute(delete(CalendarDay).where(CalendarDay.source == source))
+    days = read_year(body, year)
+    await session.execute(delete(CalendarDay).where(CalendarDay.source == source_of(year)))
     await session.execute(
         insert(CalendarDay).on_conflict_do_nothing(),
         [
@@ -286,25 +275,18 @@ async def import_calendar(session: AsyncSession, year: int, body: bytes) -> Cale
     return CalendarResult(days=len(days))
 
 
-@lru_cache(maxsize=8)
-def _calendar(overrides: tuple[DayOverride, ...]) -> WorkingCalendar:
-    return WorkingCalendar(overrides)
-
-
 async def working_calendar(session: AsyncSession) -> WorkingCalendar:
     """The working days in force: the override table over the general calendar."""
     rows = (await session.scalars(select(CalendarDay).order_by(CalendarDay.day, CalendarDay.county_code))).all()
-    return _calendar(
-        tuple(
-            DayOverride(
-                day=r.day,
-                working=r.working,
-                reason=r.reason,
-                source=r.source,
-                county=None if r.county_code == "*" else r.county_code,
-            )
-            for r in rows
+    return calendar_of(
+        DayOverride(
+            day=r.day,
+            working=r.working,
+            reason=r.reason,
+            source=r.source,
+            county=None if r.county_code == "*" else r.county_code,
         )
+        for r in rows
     )
 
 

@@ -9,12 +9,12 @@ from roster.deps import Approver, RefusalReader, RefusalRecorder
 from roster.remedies import service
 from roster.remedies.rules import RefusalState
 from roster.remedies.schemas import SORTS, AnswerIn, RefusalDetail, RefusalPage, RequestIn, ServiceIn
-from roster.review.service.common import FOUR_EYES
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
 from shared.pages import Pages
 from shared.preconditions import etag
+from shared.problems import FOUR_EYES
 from shared.refusals import refuses
 from shared.schemas import either_way
 from shared.sessions import Session

@@ -24,13 +24,12 @@ from roster.remedies.schemas import (
     ServiceIn,
 )
 from roster.review.models import DecisionRecord
-from roster.review.service.common import FOUR_EYES
 from shared import audit, clock, cursors, preconditions
 from shared.deadlines import StepOut
 from shared.ids import mask_id
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
+from shared.problems import FOUR_EYES, INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
 
 REQUESTED = ProblemType(
     "review_requested",

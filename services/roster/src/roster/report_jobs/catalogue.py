@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import reports
-from roster.papers.report import Fetch, Report
 from roster.report_jobs import county_statistics, township
 from roster.report_jobs.rules import ReportKind
 from roster.results import searching, streaming
@@ -21,6 +20,7 @@ from roster.review.schemas import EntryPage
 from roster.review.service import read
 from roster.review.service.common import roster_out
 from roster.review.states import RosterState
+from shared.papers.report import Fetch, Report
 from shared.principals import Principal
 from shared.problems import ProblemType
 

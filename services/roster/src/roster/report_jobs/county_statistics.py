@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.csv_out import Sheet
 from roster.intake.rules import RosterKind
-from roster.papers.report import Layout, Report
 from roster.statistics import service
 from roster.statistics.schemas import By, Group, StatisticsOut
+from shared.csv_out import Sheet
 from shared.law import rule
+from shared.papers.report import Layout, Report
 from shared.places import COUNTIES
 from shared.principals import Principal
 from shared.roc import roc

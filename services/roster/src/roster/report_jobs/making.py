@@ -13,17 +13,17 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.csv_out import BOM, lines
-from roster.papers.forms import BOUND, Form
-from roster.papers.making import Rows, make
-from roster.papers.report import frame
 from roster.report_jobs.catalogue import Source, source
 from roster.report_jobs.jobs import SEALED_AS, expire_later
 from roster.report_jobs.models import ReportPart, ReportRow
 from roster.report_jobs.rules import KEPT, ReportForm, ReportKind, ReportState
 from roster.results.streaming import Lot
 from shared import audit, clock, crypto, jobs
+from shared.csv_out import BOM, lines
 from shared.db import Context, Database
+from shared.papers.forms import BOUND, Form
+from shared.papers.making import Rows, make
+from shared.papers.report import frame
 from shared.principals import Org, Principal
 from shared.problems import INTERNAL, UNAVAILABLE, ProblemError, ProblemType
 

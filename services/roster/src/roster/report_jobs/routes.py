@@ -7,17 +7,17 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from roster.deps import Reporting
-from roster.exports import disposition
-from roster.papers.forms import Form
 from roster.report_jobs import service
 from roster.report_jobs.catalogue import ROSTER_UNDECIDED
 from roster.report_jobs.schemas import ReportIn, ReportOut, ReportPage
 from shared import clock
 from shared.cursors import BAD_CURSOR
 from shared.db import Context
+from shared.exports import disposition
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.papers.forms import Form
 from shared.principals import Principal
 from shared.refusals import refuses
 from shared.sessions import Session, database_of

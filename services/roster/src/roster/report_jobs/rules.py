@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from roster.papers.forms import Form
+from shared.papers.forms import Form
 
 KEPT: Final = timedelta(days=1)
 """A finished file can be fetched so long, then it is deleted: it holds personal data that stand elsewhere anyway."""

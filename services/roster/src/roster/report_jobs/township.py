@@ -7,18 +7,18 @@ from sqlalchemy import RowMapping, Subquery, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import layouts, lists
-from roster.csv_out import Sheet
 from roster.deferments.models import Deferment
 from roster.intake.models import Entry
-from roster.papers.report import Layout, Report
 from roster.reference.models import School
 from roster.report_jobs.schemas import TownshipEntryOut, TownshipPage
 from roster.review.current import current
 from roster.review.models import DecisionRecord
 from roster.words import word
 from shared import cursors
+from shared.csv_out import Sheet
 from shared.ids import mask_id
 from shared.law import rule
+from shared.papers.report import Layout, Report
 from shared.places import COUNTIES, TOWNSHIPS
 from shared.principals import Principal
 from shared.problems import NOT_FOUND

@@ -8,8 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Wanted
-from roster.papers.forms import Form
 from roster.results import searching, service
 from roster.results.schemas import (
     COUNTY_MEN_SORTS,
@@ -21,8 +19,10 @@ from roster.results.schemas import (
     ResultSearchOut,
 )
 from roster.review.states import Decision, EntryState
+from shared.exports import FORMS, REFUSED, Export, Wanted
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
+from shared.papers.forms import Form
 from shared.principals import Principal
 from shared.refusals import refuses
 from shared.schemas import either_way

@@ -13,15 +13,15 @@ from sqlalchemy import ARRAY, ColumnElement, Date, Integer, Subquery, Uuid, bind
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from roster import lists
 from roster.intake.models import Roster
+from roster.lists import BY_JOB
 from roster.results import choosing
 from roster.results.choosing import Criteria
 from roster.results.schemas import SORTS, ResultOut, ResultPage, ResultSearch, ResultSearchOut
 from roster.review import queries
 from roster.review.models import DecisionRecord
 from roster.review.rules import Decision
-from shared import clock, crypto, cursors
+from shared import clock, crypto, cursors, lists
 from shared.db import Context, Database
 from shared.ids import IdKind, read_id
 from shared.law import rule
@@ -66,7 +66,7 @@ async def report_results(
     # What the list cannot be ordered by is said before it is counted.
     _choice(principal.org.type, frozenset(criteria.given()), sort, continued=cursor is not None)
     if most is not None:
-        lists.refuse_more(await _count(connection, principal, criteria, most + 1), most)
+        lists.refuse_more(await _count(connection, principal, criteria, most + 1), most, BY_JOB)
     return await _page(connection, principal, criteria, sort, cursor, limit)
 
 

@@ -13,12 +13,12 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, bindparam, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.csv_out import Value
 from roster.results.service import men_of, readable
 from roster.review.service.common import require_roster
 from roster.review.states import Decision, EntryState
 from roster.words import word
 from shared import crypto
+from shared.csv_out import Value
 from shared.law import rule
 from shared.principals import Principal
 from shared.statements import Statement, driver

@@ -8,10 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from roster import reports
 from roster.deps import Approver, CaseOfficer, County, SchoolOrCounty
-from roster.exports import FORMS, REFUSED, Export, Wanted
 from roster.hints.hint import Severity
 from roster.intake.rules import CaseKind, RosterKind
-from roster.papers.forms import Form
 from roster.reference.schemas import ContactOut
 from roster.review.bulk_schemas import AcrossResult, BulkResult, BulkReview, ReviewAcross
 from roster.review.preview_schemas import BatchPreview
@@ -53,12 +51,14 @@ from roster.review.service import (
 )
 from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared.db import Context
+from shared.exports import FORMS, REFUSED, Export, Wanted
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
 from shared.pages import Pages
+from shared.papers.forms import Form
 from shared.preconditions import etag
-from shared.problems import NOT_FOUND
+from shared.problems import FOUR_EYES, NOT_FOUND
 from shared.refusals import refuses
 from shared.schemas import Instant, LocalDate, Page, either_way
 from shared.sessions import Session, database_of
@@ -280,7 +280,7 @@ async def get_entry(
     "/entries/{entry_id}",
     operation_id="review_entry",
     response_model=EntryOut,
-    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, common.FOUR_EYES, common.DRAFT_REFUSED),
+    openapi_extra=refuses(common.ENTRY_NOT_YOURS_NOW, FOUR_EYES, common.DRAFT_REFUSED),
 )
 async def patch_entry(request: Request, entry_id: UUID, patch: EntryPatch, seen: IfMatch, reviewer: County) -> Response:
     """Write the review of one entry: the officer while it is in review or on hold, the approver while it is up."""
@@ -409,7 +409,7 @@ async def return_(
     "/batches/{batch_id}/decide",
     operation_id="decide_batch",
     response_model=DecidedBatch,
-    openapi_extra=refuses(common.BATCH_CLOSED, common.FOUR_EYES, common.NOT_READY),
+    openapi_extra=refuses(common.BATCH_CLOSED, FOUR_EYES, common.NOT_READY),
 )
 async def decide(batch_id: UUID, seen: IfMatch, once: Once, session: Session, approver: Approver) -> Response:
     """Decide a batch (核定); final. Nobody decides what he himself submitted."""

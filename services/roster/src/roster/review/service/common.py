@@ -29,7 +29,6 @@ ENTRY_NOT_YOURS_NOW = ProblemType(
 )
 BATCH_CLOSED = ProblemType("batch_closed", 409, "此陳核案已結案，無法再變更", "This batch is closed already")
 NOT_READY = ProblemType("not_ready", 422, "有資料尚不能陳核或核定", "Some entries are not ready")
-FOUR_EYES = ProblemType("four_eyes", 403, "不得變更或核定自己陳核的案件", "Nobody decides what he himself submitted")
 DRAFT_REFUSED = ProblemType("draft_refused", 422, "審查內容不符規定", "The draft cannot stand")
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import Executable, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from roster import event_types
-from roster.bulk import insertion
 from roster.deferments import service as deferments
 from roster.deferments import writing
 from roster.hints.service import announce
@@ -38,8 +37,10 @@ from roster.review.service.submit_batch import facts
 from roster.review.service.tell import tell
 from roster.versions.past import table_of
 from shared import audit, clock, jobs
+from shared.bulk import insertion
 from shared.law import DEFERMENT_REGULATION, LAWS, rule
 from shared.principals import Principal
+from shared.problems import FOUR_EYES
 
 
 @rule("RO-48", "RO-44", "RO-47")
@@ -52,7 +53,7 @@ async def decide_batch(session: AsyncSession, approver: Principal, batch_id: UUI
     """
     roster, batch, state = await lock_batch(session, approver, batch_id, seen, BatchAction.DECIDE)
     if not may_decide(await common.makers(session, batch), approver.sub):
-        raise common.FOUR_EYES()
+        raise FOUR_EYES()
     today = clock.today()
     planned = await _plan(session, roster, batch, today)
     men = [sound.man for _, sound in planned]

@@ -34,7 +34,7 @@ from shared import clock, cursors
 from shared.db import context_of
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import NOT_FOUND, ProblemType
+from shared.problems import FOUR_EYES, NOT_FOUND, ProblemType
 
 _Values = Mapping[str, str | bool | None]
 _FIELDS = ("county_code", "school_code", *ANNOTATION_FIELDS, "liable_for_induction")
@@ -278,7 +278,7 @@ def _counts(planned: Sequence[Planned]) -> PreviewCounts:
 def _refusals(caller: Principal, makers: Collection[str], planned: Sequence[Planned]) -> list[Refused]:
     found: list[Refused] = []
     if "approver" in caller.roles and not may_decide(makers, caller.sub):
-        found.append(_whole(common.FOUR_EYES, "submitted_by"))
+        found.append(_whole(FOUR_EYES, "submitted_by"))
     if any(one.refusals for one in planned):
         found.append(_whole(common.NOT_READY, "items"))
     return found

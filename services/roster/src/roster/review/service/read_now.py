@@ -13,12 +13,12 @@ import asyncpg
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, bindparam, func, select
 
-from roster import lists
 from roster.intake.models import Entry, Roster
+from roster.lists import BY_ID
 from roster.review import entry_json, queries
 from roster.review.service.read import MAY_BE_EMPTY, EntrySearch
 from roster.review.sorts import COUNTY_ENTRY_SORTS, ENTRY_SORTS
-from shared import clock, cursors
+from shared import clock, cursors, lists
 from shared.db import Context, Database
 from shared.law import rule
 from shared.principals import Principal
@@ -54,7 +54,7 @@ def own(county_code: Any) -> ColumnElement[bool]:
 
 def knows(caller: Principal, search: EntrySearch) -> bool:
     """Whether `page` answers this: a school is shown less, and an order by national ID opens the whole roster."""
-    return caller.org.type == "county" and search.sort.removeprefix("-") != lists.BY_ID
+    return caller.org.type == "county" and search.sort.removeprefix("-") != BY_ID
 
 
 @rule("RO-55")

@@ -21,7 +21,7 @@ from shared import audit, clock, preconditions
 from shared.db import Context, Database
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import NOT_FOUND
+from shared.problems import FOUR_EYES, NOT_FOUND
 from shared.statements import Statement, driver
 
 _FINDINGS = ("certificate_on", "enrolment_recognised")
@@ -151,7 +151,7 @@ async def _approver_may(session: AsyncSession, reviewer: Principal, row: common.
     counted = update(Batch).where(Batch.id == row["batch_id"]).values(version=Batch.version + 1)
     submitted_by = await session.scalar(counted.returning(Batch.submitted_by))
     if not may_decide((str(submitted_by), row["correction_by"]), reviewer.sub):
-        raise common.FOUR_EYES()
+        raise FOUR_EYES()
 
 
 def _draft_values(row: common.Cells, changes: dict[str, Any], officer: bool) -> dict[str, Any]:

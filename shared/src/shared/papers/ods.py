@@ -14,9 +14,9 @@ from itertools import chain, islice
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
-from roster.papers.document import Cell, Document, Marked, Packed
-from roster.papers.widths import of_columns
 from shared.law import rule
+from shared.papers.document import Cell, Document, Marked, Packed
+from shared.papers.widths import of_columns
 
 _TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 _NAMES = " ".join(

@@ -9,6 +9,8 @@ from fontTools.ttLib import TTFont
 GETA = "〓"
 """What is printed for a character that cannot be drawn: the printers' mark for a missing type."""
 MOST_LISTED = 500
+# C0, delete, C1: some fonts have a glyph for them, which shows nothing.
+_CONTROLS = frozenset((*range(0x20), *range(0x7F, 0xA0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Fonts:
             with TTFont(file, lazy=True) as font:
                 families.append(str(font["name"].getBestFamilyName()))
                 drawn.update(font.getBestCmap())
-        return cls(tuple(families), frozenset(drawn))
+        return cls(tuple(families), frozenset(drawn - _CONTROLS))
 
 
 @dataclass(slots=True)

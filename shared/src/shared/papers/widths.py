@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from roster.papers.document import Cell, Column
+from shared.papers.document import Cell, Column
 
 _NARROWEST, _WIDEST = 8, 60
 # SOURCE: Unicode, from Hangul Jamo on: what stands here is drawn twice as wide as a letter, near enough.

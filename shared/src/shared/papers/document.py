@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from roster.csv_out import Value, cell
+from shared.csv_out import Value, cell
 
 BIND = "bind"
 """What a child is told to do with volumes, in place of a form."""
@@ -32,11 +32,13 @@ class Column(msgspec.Struct, frozen=True):
     """A column of a sheet or of a table on paper.
 
     `weight`: its share of the paper's width. `choices`: the words that its cells may hold, offered as a list.
+    `amount`: on paper its numbers have commas and stand to the right, one below the other.
     """
 
     heading: str
     weight: int = 0
     choices: tuple[str, ...] = ()
+    amount: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from itertools import chain, islice
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
-from roster.papers.document import Document, Marked, Packed
-from roster.papers.widths import of_columns
 from shared.law import rule
+from shared.papers.document import Document, Marked, Packed
+from shared.papers.widths import of_columns
 
 # SOURCE: the format (ECMA-376 as Excel keeps it): characters of a cell.
 LONGEST_CELL = 32_767

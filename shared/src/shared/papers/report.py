@@ -6,10 +6,10 @@ from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from roster.csv_out import Sheet, Value
-from roster.papers.document import Column, Document
-from roster.papers.forms import Form
 from shared import clock
+from shared.csv_out import Sheet, Value
+from shared.papers.document import Column, Document
+from shared.papers.forms import Form
 from shared.roc import roc
 from shared.schemas import Out, Page
 
@@ -19,11 +19,20 @@ T = TypeVar("T", bound=Out)
 # No slots: with them Python 3.11 cannot make a frozen generic by name, `Layout[…](…)`.
 @dataclass(frozen=True)
 class Layout(Generic[T]):
-    """A report on paper: its title line, the lines under it, its columns with their share of the paper's width."""
+    """A report on paper: its title line, the lines under it, its columns with their share of the paper's width.
+
+    `amounts`: the headings of those columns whose numbers are written as money is.
+    """
 
     title: str
     lines: tuple[str, ...]
     columns: tuple[tuple[str, int, Callable[[T], Value]], ...]
+    amounts: frozenset[str] = frozenset()
+
+    @property
+    def papered(self) -> tuple[Column, ...]:
+        """Its columns as a document has them."""
+        return tuple(Column(heading, weight, amount=heading in self.amounts) for heading, weight, _ in self.columns)
 
     @property
     def values(self) -> tuple[Callable[[T], Value], ...]:
@@ -62,6 +71,5 @@ async def frame(
         columns = tuple(Column(heading) for heading, _ in report.sheet.columns)
         return Document(report.name, report.name, (), columns, made_at), tuple(v for _, v in report.sheet.columns)
     layout = await report.paper(session)
-    columns = tuple(Column(heading, weight) for heading, weight, _ in layout.columns)
     lines = (*layout.lines, f"列印日期：{roc(clock.today())}")
-    return Document(report.name, layout.title, lines, columns, made_at), layout.values
+    return Document(report.name, layout.title, lines, layout.papered, made_at), layout.values

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from roster.csv_out import Value
-from roster.papers.document import BIND, Cell, Document, Packed, batch, encode, value_of
-from roster.papers.fonts import FILE, VARIABLE
-from roster.papers.forms import Form
 from shared import child
+from shared.csv_out import Value
+from shared.papers.document import BIND, Cell, Document, Packed, batch, encode, value_of
+from shared.papers.fonts import FILE, VARIABLE
+from shared.papers.forms import Form
 from shared.problems import UNAVAILABLE, ProblemError, ProblemType
 
 FONT_MISSING = ProblemType(
@@ -25,7 +25,7 @@ VOLUME = 1_000
 """Rows of a volume of PDF: a document costs a quarter of a megabyte a row while it is set."""
 _BATCH = 500
 # Named, not imported: it loads in the child what this process must not carry.
-_WORK = "roster.papers.child"
+_WORK = "shared.papers.child"
 _MB = 1_048_576
 # Of address space, for which typesetting wants more than it uses: each of its threads reserves some.
 _MEMORY = 1_536 * _MB
@@ -64,13 +64,13 @@ class Rows:
 async def make(form: Form, document: Document, rows: Rows, font_dir: str = "") -> bytes:
     """The file. Raises `FONT_MISSING` (503), `REPORT_NOT_MADE` (422) where it would be beyond all measure."""
     if form is not Form.PDF:
-        return await _child([form.value], encode(Packed(document, rows.packed())))
+        return await done_by(_WORK, [form.value], encode(Packed(document, rows.packed())))
     parts = list(_volumes(document, rows.packed()))
     # As many at once as `shared.child` lets.
-    made = await asyncio.gather(*(_child([form.value, font_dir], encode(part)) for part in parts))
+    made = await asyncio.gather(*(done_by(_WORK, [form.value, font_dir], encode(part)) for part in parts))
     if len(made) == 1:
         return made[0]
-    return await _child([BIND], msgspec.msgpack.encode(list(made)))
+    return await done_by(_WORK, [BIND], msgspec.msgpack.encode(list(made)))
 
 
 def _volumes(document: Document, batches: tuple[bytes, ...]) -> Iterator[Packed]:
@@ -81,9 +81,10 @@ def _volumes(document: Document, batches: tuple[bytes, ...]) -> Iterator[Packed]
         yield Packed(frame, batches[number * each : (number + 1) * each])
 
 
-async def _child(argument: list[str], data: bytes) -> bytes:
+async def done_by(work: str, argument: list[str], data: bytes) -> bytes:
+    """What the module named `work` makes of `data` in a child process with the limits of papers; raises as `make`."""
     try:
-        return await child.run(_WORK, argument, data, memory=_MEMORY, seconds=_SECONDS, most=_LARGEST)
+        return await child.run(work, argument, data, memory=_MEMORY, seconds=_SECONDS, most=_LARGEST)
     except child.ChildError as error:
         raise _refusal(error) from None
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from roster.papers.document import BIND, decode
-from roster.papers.fonts import FontMissing
-from roster.papers.forms import Form
 from shared.child_main import Refused
+from shared.papers.document import BIND, decode
+from shared.papers.fonts import FontMissing
+from shared.papers.forms import Form
 
 
 def work(data: bytes, argument: Sequence[str]) -> bytes:
@@ -15,19 +15,19 @@ def work(data: bytes, argument: Sequence[str]) -> bytes:
     # Each child loads what its form needs and nothing else.
     what = argument[0]
     if what == BIND:
-        from roster.papers import binding
+        from shared.papers import binding
 
         return binding.bind(msgspec.msgpack.decode(data, type=list[bytes]))
     packed = decode(data)
     if what == Form.XLSX:
-        from roster.papers import xlsx
+        from shared.papers import xlsx
 
         return xlsx.write(packed)
     if what == Form.ODS:
-        from roster.papers import ods
+        from shared.papers import ods
 
         return ods.write(packed)
-    from roster.papers import pdf
+    from shared.papers import pdf
 
     try:
         return pdf.write(packed, argument[1])
