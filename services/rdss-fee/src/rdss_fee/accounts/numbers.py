@@ -127,6 +127,14 @@ def near_misses(number: str, amount: int, paid: Account | None, waiting: Iterabl
             yield NearMiss(one, "last_months_number")
 
 
+@rule("FE-42")
+def slips(number: str) -> set[str]:
+    """Every number that is one digit or one swap of neighbours away from `number`."""
+    found = {f"{number[:at]}{digit}{number[at + 1 :]}" for at in range(len(number)) for digit in "0123456789"}
+    found |= {f"{number[:at]}{number[at + 1]}{number[at]}{number[at + 2 :]}" for at in range(len(number) - 1)}
+    return found - {number}
+
+
 def _slip(typed: str, meant: str) -> Literal["one_digit", "neighbours_swapped"] | None:
     if len(typed) != len(meant):
         return None

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal
 from rdss_fee.bankfiles.layouts import Field, Layout
 from shared.roc import EPOCH
 
-_LONGEST: Final = 32
-# What a column of whole NT$ holds, with room for the sum of many.
-_LONGEST_AMOUNT: Final = 15
+LONGEST: Final = 32
+"""How many digits a number has at most."""
+LONGEST_AMOUNT: Final = 15
+"""What a column of whole NT$ holds, with room for the sum of many."""
 
 CellCode = Literal["not_digits", "too_many_digits", "not_a_date", "not_a_sign", "amount_zero", "amount_fraction"]
 
@@ -39,7 +40,7 @@ def reader(one: Field, layout: Layout) -> Callable[[str], Any]:
     return cache(partial(_text, encoding=layout.encoding if bytewise else "", words=words))
 
 
-def _digits(text: str, longest: int = _LONGEST) -> str:
+def _digits(text: str, longest: int = LONGEST) -> str:
     text = text.strip()
     if not (text.isascii() and text.isdigit()):
         raise FieldError("not_digits")
@@ -63,7 +64,7 @@ def _amount(text: str, scale: int) -> int:
 
 
 def _dollars(text: str, scale: int) -> int:
-    dollars = int(_digits(text, _LONGEST_AMOUNT))
+    dollars = int(_digits(text, LONGEST_AMOUNT))
     if scale:
         dollars, parts = divmod(dollars, int("1" + "0" * scale))
         if parts:
@@ -91,5 +92,7 @@ def _sign(text: str) -> str:
 def _text(text: str, encoding: str, words: Mapping[str, str]) -> str:
     # What is no character is marked, never a reason to refuse money: banks cut a payer's name in two.
     read = (text.encode("latin-1").decode(encoding, "replace") if encoding else text).strip()
+    # A name may be padded with NUL, which no database stores.
+    read = read.replace("\x00", "\ufffd")
     # Nor is a channel that we have no word for.
     return words.get(read, read)

@@ -62,6 +62,11 @@ class Layout:
     trailer: Trailer | None = None
     channels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def prefix(self) -> str:
+        """What the keys of its transactions begin with: the same for a bank's file of fixed width and its CSV."""
+        return self.name.removesuffix("_csv")
+
     def __post_init__(self) -> None:
         names = [one.name for one in self.fields]
         if len(set(names)) != len(names) or not NEEDED <= set(names) <= NAMES:

@@ -5,13 +5,13 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Literal
 
-import msgspec
-
+from rdss_fee.bankfiles import columns
 from rdss_fee.bankfiles.fields import CellCode, FieldError, reader, total
 from rdss_fee.bankfiles.layouts import Layout
+from rdss_fee.bankfiles.postings import Posting as Posting
+from rdss_fee.bankfiles.postings import Totals as Totals
 from shared.law import rule
 
 MOST_FAULTS: Final = 1_000
@@ -22,24 +22,9 @@ Code = (
     | Literal[
         "file_empty", "line_length", "record_unknown", "record_misplaced", "column_missing", "column_twice",
         "cells_count", "line_duplicate", "trailer_missing", "totals_missing", "count_differs", "total_differs",
+        "day_impossible",
     ]
 )  # fmt: skip
-
-
-class Posting(msgspec.Struct, frozen=True, gc=False):
-    """One payment as the bank posted it; `amount` in NT$, below zero for a reversal. `key` is the same for the same
-    transaction in whatever file it stands.
-    """
-
-    line: int
-    key: str
-    account: str
-    amount: int
-    posted_on: date
-    value_on: date
-    serial: str
-    channel: str
-    payer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +34,6 @@ class FileFault:
     code: Code
     line: int = 0
     field: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a file is said to hold: how many postings, and their sum with reversals subtracted."""
-
-    count: int
-    total: int
 
 
 class BankFileError(ValueError):
@@ -82,8 +59,9 @@ def read(layout: Layout, data: bytes, stated: Totals | None = None) -> BankFile:
     """The postings of a file. Raises BankFileError for whatever is wrong with any line, and where control totals
     differ: those of the file's trailer and, if given, those that the sender `stated`; one of both there must be.
     """
-    faults = _Faults()
-    found = _Reader(layout, faults).read(data)
+    faults = Faults()
+    sound = columns.read(layout, data)
+    found = by_line(layout, data, faults) if sound is None else Found(*sound)
     totals = Totals(len(found.postings), sum(one.amount for one in found.postings))
     _check_totals(layout, totals, found.trailer, stated, faults)
     if faults.count:
@@ -91,7 +69,9 @@ def read(layout: Layout, data: bytes, stated: Totals | None = None) -> BankFile:
     return BankFile(layout.name, hashlib.sha256(data).hexdigest(), totals, tuple(found.postings))
 
 
-class _Faults:
+class Faults:
+    """Faults as they are found: the first of them, and how many there are."""
+
     def __init__(self) -> None:
         self.first: list[FileFault] = []
         self.count = 0
@@ -103,31 +83,38 @@ class _Faults:
 
 
 @dataclass
-class _Found:
+class Found:
+    """What was read so far."""
+
     postings: list[Posting]
     trailer: Totals | None = None
 
 
+def by_line(layout: Layout, data: bytes, faults: Faults) -> Found:
+    """Read line by line, and tell `faults` of each line that is wrong."""
+    return _Reader(layout, faults).read(data)
+
+
 class _Reader:
-    def __init__(self, layout: Layout, faults: _Faults) -> None:
+    def __init__(self, layout: Layout, faults: Faults) -> None:
         self._layout = layout
         self._faults = faults
         self._keys: set[str] = set()
         self._fields = {one.name: one for one in layout.fields}
         self._cuts = tuple((one.name, one.start, one.start + one.length) for one in layout.fields)
         self._readers = {one.name: reader(one, layout) for one in layout.fields}
-        self._prefix = layout.name.removesuffix("_csv")
+        self._prefix = layout.prefix
 
-    def read(self, data: bytes) -> _Found:
+    def read(self, data: bytes) -> Found:
         if not data.strip():
             self._faults.add("file_empty")
-            return _Found([])
+            return Found([])
         return self._csv(data) if self._layout.form == "csv" else self._fixed(data)
 
     # -- fixed width ---------------------------------------------------------------------------------------
 
-    def _fixed(self, data: bytes) -> _Found:
-        layout, found = self._layout, _Found([])
+    def _fixed(self, data: bytes) -> Found:
+        layout, found = self._layout, Found([])
         lines = data.removesuffix(b"\x1a").splitlines()
         while lines and not lines[-1].strip():
             lines.pop()
@@ -156,8 +143,8 @@ class _Reader:
 
     # -- columns -------------------------------------------------------------------------------------------
 
-    def _csv(self, data: bytes) -> _Found:
-        found = _Found([])
+    def _csv(self, data: bytes) -> Found:
+        found = Found([])
         data = data.removeprefix(_BOM)
         # The headings tell the charset; what is no character further on is marked, as in a line of fixed width.
         heading = data.partition(b"\n")[0]
@@ -173,7 +160,7 @@ class _Reader:
             self._faults.add("cells_count", rows.line_num)
         return found
 
-    def _rows(self, found: _Found, rows: Iterator[list[str]], line: Callable[[], int]) -> None:
+    def _rows(self, found: Found, rows: Iterator[list[str]], line: Callable[[], int]) -> None:
         headings = [cell.strip() for cell in next(rows, [])]
         missing = [one for one in self._fields.values() if one.heading not in headings]
         for one in missing:
@@ -203,7 +190,7 @@ class _Reader:
 
     # -- both ----------------------------------------------------------------------------------------------
 
-    def _trailer(self, found: _Found, number: int, count: str, sum_: str) -> None:
+    def _trailer(self, found: Found, number: int, count: str, sum_: str) -> None:
         trailer = self._layout.trailer
         assert trailer is not None
         try:
@@ -212,7 +199,7 @@ class _Reader:
             self._faults.add(error.code, number, "trailer")
             found.trailer = Totals(-1, 0)
 
-    def _posting(self, found: _Found, number: int, cells: Mapping[str, str]) -> None:
+    def _posting(self, found: Found, number: int, cells: Mapping[str, str]) -> None:
         readers = self._readers
         try:
             values = {name: readers[name](text) for name, text in cells.items()}
@@ -240,7 +227,7 @@ class _Reader:
 
 
 def _check_totals(
-    layout: Layout, totals: Totals, trailer: Totals | None, stated: Totals | None, faults: _Faults
+    layout: Layout, totals: Totals, trailer: Totals | None, stated: Totals | None, faults: Faults
 ) -> None:
     if layout.trailer is not None and trailer is None and faults.count == 0:
         faults.add("trailer_missing")

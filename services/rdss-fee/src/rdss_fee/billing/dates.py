@@ -106,11 +106,16 @@ def judged(month: Month, due: date, receipts: Receipts, today: date) -> Judged:
     is known that was paid by then, for evidence is never deleted, and it stays so whatever comes later: a payment that
     the bank reverses afterwards opens the notice again and makes no violation of it.
     """
-    reference = violation_on(month)
-    violation = not receipts.whole_by_reference and receipts.known_through >= reference
-    if receipts.whole_since is not None:
-        return Judged(Standing.LATE if receipts.whole_since > due else Standing.PAID, violation)
-    return Judged(Standing.OVERDUE if today > due else Standing.OPEN, violation)
+    violation = not receipts.whole_by_reference and receipts.known_through >= violation_on(month)
+    return Judged(standing(due, receipts.whole_since, today), violation)
+
+
+@rule("FE-39")
+def standing(due: date, whole_since: date | None, today: date) -> Standing:
+    """How a notice stands `today` that has been paid whole since the value date `whole_since`, if it has."""
+    if whole_since is not None:
+        return Standing.LATE if whole_since > due else Standing.PAID
+    return Standing.OVERDUE if today > due else Standing.OPEN
 
 
 def _provisional(calendar: WorkingCalendar, *between: date) -> bool:

@@ -52,11 +52,12 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class Billed:
     """What was issued of a share so far: the sum of its lines, credits subtracted, and the price of the newest of them
-    that has one.
+    that has one; `at` orders prices by when they were issued.
     """
 
     amount: int
     price: Price | None = None
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,10 @@ def lines(
     begins = [*by_month] if first is None else [*by_month, first]
     for one in min(begins, default=month).until(month):
         known = by_month.get(one, {})
-        price = None if reprice else next((w.price for w in known.values() if w.price and w.price.is_of(man)), None)
+        # A man's month has one price at whatever employer: that of the line which was issued last.
+        priced = [known[employer] for employer in sorted(known) if known[employer].price is not None]
+        newest = max(priced, key=lambda one: one.at).price if priced and not reprice else None
+        price = newest if newest is not None and newest.is_of(man) else None
         owed = {row.share.employer: row for row in entitled(man, one, rates, price)}
         if one == month:
             # Who comes later is not in this run (b): his part of the month is a line of the next.
@@ -204,8 +208,9 @@ def sums(run: Iterable[Line]) -> dict[str, Sums]:
 def billed_by(issued: Iterable[Line]) -> dict[Share, Billed]:
     """What lines have billed, in the order in which they were issued, by share."""
     found: dict[Share, Billed] = {}
-    for line in issued:
+    for at, line in enumerate(issued):
         before = found.get(line.share, Billed(0))
         signed = line.amount if line.kind is LineKind.CHARGE else -line.amount
-        found[line.share] = Billed(before.amount + signed, line.price or before.price)
+        newer = (line.price, at) if line.price is not None else (before.price, before.at)
+        found[line.share] = Billed(before.amount + signed, *newer)
     return found

@@ -1,14 +1,14 @@
 """What is booked for what happens (FE-12, FE-34 to FE-36): every booking balances, no charge is set off by a credit.
 
-Amounts are signed: a debit is positive, a credit negative, so that a booking's sum is zero and so is the sum of all
-accounts at any moment. A booking is never changed; what undoes it is another: a payment its reversal, an assignment its
-undoing, a refund its return. A notice and a credit are never undone, for the next run's lines correct them.
+Each posting moves an amount from one account to another, so that the sum of all accounts is zero at any moment. A
+booking is never changed; what undoes it is another: a payment its reversal, an assignment its undoing, a refund its
+return. A notice and a credit are never undone, for the next run's lines correct them.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from shared.law import rule
 
@@ -24,12 +24,21 @@ class Account(StrEnum):
     REVENUE = "revenue"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One side of a booking: `of` is the notice, employer or bank transaction that the account is kept for."""
+KEPT: Final[Mapping[Account, Literal["notice", "employer", "transaction"]]] = {
+    Account.RECEIVABLE: "notice",
+    Account.REFUNDABLE: "employer",
+    Account.RECLAIMABLE: "employer",
+    Account.SUSPENSE: "transaction",
+}
+"""Whose account it is, of those that there are many of."""
 
-    account: Account
-    of: str
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One movement: `amount` NT$, positive, from the account `credit` to the account `debit`."""
+
+    debit: Account
+    credit: Account
     amount: int
 
 
@@ -49,25 +58,22 @@ class BookingKind(StrEnum):
     REFUND_REPAID = "refund_repaid"
 
 
-_DEBIT, _CREDIT = True, False
-_SHARED: Final = frozenset({(Account.RECEIVABLE, _CREDIT), (Account.REFUNDABLE, _CREDIT)})
-_TAKEN_BACK: Final = frozenset(
-    {(Account.RECEIVABLE, _DEBIT), (Account.REFUNDABLE, _DEBIT), (Account.RECLAIMABLE, _DEBIT)}
-)
-SIDES: Final[Mapping[BookingKind, frozenset[tuple[Account, bool]]]] = {
-    BookingKind.NOTICE_ISSUED: frozenset({(Account.RECEIVABLE, _DEBIT), (Account.REVENUE, _CREDIT)}),
-    BookingKind.CREDIT_GRANTED: frozenset({(Account.REVENUE, _DEBIT), (Account.REFUNDABLE, _CREDIT)}),
-    BookingKind.PAYMENT_POSTED: _SHARED | {(Account.BANK, _DEBIT)},
-    BookingKind.PAYMENT_REVERSED: _TAKEN_BACK | {(Account.BANK, _CREDIT)},
-    BookingKind.MONEY_SUSPENDED: frozenset({(Account.BANK, _DEBIT), (Account.SUSPENSE, _CREDIT)}),
-    BookingKind.SUSPENDED_REVERSED: frozenset({(Account.SUSPENSE, _DEBIT), (Account.BANK, _CREDIT)}),
-    BookingKind.SUSPENSE_ASSIGNED: _SHARED | {(Account.SUSPENSE, _DEBIT)},
-    BookingKind.ASSIGNMENT_UNDONE: _TAKEN_BACK | {(Account.SUSPENSE, _CREDIT)},
-    BookingKind.REFUND_PAID: frozenset({(Account.REFUNDABLE, _DEBIT), (Account.BANK, _CREDIT)}),
-    BookingKind.REFUND_RETURNED: frozenset({(Account.BANK, _DEBIT), (Account.REFUNDABLE, _CREDIT)}),
-    BookingKind.REFUND_REPAID: frozenset({(Account.SUSPENSE, _DEBIT), (Account.RECLAIMABLE, _CREDIT)}),
+_SHARED: Final = (Account.RECEIVABLE, Account.REFUNDABLE)
+_TAKEN_BACK: Final = (Account.RECEIVABLE, Account.REFUNDABLE, Account.RECLAIMABLE)
+PAIRS: Final[Mapping[BookingKind, frozenset[tuple[Account, Account]]]] = {
+    BookingKind.NOTICE_ISSUED: frozenset({(Account.RECEIVABLE, Account.REVENUE)}),
+    BookingKind.CREDIT_GRANTED: frozenset({(Account.REVENUE, Account.REFUNDABLE)}),
+    BookingKind.PAYMENT_POSTED: frozenset((Account.BANK, one) for one in _SHARED),
+    BookingKind.PAYMENT_REVERSED: frozenset((one, Account.BANK) for one in _TAKEN_BACK),
+    BookingKind.MONEY_SUSPENDED: frozenset({(Account.BANK, Account.SUSPENSE)}),
+    BookingKind.SUSPENDED_REVERSED: frozenset({(Account.SUSPENSE, Account.BANK)}),
+    BookingKind.SUSPENSE_ASSIGNED: frozenset((Account.SUSPENSE, one) for one in _SHARED),
+    BookingKind.ASSIGNMENT_UNDONE: frozenset((one, Account.SUSPENSE) for one in _TAKEN_BACK),
+    BookingKind.REFUND_PAID: frozenset({(Account.REFUNDABLE, Account.BANK)}),
+    BookingKind.REFUND_RETURNED: frozenset({(Account.BANK, Account.REFUNDABLE)}),
+    BookingKind.REFUND_REPAID: frozenset({(Account.SUSPENSE, Account.RECLAIMABLE)}),
 }
-"""Which accounts each kind of booking moves, and which way: in no kind does a charge go down as a credit does."""
+"""Debit and credit of each kind of booking: in no kind does a charge go down as a credit does."""
 
 
 class BookingError(ValueError):
@@ -76,22 +82,32 @@ class BookingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What is written for one thing that happened. Raises BookingError unless it balances and is of its kind.
+    """What is written for one thing that happened. Each posting moves its amount from one account to another, so that
+    no booking can be out of balance. `notice`, `employer` and `transaction` say whose accounts are meant
+    (`Account`). Raises BookingError unless it is of its kind.
 
     That nothing is ever set off (FE-12) is in the kinds: none lets a credit pay a notice, and none moves what is
     refundable anywhere but to the bank.
     """
 
     kind: BookingKind
-    entries: tuple[Entry, ...]
+    postings: tuple[Posting, ...]
+    notice: str = ""
+    employer: str = ""
+    transaction: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.entries) < 2 or not all(one.amount for one in self.entries):
-            raise BookingError("a booking has two entries at least, and none of nothing")
-        if sum(one.amount for one in self.entries):
-            raise BookingError("a booking's debits and credits are equal")
-        if not {(one.account, one.amount > 0) for one in self.entries} <= SIDES[self.kind]:
+        if not self.postings or not all(one.amount > 0 for one in self.postings):
+            raise BookingError("a booking has a posting at least, and each a positive amount")
+        if not {(one.debit, one.credit) for one in self.postings} <= PAIRS[self.kind]:
             raise BookingError(f"{self.kind} moves other accounts, or the other way")
+        if not all(self.of(account) for one in self.postings for account in (one.debit, one.credit) if account in KEPT):
+            raise BookingError(f"{self.kind} does not say whose account it moves")
+
+    def of(self, account: Account) -> str:
+        """The notice, employer or bank transaction whose `account` it moves; empty for those there are once."""
+        whose = KEPT.get(account)
+        return "" if whose is None else {"notice": self.notice, "employer": self.employer}.get(whose, self.transaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,53 +124,54 @@ class Notice:
 
 
 @rule("FE-36")
-def issued(notice: str, amount: int) -> Booking:
+def issued(notice: str, employer: str, amount: int) -> Booking:
     """A notice that asks for `amount`."""
-    return _booked(BookingKind.NOTICE_ISSUED, amount, (Account.RECEIVABLE, notice), (Account.REVENUE, ""))
+    postings = (Posting(Account.RECEIVABLE, Account.REVENUE, amount),)
+    return Booking(BookingKind.NOTICE_ISSUED, postings, notice=notice, employer=employer)
 
 
 @rule("FE-12", "FE-36")
 def granted(employer: str, amount: int) -> Booking:
     """Credit lines that an employer may claim."""
-    return _booked(BookingKind.CREDIT_GRANTED, amount, (Account.REVENUE, ""), (Account.REFUNDABLE, employer))
+    postings = (Posting(Account.REVENUE, Account.REFUNDABLE, amount),)
+    return Booking(BookingKind.CREDIT_GRANTED, postings, employer=employer)
 
 
 @rule("FE-34", "FE-35", "FE-36")
-def posted(to: Notice, amount: int) -> Booking:
+def posted(transaction: str, to: Notice, amount: int) -> Booking:
     """A payment to a notice's account. Payments add up; what is more than due is refundable."""
-    return Booking(BookingKind.PAYMENT_POSTED, (Entry(Account.BANK, "", _positive(amount)), *_shared(to, amount)))
+    return _shared(BookingKind.PAYMENT_POSTED, Account.BANK, transaction, to, amount)
 
 
 @rule("FE-35", "FE-36")
-def reversed_(of: Notice, amount: int) -> Booking:
+def reversed_(transaction: str, of: Notice, amount: int) -> Booking:
     """The bank's reversal of a payment of `amount`: the notice is open again. What was over goes first; what of that
     was refunded already is to be reclaimed, and no later credit pays it. Raises BookingError for more than came.
     """
-    return Booking(
-        BookingKind.PAYMENT_REVERSED, (Entry(Account.BANK, "", -_positive(amount)), *_taken_back(of, amount))
-    )
+    return _taken_back(BookingKind.PAYMENT_REVERSED, Account.BANK, transaction, of, amount)
 
 
 @rule("FE-35", "FE-36")
 def suspended(transaction: str, amount: int) -> Booking:
     """Money to an account that is nobody's, or (below zero) its reversal."""
     if amount < 0:
-        return _booked(BookingKind.SUSPENDED_REVERSED, -amount, (Account.SUSPENSE, transaction), (Account.BANK, ""))
-    return _booked(BookingKind.MONEY_SUSPENDED, amount, (Account.BANK, ""), (Account.SUSPENSE, transaction))
+        postings = (Posting(Account.SUSPENSE, Account.BANK, -amount),)
+        return Booking(BookingKind.SUSPENDED_REVERSED, postings, transaction=transaction)
+    return Booking(
+        BookingKind.MONEY_SUSPENDED, (Posting(Account.BANK, Account.SUSPENSE, amount),), transaction=transaction
+    )
 
 
 @rule("FE-35", "FE-36")
 def assigned(transaction: str, to: Notice, amount: int) -> Booking:
     """Suspended money that two people gave to a notice; shared as `posted`."""
-    share = _shared(to, _positive(amount))
-    return Booking(BookingKind.SUSPENSE_ASSIGNED, (Entry(Account.SUSPENSE, transaction, amount), *share))
+    return _shared(BookingKind.SUSPENSE_ASSIGNED, Account.SUSPENSE, transaction, to, amount)
 
 
 @rule("FE-35", "FE-36")
 def unassigned(transaction: str, of: Notice, amount: int) -> Booking:
     """Money that was assigned back in suspense: it was the wrong notice, or the bank has reversed it."""
-    share = _taken_back(of, _positive(amount))
-    return Booking(BookingKind.ASSIGNMENT_UNDONE, (Entry(Account.SUSPENSE, transaction, -amount), *share))
+    return _taken_back(BookingKind.ASSIGNMENT_UNDONE, Account.SUSPENSE, transaction, of, amount)
 
 
 @rule("FE-36", "FE-38")
@@ -162,13 +179,14 @@ def refunded(employer: str, refundable: int, amount: int) -> Booking:
     """A refund that was paid. `refundable`: what the employer may claim. Raises BookingError for more than that."""
     if amount > refundable:
         raise BookingError("no more is paid back than is refundable")
-    return _booked(BookingKind.REFUND_PAID, amount, (Account.REFUNDABLE, employer), (Account.BANK, ""))
+    return Booking(BookingKind.REFUND_PAID, (Posting(Account.REFUNDABLE, Account.BANK, amount),), employer=employer)
 
 
 @rule("FE-36", "FE-38")
 def refund_returned(employer: str, amount: int) -> Booking:
     """A refund that the bank could not deliver: it may be claimed again."""
-    return _booked(BookingKind.REFUND_RETURNED, amount, (Account.BANK, ""), (Account.REFUNDABLE, employer))
+    postings = (Posting(Account.BANK, Account.REFUNDABLE, amount),)
+    return Booking(BookingKind.REFUND_RETURNED, postings, employer=employer)
 
 
 @rule("FE-35", "FE-36")
@@ -176,72 +194,51 @@ def repaid(transaction: str, employer: str, reclaimable: int, amount: int) -> Bo
     """Suspended money by which an employer paid back what was refunded too much."""
     if amount > reclaimable:
         raise BookingError("no more is paid back than is to be reclaimed")
-    sides = (Account.SUSPENSE, transaction), (Account.RECLAIMABLE, employer)
-    return _booked(BookingKind.REFUND_REPAID, amount, *sides)
+    postings = (Posting(Account.SUSPENSE, Account.RECLAIMABLE, amount),)
+    return Booking(BookingKind.REFUND_REPAID, postings, employer=employer, transaction=transaction)
 
 
 @rule("FE-36")
 def balances(bookings: Iterable[Booking]) -> dict[tuple[Account, str], int]:
-    """The balance of every account, from its entries alone; accounts at zero are left out."""
+    """The balance of every account, from the postings alone, debits positive; accounts at zero are left out."""
     found: dict[tuple[Account, str], int] = {}
     for booking in bookings:
-        for entry in booking.entries:
-            key = (entry.account, entry.of)
-            found[key] = found.get(key, 0) + entry.amount
+        for one in booking.postings:
+            for account, amount in ((one.debit, one.amount), (one.credit, -one.amount)):
+                key = (account, booking.of(account))
+                found[key] = found.get(key, 0) + amount
     return {key: amount for key, amount in found.items() if amount}
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """An account whose balance is not what the postings make of it."""
-
-    account: Account
-    of: str
-    kept: int
-    derived: int
-
-
-@rule("FE-36")
-def differences(kept: Mapping[tuple[Account, str], int], bookings: Iterable[Booking]) -> list[Difference]:
-    """Where balances that are `kept` anywhere differ from those of the postings; none: the ledger verifies."""
-    derived = balances(bookings)
-    return [
-        Difference(*key, kept.get(key, 0), derived.get(key, 0))
-        for key in sorted(kept.keys() | derived.keys())
-        if kept.get(key, 0) != derived.get(key, 0)
-    ]
-
-
-def _shared(to: Notice, amount: int) -> tuple[Entry, ...]:
-    """What of a payment pays the notice, and what is refundable."""
+def _shared(kind: BookingKind, source: Account, transaction: str, to: Notice, amount: int) -> Booking:
+    """What of money pays the notice, and what is refundable."""
+    _positive(amount)
     settled = min(to.due, to.paid + amount) - min(to.due, to.paid)
-    return _entries(
-        Entry(Account.RECEIVABLE, to.id, -settled), Entry(Account.REFUNDABLE, to.employer, settled - amount)
+    postings = _postings(
+        Posting(source, Account.RECEIVABLE, settled), Posting(source, Account.REFUNDABLE, amount - settled)
     )
+    return Booking(kind, postings, to.id, to.employer, transaction)
 
 
-def _taken_back(of: Notice, amount: int) -> tuple[Entry, ...]:
+def _taken_back(kind: BookingKind, goes_to: Account, transaction: str, of: Notice, amount: int) -> Booking:
     """What of a reversal opens the notice, what is refundable no more, and what was refunded and must come back."""
+    _positive(amount)
     if amount > of.paid:
         raise BookingError("no more is reversed than came")
     opened = min(of.due, of.paid) - min(of.due, of.paid - amount)
     over = min(amount - opened, max(of.refundable, 0))
-    return _entries(
-        Entry(Account.RECEIVABLE, of.id, opened),
-        Entry(Account.REFUNDABLE, of.employer, over),
-        Entry(Account.RECLAIMABLE, of.employer, amount - opened - over),
+    postings = _postings(
+        Posting(Account.RECEIVABLE, goes_to, opened),
+        Posting(Account.REFUNDABLE, goes_to, over),
+        Posting(Account.RECLAIMABLE, goes_to, amount - opened - over),
     )
+    return Booking(kind, postings, of.id, of.employer, transaction)
 
 
-def _entries(*found: Entry) -> tuple[Entry, ...]:
+def _postings(*found: Posting) -> tuple[Posting, ...]:
     return tuple(one for one in found if one.amount)
 
 
-def _positive(amount: int) -> int:
+def _positive(amount: int) -> None:
     if amount <= 0:
         raise BookingError("an amount is positive")
-    return amount
-
-
-def _booked(kind: BookingKind, amount: int, debit: tuple[Account, str], credit: tuple[Account, str]) -> Booking:
-    return Booking(kind, (Entry(*debit, _positive(amount)), Entry(*credit, -amount)))

@@ -1,6 +1,6 @@
 """Where a posting belongs, and when a notice was paid whole (FE-32 to FE-35, FE-39)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -23,6 +23,34 @@ class Why(StrEnum):
     BAD_NUMBER = "bad_number"  # no number that we make: length, prefix, month or check digit
     NO_NOTICE = "no_notice"  # a good number that no notice has
     NOTHING_TO_REVERSE = "nothing_to_reverse"  # a reversal of more than was booked to the notice
+
+
+class PaymentStatus(StrEnum):
+    """What became of a payment."""
+
+    POSTED = "posted"  # all of it pays its notice
+    OVERPAID = "overpaid"  # some of it was more than due
+    REVERSAL = "reversal"  # the bank took money back
+    SUSPENSE = "suspense"  # it waits, or some of it does
+    ASSIGNED = "assigned"  # it was in suspense, and was given to a notice
+    REPAID = "repaid"  # it was in suspense, and pays back a refund
+    REVERSED = "reversed"  # it was in suspense, and the bank took it back
+
+
+class Act(StrEnum):
+    """What two people may do about money in suspense."""
+
+    ASSIGN = "assign"
+    UNDO = "undo"
+    REPAY = "repay"
+
+
+class AssignmentState(StrEnum):
+    """Where a proposal stands; decided once."""
+
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +121,30 @@ def paid_in_full_on(due: int, payments: Iterable[Payment]) -> date | None:
 def paid_whole_by(due: int, payments: Iterable[Payment], day: date) -> bool:
     """Whether what came with value dates up to `day` paid the notice whole."""
     return sum(one.amount for one in payments if one.value_on <= day) >= due
+
+
+@rule("FE-21", "FE-35")
+def match_any(number: str, amount: int, notices: Mapping[str, Notice], schemes: Sequence[Scheme]) -> Match:
+    """`match` under every scheme that numbers were ever made by: one is bad that none of them makes."""
+    found = [match(number, amount, notices, scheme) for scheme in schemes] or [
+        Match(Place.NOTICE, notices[number]) if number in notices else Match(Place.SUSPENSE, why=Why.BAD_NUMBER)
+    ]
+    return next((one for one in found if one.why is not Why.BAD_NUMBER), found[0])
+
+
+@rule("FE-33", "FE-35")
+def status(
+    amount: int, why: Why | None, *, overpaid: int, suspended: int, notice: bool, employer: bool
+) -> PaymentStatus:
+    """What became of a payment of `amount`: what of it was more than due, what is in suspense, and whether it has a
+    notice or an employer by now.
+    """
+    if why is not None and suspended:
+        return PaymentStatus.SUSPENSE
+    if amount < 0:
+        return PaymentStatus.REVERSAL
+    if why is None:
+        return PaymentStatus.OVERPAID if overpaid > 0 else PaymentStatus.POSTED
+    if notice:
+        return PaymentStatus.ASSIGNED
+    return PaymentStatus.REPAID if employer else PaymentStatus.REVERSED

@@ -1,0 +1,80 @@
+"""What an employer posts to claim a refund: the letter (退費函文) and the receipt it signs (退款收據) (FE-38).
+
+Ready to print: what the system knows stands on them, and there is room for what it does not: the seals, signatures,
+the account that the money is to go to.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from rdss_fee.papers.making import Paper, printed
+from rdss_fee.papers.words import AUTHORITY, capitals, cut, figures
+from shared.law import rule
+
+LETTER: Final = "研究發展費退費函文"
+RECEIPT: Final = "研究發展費退款收據"
+LETTER_ASCII: Final = "refund-letter"
+RECEIPT_ASCII: Final = "refund-receipt"
+_LABELS: Final = {
+    "employer_name": "用人單位",
+    "employer_code": "用人單位代碼",
+    "letter_no": "發文字號",
+    "authority": "受文者",
+    "items": "申請項目",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part of what is claimed: what it is, in words, and NT$."""
+
+    what: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """All that the papers of a claim say. `items` are its parts where they are told, and then all of them."""
+
+    employer_code: str
+    employer_name: str
+    letter_no: str
+    amount: int
+    entered_on: date
+    items: tuple[Item, ...] = ()
+    authority: str = AUTHORITY
+
+    def __post_init__(self) -> None:
+        if self.items and sum(one.amount for one in self.items) != self.amount:
+            raise ValueError("a claim's parts come to the whole")
+
+
+def _fields(claim: Claim, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "employer_code": claim.employer_code,
+        "employer_name": cut(claim.employer_name),
+        "letter_no": cut(claim.letter_no),
+        "amount": figures(claim.amount),
+        "capitals": capitals(claim.amount),
+        "items": [[cut(one.what), f"{one.amount:,}"] for one in claim.items],
+        "authority": cut(claim.authority),
+    }
+
+
+async def _printed(claim: Claim, template: str, name: str, font_dir: str) -> bytes:
+    paper = Paper(template=template, dated=claim.entered_on, fields=_fields(claim, name), labels=_LABELS)
+    return await printed(paper, font_dir)
+
+
+@rule("FE-38")
+async def make_letter(claim: Claim, font_dir: str) -> bytes:
+    """The letter as PDF/A. Raises as `papers.making.printed`."""
+    return await _printed(claim, "refund_letter", LETTER, font_dir)
+
+
+@rule("FE-38")
+async def make_receipt(claim: Claim, font_dir: str) -> bytes:
+    """The receipt to sign as PDF/A. Raises as `papers.making.printed`."""
+    return await _printed(claim, "refund_receipt", RECEIPT, font_dir)

@@ -1,0 +1,1 @@
+"""What can be done about money that came: one module a use case."""

@@ -1,0 +1,1 @@
+"""Refund claims: credits and overpayments that an employer asks back."""

@@ -1,0 +1,1 @@
+"""Reports for finance: a month by employer, ageing, suspense, refunds (FE-41)."""

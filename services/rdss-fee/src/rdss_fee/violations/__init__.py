@@ -1,0 +1,1 @@
+"""Violations, reminders: what the days of a notice bring about."""
