@@ -49,8 +49,11 @@ def test_the_inbox_asks_neither_for_a_tick_nor_for_an_address(subscription, org_
 
 
 @pytest.mark.rule("NO-03")
-def test_only_the_notice_of_results_is_required():
-    assert {name for name, s in SUBSCRIPTIONS.items() if s.required} == {"muster.roster.batch.decided.v1"}
+def test_only_what_the_law_has_told_is_required():
+    """Results of a school's roster; what an employer is asked to pay, and what is held against it if it does not."""
+    assert {name for name, s in SUBSCRIPTIONS.items() if s.required} == {
+        "muster.roster.batch.decided.v1", "muster.rdss-fee.notice.issued.v1", "muster.rdss-fee.violation.found.v1",
+    }  # fmt: skip
 
 
 @pytest.mark.rule("NO-03", "NO-04")
@@ -60,4 +63,6 @@ def test_every_subscription_says_what_it_rests_on():
     assert texts["batch_submitted_inbox"] == "在學緩徵作業系統操作說明已版更項目第13項"
     assert texts["roster_corrected_inbox"] == texts["roster_withdrawn_inbox"]
     assert texts["training_forwarded_inbox"] == "免役禁役緩徵緩召實施辦法第16條之1"
-    assert len(texts) == 10
+    assert texts["notice_issued_inbox"] == "研發替代役研究發展費繳納標準第4條"
+    assert texts["violation_found_inbox"] == "研發替代役制度管考獎懲作業說明研究發展費繳納第5頁"
+    assert len(texts) == 19

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notify.directory import service as directory
 from notify.directory.schemas import AccountChanged
+from notify.facts import Facts
+from notify.fee_events import FEES
 from notify.inbox import service as inbox
 from notify.messages import service as messages
 from notify.reading import Reading, Told, ToldLine
@@ -31,7 +33,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class RosterFacts(Reading):
+class RosterFacts(Facts):
     """What every event about a roster or a part of it tells."""
 
     roster_id: UUID
@@ -197,12 +199,13 @@ class Tell:
         "school": "school_code",
         "township": "township_code",
         "education_authority": "authority_code",
+        "employer": "employer_code",
     }
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
 
-    async def __call__(self, session: AsyncSession, at: datetime, data: RosterFacts) -> None:
+    async def __call__(self, session: AsyncSession, at: datetime, data: Facts) -> None:
         """Make the messages about `data`, which happened at `at`, and place those for the inbox in it."""
         org_code: str = getattr(data, self.ORG_CODE[self.subscription.org_type])
         variables = data.variables() | {
@@ -230,5 +233,5 @@ _ROSTERS: Mapping[str, type[RosterFacts]] = {
 
 HANDLERS: Mapping[str, tuple[type[In], Receive]] = {
     "muster.identity.account.changed.v1": (AccountChanged, directory.remember_account),
-    **{name: (schema, Tell(SUBSCRIPTIONS[name])) for name, schema in _ROSTERS.items()},
+    **{name: (schema, Tell(SUBSCRIPTIONS[name])) for name, schema in (*_ROSTERS.items(), *FEES.items())},
 }

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from shared.law import DEFERMENT_REGULATION, DESIGN_POLICY, SYSTEM_MANUAL, Citation, cite, rule
+from shared.law import (
+    DEFERMENT_REGULATION,
+    DESIGN_POLICY,
+    FEE_MANUAL,
+    FEE_STANDARD,
+    SYSTEM_MANUAL,
+    Citation,
+    cite,
+    rule,
+)
 
 
 class Channel(StrEnum):
@@ -52,7 +61,7 @@ class Subscription:
     event_type: str
     templates: Mapping[Channel, str]
     role: str
-    org_type: Literal["county", "school", "township", "education_authority"]
+    org_type: Literal["county", "school", "township", "education_authority", "employer"]
     required: bool
     basis: Citation
     opens: str
@@ -68,6 +77,24 @@ _RESULTS: Final = "/roster/v1/results/{roster_id}/entries"
 def _both(name: str) -> Mapping[Channel, str]:
     return {Channel.EMAIL: name, Channel.IN_APP: f"{name}_inbox"}
 
+
+def _employer(act: str, name: str, opens: str, basis: Citation, *, required: bool = False) -> Subscription:
+    """An employer's head office is told of the fee by mail and inbox; of a receipt, which the post brings, by inbox."""
+    inbox_only = name == "receipt_issued"
+    return Subscription(
+        f"muster.rdss-fee.{act}.v1",
+        templates={Channel.IN_APP: f"{name}_inbox"} if inbox_only else _both(name),
+        role="employer",
+        org_type="employer",
+        required=required,
+        basis=basis,
+        opens=f"/rdss-fee/v1/{opens}",
+    )
+
+
+_NOTICE: Final = "notices/{notice_id}"
+_CLAIM: Final = "refund-claims/{claim_id}"
+_VIOLATION: Final = "violations/{violation_id}"
 
 SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
     s.event_type: s
@@ -159,6 +186,16 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
             )
             for act in ("corrected", "withdrawn")
         ),
+        # The fee: what is asked and by when, what became of claims, what is held against an employer (FE-37 to FE-40).
+        _employer("notice.issued", "notice_issued", _NOTICE, cite(FEE_STANDARD, "4"), required=True),
+        _employer("notice.reminded", "notice_reminded", _NOTICE, cite(DESIGN_POLICY, "FeeReminders")),
+        _employer("notice.overdue", "notice_overdue", _NOTICE, cite(FEE_MANUAL, "fee-5")),
+        _employer("receipt.issued", "receipt_issued", "receipts/{receipt_id}", cite(FEE_MANUAL, "fee-2")),
+        _employer("refund.decided", "refund_decided", _CLAIM, cite(FEE_MANUAL, "fee-5")),
+        _employer("refund.paid", "refund_paid", _CLAIM, cite(FEE_MANUAL, "fee-5")),
+        _employer("refund.bounced", "refund_bounced", _CLAIM, cite(FEE_MANUAL, "fee-5")),
+        _employer("violation.found", "violation_found", _VIOLATION, cite(FEE_MANUAL, "fee-5"), required=True),
+        _employer("violation.annulled", "violation_annulled", _VIOLATION, cite(FEE_MANUAL, "fee-5")),
     )
 }
 

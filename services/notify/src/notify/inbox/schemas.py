@@ -1,5 +1,6 @@
 """The inbox as the API shows it."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ UnreadCount = Annotated[
 
 
 class Concerned(Out):
-    """The thing an item tells of, so that it can be opened."""
+    """The roster or batch an item tells of, so that it can be opened."""
 
     roster_id: UUID
     batch_id: Annotated[UUID | None, Field(description="Null when it is the roster as a whole")] = None
@@ -27,6 +28,25 @@ class Concerned(Out):
         Field(
             max_length=200,
             examples=["/roster/v1/batches/0b8f2c34-0000-4000-8000-000000000001"],
+            description="Path behind the gateway under which this reader finds it",
+        ),
+    ]
+
+
+class ConcernedFee(Out):
+    """The notice, receipt, refund claim or violation of an employer that an item tells of, so that it can be opened."""
+
+    employer_code: Annotated[str, Field(max_length=40, examples=["12345675"])]
+    notice_id: UUID | None = None
+    receipt_id: UUID | None = None
+    claim_id: UUID | None = None
+    violation_id: UUID | None = None
+    month: Annotated[date | None, Field(description="The billed month, as its first day")] = None
+    href: Annotated[
+        str,
+        Field(
+            max_length=200,
+            examples=["/rdss-fee/v1/notices/0b8f2c34-0000-4000-8000-000000000001"],
             description="Path behind the gateway under which this reader finds it",
         ),
     ]
@@ -46,7 +66,7 @@ class InboxItemOut(Out):
     ]
     title_en: Annotated[str, Field(max_length=1_000)]
     required: Annotated[bool, Field(description="The law demands this notice")]
-    concerns: Concerned
+    concerns: Concerned | ConcernedFee
     happened_at: Annotated[Instant, Field(description="When it happened")]
     arrived_at: Annotated[Instant, Field(description="When it came into the inbox")]
     read_at: Annotated[Instant | None, Field(description="Null: not read")]
