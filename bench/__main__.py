@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
 from bench import (
+    billing,
     gateway_warm,
     idle_memory,
+    reconcile,
     roster_decide_2000,
     roster_export,
     roster_requests,
@@ -42,6 +44,13 @@ GROUPS: Mapping[str, Mapping[str, Benchmark]] = {
         "roster_export_100k": roster_export.measure,
         "roster_export_memory": roster_export.grown,
         "roster_search_1m": roster_search.measure,
+    },
+    "fee": {
+        "billing_60k": billing.measure,
+        "billing_growth": billing.growth,
+        "billing_rerun": billing.rerun,
+        "reconcile_100k": reconcile.hundred_thousand,
+        "reconcile_1m": reconcile.million,
     },
     "gateway": {"gateway_warm": gateway_warm.measure},
 }
