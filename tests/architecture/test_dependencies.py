@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-SERVICES = ("identity", "notify", "roster")
+SERVICES = ("identity", "notify", "rdss_fee", "roster")
 
 
 def routers(service: str) -> Iterator[APIRouter]:

@@ -17,7 +17,7 @@ def test_the_document_is_up_to_date():
 
 @pytest.mark.parametrize("kind", event_types(), ids=lambda kind: kind.name)
 def test_a_type_is_declared_by_the_service_it_names(kind):
-    assert kind.data.__module__.partition(".")[0] == kind.source.removeprefix("/")
+    assert kind.data.__module__.partition(".")[0].replace("_", "-") == kind.source.removeprefix("/")
     assert kind.to
     assert kind.source.removeprefix("/") not in kind.to
     assert kind.summary.endswith(".")

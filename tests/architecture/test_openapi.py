@@ -10,7 +10,7 @@ from tests.support.service_documents import METHODS, document
 
 pytestmark = pytest.mark.xdist_group("documents")
 
-SERVICES = ("identity", "notify", "roster")
+SERVICES = ("identity", "notify", "rdss-fee", "roster")
 # Whoever logs in, or checks a token, has none yet.
 WITHOUT_TOKEN = {
     ("identity", "log_in"),

@@ -20,7 +20,7 @@ DEPLOYABLES = {"shared": "shared", "gateway": "gateway"} | {
     if (folder / "src").is_dir()
 }
 # Import name → distribution, where they differ.
-DISTRIBUTIONS = {"fontTools": "fonttools", "jose": "python-jose",
+DISTRIBUTIONS = {"fontTools": "fonttools", "jose": "python-jose", "barcode": "python-barcode",
                  "argon2": "argon2-cffi", "prometheus_client": "prometheus-client",
                  "pydantic_settings": "pydantic-settings"}  # fmt: skip
 # Brought by another package and meant to be used through it.

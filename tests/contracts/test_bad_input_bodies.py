@@ -39,7 +39,7 @@ HIDDEN = {"take_event": CloudEvent.model_json_schema()}
 def world(request: pytest.FixtureRequest) -> World:
     """The world of the test's operation."""
     operation: Operation = request.node.callspec.params["operation"]
-    found: World = request.getfixturevalue(f"{operation.service}_world")
+    found: World = request.getfixturevalue(f"{operation.service.replace('-', '_')}_world")
     return found
 
 

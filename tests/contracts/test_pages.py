@@ -37,7 +37,9 @@ LISTS = [
 async def _first(world: World, operation: Operation, row: Row) -> httpx.Response:
     """The first page, of one item."""
     if operation.method == "GET":
-        return await world.call(operation, row, world.a[row.who], query="?limit=1")
+        return await world.call(
+            operation, row, world.a[row.who], query=f"{row.query}&limit=1" if row.query else "?limit=1"
+        )
     body = {**json.loads(world.content(row) or "{}"), "limit": 1}
     # Taipei's rosters of one school, of which there are several.
     body.pop("national_id", None)
@@ -73,7 +75,9 @@ async def test_the_link_leads_to_the_next_page(house, operation: Operation) -> N
 @pytest.mark.parametrize("operation", LISTS, ids=str)
 async def test_the_last_page_has_no_link(house, operation: Operation) -> None:
     world, _, row = house
-    query = "?limit=200" if "limit" in operation.query else ""
+    query = row.query
+    if "limit" in operation.query:
+        query = f"{query}&limit=200" if query else "?limit=200"
     answer = await world.call(operation, row, world.a[row.who], query=query)
     assert answer.json()["next_cursor"] is None
     assert "link" not in answer.headers

@@ -66,7 +66,7 @@ class Street:
 
         if self._at != house:
             self.leave()
-            self._fuzz = Fuzz(self._stack.enter_context(standing(house.partition("-")[0], *self._how)))
+            self._fuzz = Fuzz(self._stack.enter_context(standing(house.rpartition("-")[0], *self._how)))
             self._at = house
         return self._fuzz
 

@@ -204,13 +204,21 @@ async def world(rows: tuple[Row, ...] = ROWS, **given: Any) -> AsyncIterator[Wor
     jwks = as_jwks([key])
     identity = Upstream(document("identity"), jwks=jwks)
     roster, notify = Upstream(document("roster")), Upstream(document("notify"))
+    fee = Upstream(document("rdss-fee"))
     async with (
         served(identity) as identity_url,
         served(roster) as roster_url,
         served(notify) as notify_url,
+        served(fee) as fee_url,
         aiohttp.ClientSession() as client,
     ):
-        urls = {"identity_url": identity_url, "roster_url": roster_url, "notify_url": notify_url, **given}
+        urls = {
+            "identity_url": identity_url,
+            "roster_url": roster_url,
+            "notify_url": notify_url,
+            "rdss_fee_url": fee_url,
+            **given,
+        }
         settings = GatewaySettings(issuer=ISSUER, **urls)
         gateway = Gateway(settings, policy=Policy(rows), keys=given.get("keys"))
         async with served(gateway, h11_limit=16 * 1024) as url:

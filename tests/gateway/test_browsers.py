@@ -22,7 +22,7 @@ GUARDS = {
 
 
 def elsewhere_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ISSUER", "IDENTITY_URL", "NOTIFY_URL", "ROSTER_URL"):
+    for name in ("ISSUER", "IDENTITY_URL", "NOTIFY_URL", "RDSS_FEE_URL", "ROSTER_URL"):
         monkeypatch.setenv(f"MUSTER_{name}", "http://127.0.0.1:1")
 
 

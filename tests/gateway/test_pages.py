@@ -137,12 +137,18 @@ async def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
         "ISSUER": "http://a/identity",
         "IDENTITY_URL": "http://b/",
         "NOTIFY_URL": "http://c",
+        "RDSS_FEE_URL": "http://e",
         "ROSTER_URL": "http://d",
     }
     for name, value in names.items():
         monkeypatch.setenv(f"MUSTER_{name}", value)
     settings = load()
-    assert settings.upstreams == {"identity": "http://b", "notify": "http://c", "roster": "http://d"}
+    assert settings.upstreams == {
+        "identity": "http://b",
+        "notify": "http://c",
+        "rdss-fee": "http://e",
+        "roster": "http://d",
+    }
     assert settings.jwks_url == "http://b/identity/v1/.well-known/jwks.json"
     monkeypatch.delenv("MUSTER_ROSTER_URL")
     with pytest.raises(SettingsError, match="MUSTER_ROSTER_URL"):
@@ -150,7 +156,9 @@ async def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_real_application_is_made_from_the_real_table() -> None:
-    gateway = create_app(GatewaySettings(issuer="a", identity_url="b", notify_url="c", roster_url="d"))
+    gateway = create_app(
+        GatewaySettings(issuer="a", identity_url="b", notify_url="c", rdss_fee_url="e", roster_url="d")
+    )
     assert ("POST", "/roster/v1/submissions") in gateway.policy.operations
     sent: list[Any] = []
 

@@ -107,7 +107,7 @@ def test_tables_that_cannot_be_meant(rows: list[Row]) -> None:
 @pytest.mark.rule("GW-01")
 def test_the_real_table_stands() -> None:
     policy = Policy(ROWS)
-    assert {row.upstream for row in policy.rows} == {"identity", "notify", "roster"}
+    assert {row.upstream for row in policy.rows} == {"identity", "notify", "rdss-fee", "roster"}
     for row in ROWS:
         assert "internal" not in row.template
         assert "national_id" not in row.template

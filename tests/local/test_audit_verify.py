@@ -22,7 +22,7 @@ def verified(root: Path) -> tuple[int, str]:
 def test_of_a_running_suite(suite: Stack):
     code, said = verified(suite.root)
     assert code == 0
-    for service in ("identity", "notify", "roster"):
+    for service in ("identity", "notify", "rdss-fee", "roster"):
         assert f"{service}: as it was." in said
         assert f"{service}：相符。" in said
     # The accounts that a start makes were sealed.

@@ -237,7 +237,10 @@ NAMED_IN_THE_CONTRACT = {
     "county_newtaipei_officer": "case_officer", "county_newtaipei_approver": "approver", "township": "township",
     "education_authority": "education_authority", "judicial_authority": "judicial_authority", "feed": "feed",
     "sis_ntu": "school", "employer_a": "employer", "employer_b": "employer", "programme_office": "programme_office",
-    "authority_finance": "authority_finance", "personnel_office": "personnel_office", "teacher": "teacher",
+    "authority_finance": "authority_finance",
+    "authority_finance_2": "authority_finance",
+    "employer_a_department": "employer_department",
+    "employer_c": "employer", "personnel_office": "personnel_office", "teacher": "teacher",
     "reserve_officer": "reserve_officer", "reserve_commander": "reserve_commander", "admin": "admin",
     "auditor": "auditor",
 }  # fmt: skip

@@ -15,7 +15,7 @@ from notify.subscriptions import SUBSCRIPTIONS, Channel
 from shared.events import CloudEvent, EventType
 
 PATH = Path(__file__).parents[2] / "docs" / "events.md"
-SERVICES = ("identity", "notify", "roster")
+SERVICES = ("identity", "notify", "rdss_fee", "roster")
 COMMAND = "python -m tests.support.events_doc"
 
 

@@ -20,8 +20,8 @@ from tests.support.faults_processes import family
 from tests.support.suite import put
 
 POSTMASTER, BACKEND = "postmaster", "backend"
-PAGES = ("gateway", "identity", "notify", "roster")
-WORKERS = ("identity-worker", "notify-worker", "roster-worker")
+PAGES = ("gateway", "identity", "notify", "rdss-fee", "roster")
+WORKERS = ("identity-worker", "notify-worker", "rdss-fee-worker", "roster-worker")
 # The two outside systems are not ours: they are killed besides, and it does not count. By name, their ports.
 STAND_INS = {"registry": "registry", "mail-sink": "mail"}
 _PORTS = {name: name for name in PAGES} | STAND_INS

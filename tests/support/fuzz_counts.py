@@ -17,6 +17,7 @@ FEW: Mapping[str, tuple[int, str]] = {
     "get_keys": _NO_INPUT,
     "get_me": _NO_INPUT,
     "list_sessions": _NO_INPUT,
+    "verify_ledger": _NO_INPUT,
     "list_terms": (30, "it takes one yes or no: a campaign finds no more to be wrong with that"),
 }
 # Of a house's requests, this part may be told "come back" (503) and come: the machine does other things as well.

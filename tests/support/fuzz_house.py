@@ -127,6 +127,7 @@ async def _house(
                 issuer=ISSUER,
                 identity_url=addresses["identity"],
                 notify_url=addresses["notify"],
+                rdss_fee_url=addresses["rdss-fee"],
                 roster_url=addresses["roster"],
             ),
             keys=StaticKeys(KeySet([KEY.public(), signer.public()])),

@@ -18,6 +18,9 @@ _PAST = frozenset({"as_of_future", "nothing_then"})
 # A list as a file.
 _REPORT = frozenset({"not_acceptable", "report_too_large", "report_not_made", "font_missing"})
 
+# One thing on paper.
+_PAPER = frozenset({"not_acceptable", "report_not_made", "font_missing"})
+
 # The codes that only this operation's own rules bring. The document of the operation names the same (a test compares):
 # a new one is a decision that is seen here.
 OWN: dict[str, frozenset[str]] = {
@@ -33,6 +36,21 @@ OWN: dict[str, frozenset[str]] = {
     "reset_password": frozenset({"own_account"}),
     "create_organisation": frozenset({"organisation_exists"}),
     "create_client": frozenset({"client_exists"}),
+    # rdss-fee: refunds, receipts, violations
+    "enter_refund_claim": frozenset({"refund_letter_taken"}),
+    "add_refund_paper": frozenset({"refund_claim_state", "refund_papers_full"}),
+    "submit_refund_claim": frozenset(
+        {"refund_claim_state", "refund_papers_missing", "two_people", "refund_not_covered"}
+    ),
+    "withdraw_refund_claim": frozenset({"refund_claim_state"}),
+    "receive_refund_claim": frozenset({"refund_claim_state"}),
+    "approve_refund_claim": frozenset({"refund_claim_state"}),
+    "return_refund_claim": frozenset({"refund_claim_state"}),
+    "pay_refund_claim": frozenset({"refund_claim_state", "two_people", "refund_not_covered"}),
+    "bounce_refund_claim": frozenset({"refund_claim_state", "two_people"}),
+    "mail_receipt": frozenset({"receipt_closed"}),
+    "void_receipt": frozenset({"receipt_closed"}),
+    "annul_violation": frozenset({"violation_annulled"}),
     # roster
     "submit_roster": frozenset({"school_unknown", "term_unknown"}),
     "correct_roster": frozenset({"roster_withdrawn"}),
@@ -70,6 +88,36 @@ OWN: dict[str, frozenset[str]] = {
     "replay_registry_event": frozenset({"registry_event_not_dead"}),
     # notify
     "replay_message": frozenset({"conflict"}),
+    # rdss-fee: runs
+    "ask_billing_run": frozenset({"run_open", "run_too_early", "run_too_late", "scheme_missing"}),
+    "check_billing_run": frozenset({"run_closed"}),
+    "issue_billing_run": frozenset(
+        {"two_people", "run_closed", "run_unchecked", "run_too_early", "run_too_late", "month_issued", "scheme_missing"}
+    ),
+    "drop_billing_run": frozenset({"run_closed"}),
+    "verify_billing_run": frozenset({"run_closed"}),
+    "get_notice": _PAPER,
+    "list_notice_lines": _REPORT,
+    "list_credit_statement_lines": _REPORT,
+    "get_receipt": _PAPER,
+    # rdss-fee: money in suspense
+    "propose_assignment": frozenset({"suspense_nothing_open", "assignment_proposed"}),
+    "confirm_assignment": frozenset({"suspense_nothing_open", "assignment_decided", "two_people"}),
+    "refuse_assignment": frozenset({"assignment_decided", "two_people"}),
+    # rdss-fee: reports
+    "report_month_summary": _REPORT,
+    "report_ageing": _REPORT,
+    "report_suspense": _REPORT,
+    "report_refunds": _REPORT,
+    # rdss-fee: employers, schemes, rates, service periods
+    "add_employer": frozenset({"employer_exists"}),
+    "add_collection_scheme": frozenset({"scheme_exists", "months_billed", "employers_too_wide"}),
+    "add_rate": frozenset({"rate_known"}),
+    "correct_period": frozenset({"period_withdrawn"}),
+    "withdraw_period": frozenset({"period_withdrawn"}),
+    "report_period": frozenset({"period_withdrawn", "report_waits", "report_changes_nothing"}),
+    "confirm_service_event": frozenset({"period_withdrawn", "report_answered", "report_outdated", "two_people"}),
+    "refuse_service_event": frozenset({"report_answered", "two_people"}),
 }
 
 _ROLES = frozenset(
@@ -90,6 +138,7 @@ _MAN = frozenset(
 )  # fmt: skip
 # Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
 # under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
+_SERVED = frozenset({"period_without_days", "period_end_unstated", "period_overlaps", "stage_without_days"})
 _PERIOD = frozenset({"period_empty", "period_too_long", "by_county", "by_township"})
 UNTOLD: dict[str, frozenset[str]] = {
     "create_account": _ROLES,
@@ -125,8 +174,44 @@ UNTOLD: dict[str, frozenset[str]] = {
         {"format_blank", "format_unknown_field", "format_without_serial", "format_too_long"}
     ),
     "mark_all_read": frozenset({"inbox_item_unknown"}),
+    "ask_billing_run": frozenset({"as_of_regular", "as_of_future"}),
+    "add_refund_paper": frozenset({"string_pattern_mismatch"}),
+    "enter_refund_claim": frozenset({"day_impossible"}),
+    "submit_refund_claim": frozenset({"posted_on_missing", "day_impossible"}),
+    "issue_receipts": frozenset({"receipt_not_due"}),
+    "mail_receipt": frozenset({"day_impossible"}),
+    "add_employer": frozenset({"business_number_invalid", "number_too_wide"}),
+    "add_collection_scheme": frozenset({"not_first_of_month", "scheme_parts"}),
+    "add_rate": frozenset({"not_first_of_month"}),
+    "announce_periods": _SERVED
+    | {
+        "national_id_invalid",
+        "not_male",
+        "employer_unknown",
+        "employer_number_too_wide",
+        "facts_differ",
+        "rows_differ",
+        "json_syntax",
+    },
+    "correct_period": _SERVED,
+    "report_period": _SERVED | {"value_error"},
+    "confirm_service_event": _SERVED,
+    "correct_serviceman": _SERVED,
+    "get_serviceman": frozenset({"as_of_future"}),
+    # A month of a year that the ROC calendar does not have.
+    "list_periods": frozenset({"value_error"}),
 }
 # These end sessions, it may be the caller's own: the world is put back after each success, or the rest would be 401.
 ENDS_SESSIONS = frozenset({"change_password", "end_session"})
 # What a file says cell by cell has rules of its own (tests/roster/intake_corpus); whatever they find may be told.
-FILES = frozenset({"submit_roster", "correct_roster", "report_cessations", "import_schools", "import_calendar"})
+FILES = frozenset(
+    {
+        "submit_roster",
+        "correct_roster",
+        "report_cessations",
+        "import_schools",
+        "import_calendar",
+        "import_fee_calendar",
+        "take_bank_file",
+    }
+)

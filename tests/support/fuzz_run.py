@@ -25,6 +25,14 @@ from tests.support.fuzz_refusals import ENDS_SESSIONS
 
 # Days as the document means them: it can tell their range in words only.
 schemathesis.openapi.format("date", st.dates(date(1912, 1, 1), date(2910, 12, 31)).map(date.isoformat))
+
+
+@schemathesis.serializer("application/pdf")
+def _as_bytes(_context: Any, value: Any) -> bytes:
+    """A file as it stands in the world, or what was made for one."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 # Schemathesis' own list, and what it does not expect: too long a body, address or header.
 REFUSING = ["400", "401", "403", "404", "405", "409", "412", "413", "414", "415", "422", "428", "431"]
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -19,6 +19,7 @@ _ENVIRONMENT = {
     "MUSTER_ENV": "local",
     "MUSTER_ISSUER": "http://127.0.0.1:1/identity",
     "MUSTER_IDENTITY_URL": "http://127.0.0.1:1",
+    "MUSTER_RDSS_FEE_URL": "http://127.0.0.1:1",
     "MUSTER_ROSTER_URL": "http://127.0.0.1:1",
     "MUSTER_NOTIFY_URL": "http://127.0.0.1:1",
     "MUSTER_GATEWAY_URL": "http://127.0.0.1:1",

@@ -70,7 +70,8 @@ def case(label: str, content: bytes, *statuses: int, **headers: str | None) -> C
 def unreadable(sound: bytes, limit: int) -> Iterator[Case]:
     """Bodies that are no JSON, or mean more than one thing, whatever the operation takes."""
     text = sound.decode()
-    name = next(iter(json.loads(text)), "x")
+    document = json.loads(text)
+    name = next(iter(document[0] if isinstance(document, list) else document), "x")
     for label, content in {
         "a brace": b"{",
         "cut off": sound[:-1],
@@ -145,9 +146,16 @@ _WRONG: tuple[tuple[str, Any, frozenset[str]], ...] = (
 _DATES = ("2026-02-31", "000/01/01", "115/13/01", "20260101T00", "yesterday", "", PLANTED, "９９９９", "0")
 
 
-def misshapen(schema: dict[str, Any], sound: dict[str, Any], limit: int) -> Iterator[Case]:
-    """JSON that is well formed but not what the operation takes: each member wrong, missing, or one too many."""
-    for label, value in _misshapen(schema, sound, ""):
+def misshapen(schema: dict[str, Any], sound: Any, limit: int) -> Iterator[Case]:
+    """JSON that is well formed but not what the operation takes: each member wrong, missing, or one too many; of a list
+    those of its first item.
+    """
+    found: Iterator[tuple[str, Any]]
+    if isinstance(sound, list):
+        found = ((label, [value]) for label, value in _misshapen(schema["items"], sound[0], "/0"))
+    else:
+        found = _misshapen(schema, sound, "")
+    for label, value in found:
         content = json.dumps(value, ensure_ascii=False).encode()
         yield case(label, content, 413 if len(content) > limit else 422)
 

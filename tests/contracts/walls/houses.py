@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.walls import identity, notify, roster
+from tests.contracts.walls import identity, notify, rdss_fee, roster
 from tests.contracts.walls.operations import SERVICES
 from tests.contracts.walls.rows import Row, World
 from tests.support import rosters
 from tests.support.databases import Template
 from tests.support.services import running
 
-FIXTURES = {"identity": identity, "notify": notify, "roster": roster}
+FIXTURES = {"identity": identity, "notify": notify, "rdss-fee": rdss_fee, "roster": roster}
 ROWS: dict[str, dict[str, Row]] = {service: FIXTURES[service].ROWS for service in SERVICES}
 
 

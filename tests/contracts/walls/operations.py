@@ -14,7 +14,7 @@ from shared.openapi import roles_of
 from tests.support.services import settings_for
 from tests.support.tokens import KEYS
 
-SERVICES = ("identity", "notify", "roster")
+SERVICES = ("identity", "notify", "rdss-fee", "roster")
 METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
 # What a process says of itself; the gateway forwards none of it, and it tells nothing of anybody.
 OF_THE_PROCESS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
@@ -46,7 +46,7 @@ class Operation:
 @cache
 def application(service: str) -> FastAPI:
     """The application of `service` as it would start, connected to nothing; one for all who only read it."""
-    app: FastAPI = import_module(f"{service}.main").create_app(
+    app: FastAPI = import_module(f"{service.replace('-', '_')}.main").create_app(
         settings_for(service, Urls(_NOWHERE, _NOWHERE)), keys=KEYS
     )
     return app

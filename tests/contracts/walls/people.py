@@ -30,6 +30,7 @@ ELSEWHERE = {
     "county": ("65000", "64000"),
     "township": ("65000010", "63000010"),
     "education_authority": ("65000", "64000"),
+    "employer": ("04595257", "12345670"),
 }
 MACHINES = MACHINES_ONLY
 SUBS = {"case_officer": "officer-1", "approver": "approver-1"}
