@@ -61,12 +61,14 @@ ORGANISATIONS = (
     Organisation("judicial_authority", "TPD", "臺灣臺北地方法院", "Taiwan Taipei District Court"),
     Organisation("employer", "99000002", "甲示範科技股份有限公司", "Demonstration Technology A Co., Ltd."),
     Organisation("employer", "99000018", "乙示範生技股份有限公司", "Demonstration Biotechnology B Co., Ltd."),
+    Organisation("employer", "99000024", "丙示範電子股份有限公司", "Demonstration Electronics C Co., Ltd."),
     Organisation("programme_office", "rdss", "研發替代役專案辦公室", "R&D Substitute Service Programme Office"),
     Organisation("authority", "nca", "內政部役政署", "National Conscription Agency"),
     Organisation("reserve_command", "63000", "臺北市後備指揮部", "Taipei City Reserve Command"),
     Organisation("moi", "moi", "內政部", "Ministry of the Interior"),
     Organisation("service", "identity", "帳號服務", "Identity service"),
     Organisation("service", "notify", "通知服務", "Notification service"),
+    Organisation("service", "rdss-fee", "研究發展費服務", "R&D fee service"),
     Organisation("service", "roster", "名冊服務", "Roster service"),
 )
 
@@ -84,9 +86,12 @@ PEOPLE = (
     Person("education_authority", ("education_authority",), "education_authority:63000", "教育局承辦人"),
     Person("judicial_authority", ("judicial_authority",), "judicial_authority:TPD", "法院承辦人"),
     Person("employer_a", ("employer",), "employer:99000002", "甲公司承辦人"),
+    Person("employer_a_department", ("employer_department",), "employer:99000002", "甲公司研發部門承辦人"),
     Person("employer_b", ("employer",), "employer:99000018", "乙公司承辦人"),
+    Person("employer_c", ("employer",), "employer:99000024", "丙公司承辦人"),
     Person("programme_office", ("programme_office",), "programme_office:rdss", "專案辦公室承辦人"),
     Person("authority_finance", ("authority_finance",), "authority:nca", "役政署財務人員"),
+    Person("authority_finance_2", ("authority_finance",), "authority:nca", "役政署財務主管"),
     Person("personnel_office", ("personnel_office",), "school:353301", "建中人事室"),
     Person("teacher", ("teacher",), "school:353301", "建中教師"),
     Person("reserve_officer", ("reserve_officer",), "reserve_command:63000", "後備指揮部承辦人"),
@@ -101,7 +106,8 @@ MACHINES = (
 )
 
 SERVICE_CLIENTS = tuple(
-    Machine(f"svc_{name}", "service", f"service:{name}") for name in ("identity", "notify", "roster")
+    Machine(f"svc_{name.replace('-', '_')}", "service", f"service:{name}")
+    for name in ("identity", "notify", "rdss-fee", "roster")
 )
 
 

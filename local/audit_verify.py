@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options, passed_on = parser.parse_known_args(arguments)
     place = Layout(options.root.absolute(), {})
     try:
-        with _server(place) as admin_url:
+        with server(place) as admin_url:
             return _verify(place, admin_url, passed_on)
     except StartError as error:
         print(f"{error.message}\n{error.message_en}", file=sys.stderr)
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextmanager
-def _server(place: Layout) -> Iterator[str]:
+def server(place: Layout) -> Iterator[str]:
     """An administrator's address of the server that holds the databases."""
     if given := os.environ.get("DATABASE_URL"):
         yield given

@@ -9,7 +9,7 @@ from pathlib import Path
 def clean(repo: Path) -> int:
     """Remove both; 1, and nothing removed, while a suite runs in `.local/`."""
     state = repo / ".local"
-    for lock in (state / "lock", state / "demo" / "lock"):
+    for lock in (state / "lock", state / "demo" / "lock", state / "demo-fee" / "lock"):
         if not lock.exists():
             continue
         with lock.open("rb") as handle:

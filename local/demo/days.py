@@ -86,11 +86,11 @@ def _corresponding(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, day.day)
 
 
-async def clear_of_midnight() -> None:
+async def clear_of_midnight(longest: int = _LONGEST_RUN) -> None:
     """Wait for tomorrow if it is nearly there in Taipei: the story is told within one day."""
     now = clock.now().astimezone(clock.TAIPEI)
     past = now.hour * 3600 + now.minute * 60 + now.second
     left = 24 * 3600 - past
-    if left <= _LONGEST_RUN:
+    if left <= longest:
         print(f"臺北時間將跨日，等候 {left} 秒  nearly midnight in Taipei: waiting {left} s", flush=True)
         await asyncio.sleep(left + 1)

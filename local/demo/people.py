@@ -90,6 +90,11 @@ def national_id(rng: random.Random, second: str = "1", *, right: bool = True) ->
     return f"{letter}{digits}{check if right else (check + 1) % 10}"
 
 
+def name(rng: random.Random) -> str:
+    """A surname and two characters."""
+    return rng.choice(_SURNAMES) + "".join(rng.sample(_GIVEN, 2))
+
+
 class Maker:
     """Makes men, no two with the same ID or student number."""
 
@@ -112,7 +117,7 @@ class Maker:
         place = rng.choice([code for code, at in TOWNSHIPS.items() if at.county_code == county_code])
         man = Man(
             national_id=unique,
-            name=rng.choice(_SURNAMES) + "".join(rng.sample(_GIVEN, 2)),
+            name=name(rng),
             birth_date=date(born, 1, 1) + timedelta(days=rng.randrange(365)),
             county_code=county_code,
             township_code=place,

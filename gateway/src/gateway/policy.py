@@ -20,8 +20,8 @@ from shared.tokens import ROLES
 MB = 1024 * KB
 
 RateClass = Literal["log_in", "read", "write", "search", "bulk"]
-Upstream = Literal["identity", "notify", "roster"]
-UPSTREAMS: tuple[Upstream, ...] = ("identity", "notify", "roster")
+Upstream = Literal["identity", "notify", "rdss-fee", "roster"]
+UPSTREAMS: tuple[Upstream, ...] = ("identity", "notify", "rdss-fee", "roster")
 
 ANYONE: frozenset[str] | None = None
 """No token is asked for; the route itself checks credentials, or is public."""
@@ -180,6 +180,12 @@ _APPROVER = _roles("approver")
 _COUNTY = _OFFICER | _APPROVER
 _TOWNSHIP = _roles("township")
 _AUTHORITY = _roles("education_authority")
+_FINANCE = _roles("authority_finance")
+_OFFICE = _roles("programme_office")
+_HEAD_OFFICE = _roles("employer")
+_EMPLOYER = _roles("employer", "employer_department")
+_FEE_WATCHERS = _OFFICE | _FINANCE | _LOOKS_AFTER
+_FEE_READERS = _EMPLOYER | _FEE_WATCHERS
 # How somebody with a password has proved who he is; a system has no inbox.
 _PEOPLE = frozenset({"pwd"})
 
@@ -296,9 +302,107 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/roster/v1/refusals/{decision_id}/review-request", _SCHOOL | _TOWNSHIP | _OFFICER, rate="write"),
     Row("POST", "/roster/v1/refusals/{decision_id}/answer", _APPROVER, rate="write"),
 
+    # Fee: what the bank tells of payments, and money in suspense.
+    Row("POST", "/rdss-fee/v1/bank-files", _FINANCE, body=16 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/rdss-fee/v1/bank-files", _FEE_WATCHERS),
+    Row("GET", "/rdss-fee/v1/bank-files/{file_id}", _FEE_WATCHERS),
+    Row("GET", "/rdss-fee/v1/payments", _FEE_READERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/payments/{payment_id}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/suspense", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/suspense/{payment_id}", _FEE_WATCHERS),
+    Row("POST", "/rdss-fee/v1/suspense/{payment_id}/assignments", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/suspense-assignments/{assignment_id}/confirmation", _FINANCE, timeout=30, rate="write"),
+    Row("POST", "/rdss-fee/v1/suspense-assignments/{assignment_id}/refusal", _FINANCE, rate="write"),
+
+    # Fee: the ledger.
+    Row("GET", "/rdss-fee/v1/ledger/balances", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/ledger/balances/employers", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/ledger/postings", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/ledger/verification", _FEE_WATCHERS, timeout=60),
+
     # Roster: what was told to the conscription registry.
     Row("GET", "/roster/v1/registry-events", _COUNTY | ADMIN),
     Row("POST", "/roster/v1/registry-events/{event_id}/replay", _OFFICER | ADMIN, rate="write"),
+
+    # Fee: monthly runs, previewed by one of the authority's finance staff and issued by another.
+    Row("POST", "/rdss-fee/v1/billing-runs", _FINANCE, rate="write"),
+    Row("GET", "/rdss-fee/v1/billing-runs", _FEE_WATCHERS),
+    Row("GET", "/rdss-fee/v1/billing-runs/{run_id}", _FEE_WATCHERS),
+    Row("GET", "/rdss-fee/v1/billing-runs/{run_id}/employers", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/billing-runs/{run_id}/lines", _FEE_WATCHERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/billing-runs/{run_id}/lines/{employer_code}/{serviceman_id}/{month}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/billing-runs/{run_id}/verification", _FEE_WATCHERS, timeout=120),
+    Row("POST", "/rdss-fee/v1/billing-runs/{run_id}/check", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/billing-runs/{run_id}/issue", _FINANCE, timeout=120, rate="write"),
+    Row("POST", "/rdss-fee/v1/billing-runs/{run_id}/drop", _FINANCE, rate="write"),
+
+    # Fee: what an employer is asked, and what it may claim back.
+    Row("GET", "/rdss-fee/v1/notices", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/notices/{notice_id}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/notices/{notice_id}/lines", _FEE_READERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/credit-statements", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/credit-statements/{statement_id}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/credit-statements/{statement_id}/lines", _FEE_READERS, timeout=30),
+
+    # The fee: employers, the official calendar, how accounts are made, rates.
+    Row("POST", "/rdss-fee/v1/employers", _OFFICE, rate="write"),
+    Row("GET", "/rdss-fee/v1/employers", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/employers/{code}", _FEE_READERS),
+    Row("PATCH", "/rdss-fee/v1/employers/{code}", _OFFICE, rate="write"),
+    Row("PUT", "/rdss-fee/v1/employers/{code}/receipt-address", _HEAD_OFFICE | _OFFICE | _FINANCE, rate="write"),
+    Row("PUT", "/rdss-fee/v1/calendars/{year}", _FINANCE | ADMIN, body=4 * MB, timeout=60, rate="bulk"),
+    Row("GET", "/rdss-fee/v1/collection-schemes", _FEE_WATCHERS),
+    Row("POST", "/rdss-fee/v1/collection-schemes", _FINANCE, rate="write"),
+    Row("GET", "/rdss-fee/v1/rates", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/rates", _FINANCE, rate="write"),
+
+    # The fee: men, their service periods, what employers report of them.
+    Row("POST", "/rdss-fee/v1/service-periods", _OFFICE, timeout=60, rate="bulk"),
+    Row("GET", "/rdss-fee/v1/service-periods", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/service-periods/{period_id}", _FEE_READERS),
+    Row("PUT", "/rdss-fee/v1/service-periods/{period_id}", _OFFICE, rate="write"),
+    Row("GET", "/rdss-fee/v1/service-periods/{period_id}/history", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/service-periods/{period_id}/withdrawal", _OFFICE, rate="write"),
+    Row("POST", "/rdss-fee/v1/service-periods/{period_id}/reports", _EMPLOYER | _OFFICE, rate="write"),
+    Row("GET", "/rdss-fee/v1/service-events", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/service-events/{event_id}", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/service-events/{event_id}/confirmation", _HEAD_OFFICE, rate="write"),
+    Row("POST", "/rdss-fee/v1/service-events/{event_id}/refusal", _HEAD_OFFICE, rate="write"),
+    Row("GET", "/rdss-fee/v1/servicemen/{serviceman_id}", _FEE_READERS),
+    Row("PUT", "/rdss-fee/v1/servicemen/{serviceman_id}/facts", _OFFICE, rate="write"),
+
+    # Fee: reports for finance.
+    Row("GET", "/rdss-fee/v1/reports/month-summary", _FEE_WATCHERS, timeout=120),
+    Row("GET", "/rdss-fee/v1/reports/ageing", _FEE_WATCHERS, timeout=120),
+    Row("GET", "/rdss-fee/v1/reports/suspense", _FEE_WATCHERS, timeout=120),
+    Row("GET", "/rdss-fee/v1/reports/refunds", _FEE_WATCHERS, timeout=120),
+    # Fee: what an employer claims back, and who decides and pays it.
+    Row("POST", "/rdss-fee/v1/refund-claims", _EMPLOYER, rate="write"),
+    Row("GET", "/rdss-fee/v1/refund-claims", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/papers", _EMPLOYER, body=5 * MB, timeout=30, rate="write"),
+    Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/papers/{paper_id}", _FEE_READERS, timeout=30),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/submission", _roles("employer"), rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/withdrawal", _EMPLOYER, rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/receipt", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/approval", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/return", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/payment", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/bank-return", _FINANCE, rate="write"),
+    Row("GET", "/rdss-fee/v1/refundable", _FEE_READERS),
+
+    # Fee: receipts.
+    Row("GET", "/rdss-fee/v1/receipts/due", _FINANCE, timeout=30),
+    Row("POST", "/rdss-fee/v1/receipts", _FINANCE, timeout=60, rate="write"),
+    Row("GET", "/rdss-fee/v1/receipts", _FEE_READERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/receipts/{receipt_id}", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/receipts/{receipt_id}/mailing", _FINANCE, rate="write"),
+    Row("POST", "/rdss-fee/v1/receipts/{receipt_id}/voiding", _FINANCE, rate="write"),
+
+    # Fee: violations.
+    Row("GET", "/rdss-fee/v1/violations", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/violations/{violation_id}", _FEE_READERS),
+    Row("POST", "/rdss-fee/v1/violations/{violation_id}/annulment", _FINANCE, rate="write"),
 
     # Notify: what was sent.
     Row("GET", "/notify/v1/messages", ANY_ROLE),

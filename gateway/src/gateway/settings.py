@@ -21,6 +21,7 @@ class GatewaySettings(BaseSettings):
     issuer: str
     identity_url: str
     notify_url: str
+    rdss_fee_url: str
     roster_url: str
     log_level: str = "INFO"
     spa_origins: Annotated[frozenset[bytes], NoDecode, BeforeValidator(read_origins)] = Field(
@@ -30,7 +31,7 @@ class GatewaySettings(BaseSettings):
     @property
     def upstreams(self) -> dict[str, str]:
         """Upstream name → address."""
-        return {name: str(getattr(self, f"{name}_url")).rstrip("/") for name in UPSTREAMS}
+        return {name: str(getattr(self, f"{name.replace('-', '_')}_url")).rstrip("/") for name in UPSTREAMS}
 
     @property
     def jwks_url(self) -> str:
