@@ -8,7 +8,7 @@ WORKERS ?= 3
 # Which measurements: make bench NAME=suite|roster|gateway, or one by its own name. Some shells export a NAME of theirs.
 BENCH = $(if $(filter command,$(origin NAME)),$(NAME))
 
-.PHONY: help run demo test soak check bench audit-verify law openapi requirements clean venv
+.PHONY: help run demo test soak check bench audit-verify ledger-verify law openapi requirements clean venv
 PY := .venv/bin/python
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'
 	@echo 'make bench [NAME=群組]  與同類程式並列量測  measurements beside a peer, one JSON object a line'
 	@echo 'make audit-verify       查核稽核紀錄封緘  every audit row compared with its seal'
+	@echo 'make ledger-verify      重算研究發展費帳務  the ledger of the fee recomputed from its postings'
 	@echo 'make law                重新產生 docs/law.md  regenerate it'
 	@echo 'make openapi            重新產生 docs/openapi/  regenerate it'
 	@echo 'make requirements       重新鎖定套件版本  recompile the pins'
@@ -58,6 +59,9 @@ bench:
 
 audit-verify: venv
 	@exec $(PY) -m local.audit_verify
+
+ledger-verify: venv
+	@exec $(PY) -m local.ledger_verify
 
 law: venv
 	@$(PY) -m tests.support.law_doc
