@@ -20,6 +20,7 @@ NAMES = {
         "roster_review_one", "roster_decide_2000", "roster_export_100k", "roster_export_memory",
         "roster_search_1m",
     },
+    "fee": {"billing_60k", "billing_growth", "billing_rerun", "reconcile_100k", "reconcile_1m"},
     "gateway": {"gateway_warm"},
 }
 # fmt: on

@@ -23,7 +23,7 @@ from tests.support.faults_outage import AT_MOST
 from tests.support.faults_processes import frozen, held_down
 from tests.support.smoke import Load
 from tests.support.starvation import Starvation
-from tests.support.suite import SERVICES, Told, ask, settled
+from tests.support.suite import ONCE, SERVICES, Told, ask, settled
 
 pytestmark = [pytest.mark.xdist_group("outages"), pytest.mark.timeout(300)]
 
@@ -34,7 +34,10 @@ ROOM = 10.0
 PATIENCE = 60.0
 KINDS = {LOOKUP, ANNOTATE, TOWNSHIP_REPORT, SEND}
 REFUSALS = 100_000
-BUSY = "SELECT kind, attempts, state, extract(epoch FROM run_at - now())::float AS pause FROM job WHERE state <> 'done'"
+BUSY = (
+    "SELECT kind, attempts, state, extract(epoch FROM run_at - now())::float AS pause FROM job"
+    f" WHERE state <> 'done' AND {ONCE}"
+)
 
 Away = Callable[[Stack], contextlib.AbstractContextManager[None]]
 

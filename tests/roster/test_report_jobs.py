@@ -251,7 +251,7 @@ async def test_what_may_pass_is_tried_again_and_told_in_the_end(county, monkeypa
     async def crashes(*_: Any, **__: Any) -> bytes:
         raise UNAVAILABLE()
 
-    monkeypatch.setattr(papers, "_child", crashes)
+    monkeypatch.setattr(papers, "done_by", crashes)
     for tried in range(1, 6):
         await work(county, MAKE, due=True)
         now = await county.get(f"/reports/{report['id']}")

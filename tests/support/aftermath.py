@@ -9,7 +9,7 @@ import msgspec
 
 from local.stack import Stack
 from tests.support.smoke import TAIPEI, Case
-from tests.support.suite import SERVICES, ask, fetch
+from tests.support.suite import ONCE, SERVICES, ask, fetch
 
 Row = dict[str, Any]
 # Who is written to of each batch: two approvers who want mail when it comes up, the school's person when it is decided.
@@ -72,7 +72,7 @@ async def look(suite: Stack) -> Aftermath:
         for row in await ask(
             suite.database_url(service),
             "SELECT kind, state, last_error, payload -> 'event' ->> 'id' AS event,"
-            " payload -> 'event' ->> 'source' AS source FROM job",
+            f" payload -> 'event' ->> 'source' AS source FROM job WHERE {ONCE}",
         )
     ]
     messages = await ask(

@@ -39,10 +39,10 @@ ENVIRONMENT = {
 }
 GONE = (httpx.TransportError,)
 PATIENCE = 90.0  # seconds that a caller goes on asking
-# A job whose key is its kind comes again and again.
+ONCE = "key IS DISTINCT FROM kind"  # a job whose key is its kind comes again and again, and is never done
 _HURRIED = (
     "WITH hurried AS (UPDATE job SET run_at = now() WHERE state = 'ready' AND run_at > now() + interval '1 second'"
-    " AND key IS DISTINCT FROM kind) SELECT 1 FROM job WHERE state = 'ready' AND key IS DISTINCT FROM kind LIMIT 1"
+    f" AND {ONCE}) SELECT 1 FROM job WHERE state = 'ready' AND {ONCE} LIMIT 1"
 )
 
 
