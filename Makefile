@@ -5,7 +5,7 @@ SEED ?=
 # Which tests: make test TESTS=tests/roster
 TESTS ?= tests
 WORKERS ?= 3
-# Which measurements: make bench NAME=suite|roster|gateway, or one by its own name. Some shells export a NAME of theirs.
+# Which measurements: make bench NAME=suite|roster|fee|gateway, or one by its own name. Some shells export a NAME of theirs.
 BENCH = $(if $(filter command,$(origin NAME)),$(NAME))
 
 .PHONY: help run demo test soak check bench audit-verify ledger-verify law openapi requirements clean venv
@@ -13,7 +13,7 @@ PY := .venv/bin/python
 
 help:
 	@echo 'make run [PORT=8080]    啟動整套系統（Ctrl-C 停止）  the whole suite on this machine'
-	@echo 'make demo [SEED=n]      一次走完名冊審查流程  the main job, told step by step'
+	@echo 'make demo [SEED=n]      一次走完名冊審查與研究發展費流程  the main jobs, told step by step'
 	@echo 'make test [TESTS=path]  測試  the test-suite'
 	@echo 'make soak [TESTS=path]  長時間測試  its campaigns: kills, the review workflow, every operation, for hours'
 	@echo 'make check              格式、型別、相依規則  format, lint, types, import contracts'

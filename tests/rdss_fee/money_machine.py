@@ -156,7 +156,7 @@ class Money(RuleBasedStateMachine):
         open_ = [one for one in self.came if one.open]
         one, notice = open_[at % len(open_)], self.notices[to]
         possible = notice.paid + one.open >= 0
-        self._two_people(one, "assign", notice, possible=possible)
+        self._four_eyes(one, "assign", notice, possible=possible)
         if possible:
             notice.paid += one.open
             one.open, one.lies_with = 0, notice
@@ -170,7 +170,7 @@ class Money(RuleBasedStateMachine):
         notice = one.lies_with
         assert notice is not None
         possible = notice.paid >= one.line.amount
-        self._two_people(one, "undo", notice, possible=possible)
+        self._four_eyes(one, "undo", notice, possible=possible)
         if not possible:
             self.reached["undo too late"] += 1
             return
@@ -190,7 +190,7 @@ class Money(RuleBasedStateMachine):
             one.open = reversal.open = 0
             self.reached["undone and settled"] += 1
 
-    def _two_people(self, one: Came, act: str, notice: Asked, *, possible: bool) -> None:
+    def _four_eyes(self, one: Came, act: str, notice: Asked, *, possible: bool) -> None:
         (row,) = self.run(self.fee.sql("SELECT id FROM bank_transaction WHERE serial = $1", serial_of(one.line)))
         body = {"act": act, "notice_id": notice.id, "reason": "查明"}
         made = self.run(self.fee.post(f"/suspense/{row['id']}/assignments", FINANCE, body))
@@ -198,7 +198,7 @@ class Money(RuleBasedStateMachine):
         assert made.json()["amount"] == abs(one.line.amount)
         path = f"/suspense-assignments/{made.json()['id']}"
         alone = self.run(self.fee.post(f"{path}/confirmation", FINANCE))
-        assert (alone.status_code, alone.json()["code"]) == (403, "two_people")
+        assert (alone.status_code, alone.json()["code"]) == (403, "four_eyes")
         answer = self.run(self.fee.post(f"{path}/confirmation", FINANCE_2))
         assert answer.status_code == (200 if possible else 409), answer.text
         if not possible:

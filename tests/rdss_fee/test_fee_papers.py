@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pypdfium2
 import pytest
 import zxingcpp
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.billing.rates import Category, Degree
 from rdss_fee.billing.rules import LineKind, Reason
@@ -18,10 +20,14 @@ from rdss_fee.billing.schemas import LineOut
 from rdss_fee.months import Month
 from rdss_fee.papers import child, codes, detail, notice, receipt, refund_forms
 from rdss_fee.papers.words import MonthSum
+from shared import clock
+from shared.papers import making
 from shared.papers.forms import Form
 from shared.papers.glyphs import GETA
 from shared.papers.making import FONT_MISSING
+from shared.papers.report import frame
 from shared.problems import ProblemError
+from shared.roc import roc
 from tests.support.papers import cells, pages, squeezed
 
 OCTOBER = Month(2026, 10)
@@ -78,8 +84,8 @@ HOSTILE = (
 PAPERS: dict[str, tuple[Any, Any, str]] = {
     "notice": (notice.make, NOTICE, "employer_name"),
     "receipt": (receipt.make, RECEIPT, "payer_name"),
-    "letter": (refund_forms.make_letter, CLAIM, "employer_name"),
-    "refund_receipt": (refund_forms.make_receipt, CLAIM, "employer_name"),
+    "letter": (refund_forms.LETTER.make, CLAIM, "employer_name"),
+    "refund_receipt": (refund_forms.RECEIPT.make, CLAIM, "employer_name"),
 }
 
 
@@ -232,7 +238,7 @@ async def test_the_letter_asks_for_the_refund():
     told = replace(
         CLAIM, items=(refund_forms.Item("115年9月應退款項", 15_050), refund_forms.Item("115年10月溢繳", 3_010))
     )
-    said = await text_of(refund_forms.make_letter, told)
+    said = await text_of(refund_forms.LETTER.make, told)
     for part in (
         "甲示範科技股份有限公司函", "受文者：內政部役政署", "發文字號：甲科字第1150000012號", "已簽妥退款收據1份",
         "申請退費新臺幣壹萬捌仟零陸拾元整（NT$18,060）", "115年9月應退款項15,050", "115年10月溢繳3,010",
@@ -245,7 +251,7 @@ async def test_the_letter_asks_for_the_refund():
 
 @pytest.mark.rule("FE-38")
 async def test_the_receipt_to_sign():
-    said = await text_of(refund_forms.make_receipt, CLAIM)
+    said = await text_of(refund_forms.RECEIPT.make, CLAIM)
     for part in (
         "研究發展費退款收據", "茲收到內政部役政署退還研究發展費", "新臺幣壹萬捌仟零陸拾元整（NT$18,060）",
         "具領單位甲示範科技股份有限公司", "統一編號12345675", "甲科字第1150000012號", "匯入帳戶", "負責人（簽章）",
@@ -349,17 +355,28 @@ CREDIT: dict[str, Any] = {
 }  # fmt: skip
 LINES = [LINE, LINE.model_copy(update=CREDIT)]
 HEADING = detail.Heading("12345675", "甲示範科技股份有限公司", OCTOBER, 3_010, 30_100, 2)
-MADE_ON = date(2026, 9, 15)
+
+
+async def detailed(form: Form, lines: Iterable[LineOut] = LINES) -> bytes:
+    """The detail as a list's reader gets it."""
+
+    async def heading(_session: AsyncSession) -> detail.Heading:
+        return HEADING
+
+    document, values = await frame(detail.report(heading), form, AsyncSession())
+    rows = making.Rows(values)
+    rows.add(lines)
+    return await making.make(form, document, rows)
 
 
 @pytest.mark.rule("FE-30", "FE-12")
 async def test_the_detail_on_paper():
     """Line by line, charges and credits each by itself; what cannot be drawn is listed with its line."""
-    read = pages(await detail.make(Form.PDF, HEADING, LINES, MADE_ON, ""))
+    read = pages(await detailed(Form.PDF))
     said = squeezed("".join(read))
     for part in (
         "研究發展費計費資料明細115年10月", "用人單位：甲示範科技股份有限公司（12345675）", "共2筆",
-        "應繳合計：NT$3,010", "應退合計：NT$30,100（應繳及應退不得相互沖抵）", "列印日期：115/09/15",
+        "應繳合計：NT$3,010", "應退合計：NT$30,100（應繳及應退不得相互沖抵）", f"列印日期：{roc(clock.today())}",
         "A12****789王大明115年9月3／3030,1003,0100應繳3,010本月以前應計入而未計入",
         f"A12****123=李{GETA}華115年8月0／31030,100應退30,100本月以前不應計入而已計入", "第2列「姓名」：U+2A6D6",
     ):  # fmt: skip
@@ -369,7 +386,7 @@ async def test_the_detail_on_paper():
 @pytest.mark.rule("FE-30")
 @pytest.mark.parametrize("form", [Form.XLSX, Form.ODS])
 async def test_the_detail_as_a_spreadsheet(form):
-    rows = cells(await detail.make(form, HEADING, LINES, MADE_ON, ""))
+    rows = cells(await detailed(form))
     assert rows[0] == [
         "身分證字號", "姓名", "計費月份", "服役日數", "當月日數", "月費率", "應計金額", "已計金額", "應繳／應退",
         "金額", "事由",
@@ -393,26 +410,18 @@ async def test_the_detail_as_a_spreadsheet(form):
 
 
 @pytest.mark.rule("FE-30")
-async def test_the_detail_as_csv():
-    made = (await detail.make(Form.CSV, HEADING, LINES, MADE_ON, "")).decode("utf-8-sig")
-    assert made.splitlines()[2].startswith("A12****123,'=李\U0002a6d6華,115年8月,0,31,,0,30100,應退,30100,")
-    with pytest.raises(ValueError):
-        await detail.make(Form.JSON, HEADING, LINES, MADE_ON, "")
+def test_the_detail_as_csv():
+    assert detail.NAME == "研究發展費計費資料明細"
+    made = detail.SHEET.rows(LINES).decode()
+    assert made.splitlines()[0].startswith("A12****789,王大明,115年9月,3,30,30100,3010,0,應繳,3010,")
+    assert made.splitlines()[1].startswith("A12****123,'=李\U0002a6d6華,115年8月,0,31,,0,30100,應退,30100,")
 
 
 @pytest.mark.rule("FE-30")
 async def test_a_long_detail_goes_over_many_pages():
     many = [LINE.model_copy(update={"serviceman_name": f"第{n}人"}) for n in range(1_200)]
-    read = [squeezed(page) for page in pages(await detail.make(Form.PDF, HEADING, many, MADE_ON, ""))]
+    read = [squeezed(page) for page in pages(await detailed(Form.PDF, many))]
     assert len(read) > 20
     assert all("身分證字號姓名計費月份" in page for page in read)
     whole = "".join(read)
     assert all(f"第{n}人115年9月" in whole for n in range(1_200))
-
-
-@pytest.mark.rule("FE-30")
-async def test_the_detail_as_a_report_of_a_list():
-    """For a route that streams its lines: the same columns."""
-    made = detail.report(HEADING)
-    assert made.sheet.rows([LINE]).decode().startswith("A12****789,王大明,115年9月,3,30,30100,3010,0,應繳,3010,")
-    assert made.name == "研究發展費計費資料明細"

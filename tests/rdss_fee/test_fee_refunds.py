@@ -5,6 +5,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import httpx
@@ -24,6 +25,7 @@ from tests.rdss_fee.support import (
     B,
     Fee,
 )
+from tests.support.papers import pages, squeezed
 from tests.support.rosters import set_today
 from tests.support.tokens import bearer, key
 
@@ -227,7 +229,7 @@ async def test_the_head_office_submits_what_its_department_entered(fee: Fee):
     # Who entered it for the department and was given the head office's role since.
     other = await entered(fee, 10_000, DEPARTMENT_A)
     promoted = bearer("employer", org=f"employer:{A}", sub="department-a")
-    assert code(await act(fee, other, "submission", promoted, SUBMIT)) == (403, "two_people")
+    assert code(await act(fee, other, "submission", promoted, SUBMIT)) == (403, "four_eyes")
     # The head office enters and submits its own.
     own = await entered(fee, 10_000, BOTH_ROLES)
     assert (await act(fee, own, "submission", BOTH_ROLES, SUBMIT)).status_code == 200
@@ -242,7 +244,7 @@ async def test_the_head_office_submits_what_its_department_entered(fee: Fee):
 async def test_who_approves_does_not_pay(fee: Fee):
     await credit(fee, A, 30_100, TODAY)
     claim = await up_to(fee, "approval")
-    assert code(await act(fee, claim, "payment", FINANCE, PAY)) == (403, "two_people")
+    assert code(await act(fee, claim, "payment", FINANCE, PAY)) == (403, "four_eyes")
     assert (await refundable(fee))["refundable"] == 30_100
     with pytest.raises(asyncpg.CheckViolationError):
         await fee.sql(
@@ -307,6 +309,20 @@ async def test_a_reversal_after_approval_leaves_nothing_to_pay_and_the_claim_can
     answer = await act(fee, claim, "payment", FINANCE_2, PAY)
     assert (*code(answer), answer.json()["refundable"]) == (409, "refund_not_covered", 0)
     assert (await act(fee, claim, "return", FINANCE, {"reason": "溢繳款項已遭銀行沖正"})).status_code == 200
+
+
+async def test_both_papers_are_had_made_out(fee: Fee):
+    """Manual, refunds: the employer posts a letter and a receipt; both are there to be printed, sealed and signed."""
+    claim = await entered(fee, 30_100, papers=False, letter="示範財字第1150001號")
+    for kind, name in (("letter", "研究發展費退費函文"), ("signed_receipt", "研究發展費退款收據")):
+        answer = await fee.get(f"/refund-claims/{claim}/forms/{kind}", EMPLOYER_A)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+        assert quote(f"{name}_{TODAY:%Y%m%d}.pdf") in answer.headers["content-disposition"]
+        said = squeezed("".join(pages(answer.content)))
+        for part in ("示範財字第1150001號", "NT$30,100", A):
+            assert part in said, (kind, part)
+    assert code(await fee.get(f"/refund-claims/{claim}/forms/letter", EMPLOYER_B)) == (404, "not_found")
+    assert (await fee.get(f"/refund-claims/{claim}/forms/receipt", EMPLOYER_A)).status_code == 404
 
 
 async def test_papers_are_sealed_kept_once_and_read_back_by_who_may(fee: Fee):

@@ -121,14 +121,14 @@ async def test_nobody_answers_what_he_entered_himself(fee: Fee):
     event = (await report(fee, one["period_id"], DEPARTMENT_A)).json()
     for act in ("confirmation", "refusal"):
         own = await answer(fee, event["id"], act, BOTH_A)
-        assert (own.status_code, own.json()["code"]) == (403, "two_people")
+        assert (own.status_code, own.json()["code"]) == (403, "four_eyes")
         assert (await answer(fee, event["id"], act, DEPARTMENT_A)).status_code == 403
         assert (await answer(fee, event["id"], act, EMPLOYER_B)).status_code == 404
         assert (await answer(fee, event["id"], act, OFFICE)).status_code == 403
     assert (await known(fee, one["period_id"]))[0] == 1
 
 
-async def test_control_the_database_too_wants_two_people(fee: Fee, monkeypatch: pytest.MonkeyPatch):
+async def test_control_the_database_too_wants_four_eyes(fee: Fee, monkeypatch: pytest.MonkeyPatch):
     """Planted: a rule that lets everybody answer."""
     one = await made(fee)
     event = (await report(fee, one["period_id"], DEPARTMENT_A)).json()

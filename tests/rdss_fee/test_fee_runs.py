@@ -134,11 +134,11 @@ async def test_credits_alone_are_a_statement_and_nothing_is_nothing(fee: Fee):
 
 
 @pytest.mark.rule("FE-14")
-async def test_two_people_and_the_version_that_was_seen(fee: Fee):
+async def test_four_eyes_and_the_version_that_was_seen(fee: Fee):
     await fee.period(await fee.man(cohort=2024), A, day(2026, 9, 1))
     run = await fee.previewed(OCTOBER)
     own = await issue(fee, run, FINANCE)
-    assert (own.status_code, own.json()["code"]) == (403, "two_people")
+    assert (own.status_code, own.json()["code"]) == (403, "four_eyes")
     assert (await issue(fee, {**run, "version": 1})).status_code == 412
     missing = await fee.post(f"/billing-runs/{uuid.uuid4()}/issue", FINANCE_2, if_match='"1"')
     assert missing.status_code == 404
@@ -349,7 +349,7 @@ async def test_a_run_s_manifest_is_made_anew_years_later(fee: Fee):
 
 
 @pytest.mark.rule("FE-10", "FE-14")
-async def test_the_15th_s_run_comes_by_itself_and_two_people_look_at_it(fee: Fee):
+async def test_the_15th_s_run_comes_by_itself_and_four_eyes_look_at_it(fee: Fee):
     await fee.period(await fee.man(cohort=2024), A, day(2026, 9, 1))
 
     async def daily(today: dt.date) -> object:

@@ -40,14 +40,14 @@ OWN: dict[str, frozenset[str]] = {
     "enter_refund_claim": frozenset({"refund_letter_taken"}),
     "add_refund_paper": frozenset({"refund_claim_state", "refund_papers_full"}),
     "submit_refund_claim": frozenset(
-        {"refund_claim_state", "refund_papers_missing", "two_people", "refund_not_covered"}
+        {"refund_claim_state", "refund_papers_missing", "four_eyes", "refund_not_covered"}
     ),
     "withdraw_refund_claim": frozenset({"refund_claim_state"}),
     "receive_refund_claim": frozenset({"refund_claim_state"}),
     "approve_refund_claim": frozenset({"refund_claim_state"}),
     "return_refund_claim": frozenset({"refund_claim_state"}),
-    "pay_refund_claim": frozenset({"refund_claim_state", "two_people", "refund_not_covered"}),
-    "bounce_refund_claim": frozenset({"refund_claim_state", "two_people"}),
+    "pay_refund_claim": frozenset({"refund_claim_state", "four_eyes", "refund_not_covered"}),
+    "bounce_refund_claim": frozenset({"refund_claim_state", "four_eyes"}),
     "mail_receipt": frozenset({"receipt_closed"}),
     "void_receipt": frozenset({"receipt_closed"}),
     "annul_violation": frozenset({"violation_annulled"}),
@@ -92,7 +92,7 @@ OWN: dict[str, frozenset[str]] = {
     "ask_billing_run": frozenset({"run_open", "run_too_early", "run_too_late", "scheme_missing"}),
     "check_billing_run": frozenset({"run_closed"}),
     "issue_billing_run": frozenset(
-        {"two_people", "run_closed", "run_unchecked", "run_too_early", "run_too_late", "month_issued", "scheme_missing"}
+        {"four_eyes", "run_closed", "run_unchecked", "run_too_early", "run_too_late", "month_issued", "scheme_missing"}
     ),
     "drop_billing_run": frozenset({"run_closed"}),
     "verify_billing_run": frozenset({"run_closed"}),
@@ -100,10 +100,11 @@ OWN: dict[str, frozenset[str]] = {
     "list_notice_lines": _REPORT,
     "list_credit_statement_lines": _REPORT,
     "get_receipt": _PAPER,
+    "get_refund_form": _PAPER - {"not_acceptable"},
     # rdss-fee: money in suspense
     "propose_assignment": frozenset({"suspense_nothing_open", "assignment_proposed"}),
-    "confirm_assignment": frozenset({"suspense_nothing_open", "assignment_decided", "two_people"}),
-    "refuse_assignment": frozenset({"assignment_decided", "two_people"}),
+    "confirm_assignment": frozenset({"suspense_nothing_open", "assignment_decided", "four_eyes"}),
+    "refuse_assignment": frozenset({"assignment_decided", "four_eyes"}),
     # rdss-fee: reports
     "report_month_summary": _REPORT,
     "report_ageing": _REPORT,
@@ -116,8 +117,8 @@ OWN: dict[str, frozenset[str]] = {
     "correct_period": frozenset({"period_withdrawn"}),
     "withdraw_period": frozenset({"period_withdrawn"}),
     "report_period": frozenset({"period_withdrawn", "report_waits", "report_changes_nothing"}),
-    "confirm_service_event": frozenset({"period_withdrawn", "report_answered", "report_outdated", "two_people"}),
-    "refuse_service_event": frozenset({"report_answered", "two_people"}),
+    "confirm_service_event": frozenset({"period_withdrawn", "report_answered", "report_outdated", "four_eyes"}),
+    "refuse_service_event": frozenset({"report_answered", "four_eyes"}),
 }
 
 _ROLES = frozenset(

@@ -382,6 +382,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}", _FEE_READERS),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/papers", _EMPLOYER, body=5 * MB, timeout=30, rate="write"),
     Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/papers/{paper_id}", _FEE_READERS, timeout=30),
+    Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/forms/{kind}", _FEE_READERS),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/submission", _roles("employer"), rate="write"),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/withdrawal", _EMPLOYER, rate="write"),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/receipt", _FINANCE, rate="write"),

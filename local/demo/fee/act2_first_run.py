@@ -52,7 +52,7 @@ async def _issue(scene: FeeScene, run: Json) -> None:
     await finance.refused(409, "run_open", "POST", f"{FEE}/billing-runs", {"month": MONTH})
     await second.refused(409, "run_unchecked", "POST", f"{path}/issue", seen=run["version"])
     checked = await finance.do("POST", f"{path}/check", seen=run["version"])
-    await finance.refused(403, "two_people", "POST", f"{path}/issue", seen=checked["version"])
+    await finance.refused(403, "four_eyes", "POST", f"{path}/issue", seen=checked["version"])
     issued = await second.do("POST", f"{path}/issue", seen=checked["version"])
     told = ("issued", DAY.isoformat(), DUE.isoformat(), len(NAMES), 0)
     found = tuple(issued[name] for name in ("state", "issued_on", "due_on", "notice_count", "statement_count"))

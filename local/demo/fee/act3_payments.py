@@ -117,7 +117,7 @@ async def _suspense(scene: FeeScene, found: dict[str, Json]) -> None:
     body = {"act": "assign", "notice_id": found[A]["id"], "reason": "甲公司來電確認末碼誤植"}
     made = await finance.do("POST", f"{FEE}/suspense/{items['bad_number']['id']}/assignments", body)
     path = f"{FEE}/suspense-assignments/{made['id']}/confirmation"
-    await finance.refused(403, "two_people", "POST", path)
+    await finance.refused(403, "four_eyes", "POST", path)
     equal("still in suspense", len(await finance.all(f"{FEE}/suspense")), 2)
     done = await second.do("POST", path)
     equal("the assignment", (done["state"], done["amount"]), ("confirmed", told.mistyped))

@@ -67,7 +67,7 @@ async def _paid(scene: FeeScene, claim: Json) -> None:
     await finance.do("POST", f"{path}/approval")
     scene.move(PAID)
     payment = {"paid_on": PAID.isoformat(), "payment_reference": "支115-000321"}
-    await finance.refused(403, "two_people", "POST", f"{path}/payment", payment)
+    await finance.refused(403, "four_eyes", "POST", f"{path}/payment", payment)
     paid = await second.do("POST", f"{path}/payment", payment)
     keys = ("state", "posted_on", "received_on", "paid_on", "amount")
     told = ("paid", CLAIMED.isoformat(), ARRIVED.isoformat(), PAID.isoformat(), scene.told.november_c_credit)

@@ -21,12 +21,14 @@ from shared.csv_out import BOM
 from shared.db import Context
 from shared.law import rule
 from shared.lists import REPORT_TOO_LARGE
+from shared.pages import Pages, Paging
 from shared.papers.forms import BOUND, Form
 from shared.papers.making import FONT_MISSING, REPORT_NOT_MADE, Rows, make
 from shared.papers.report import Fetch, Report, T, frame
 from shared.principals import Principal
 from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
-from shared.sessions import database_of
+from shared.schemas import Page
+from shared.sessions import Session, database_of
 
 LARGEST = 10_000
 """Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
@@ -87,33 +89,26 @@ def _weighed(part: str) -> tuple[str, int]:
     return media, 1_000
 
 
-async def _wanted(request: Request, response: Response) -> Form:
-    # Whoever keeps the answer must know that another header would have had another.
-    response.headers["Vary"] = "Accept"
-    form = chosen(",".join(request.headers.getlist("accept")))
-    if form is None:
-        offered = "、".join(Form)
-        raise NOT_ACCEPTABLE(
-            detail=f"此查詢可以下列格式提供：{offered}。", detail_en=f"This list can be had as {', '.join(Form)}."
-        )
-    return form
+def _form_of(*offered: Form) -> Callable[[Request, Response], Awaitable[Form]]:
+    """The dependency that chooses among the forms that a route offers."""
+
+    async def wanted(request: Request, response: Response) -> Form:
+        # Whoever keeps the answer must know that another header would have had another.
+        response.headers["Vary"] = "Accept"
+        form = chosen(",".join(request.headers.getlist("accept")), offered)
+        if form is None:
+            raise NOT_ACCEPTABLE(
+                detail=f"此資料可以下列格式提供：{'、'.join(offered)}。",
+                detail_en=f"This can be had as {', '.join(offered)}.",
+            )
+        return form
+
+    return wanted
 
 
-Wanted = Annotated[Form, Depends(_wanted)]
-
-
-async def _json_or_pdf(request: Request, response: Response) -> Form:
-    response.headers["Vary"] = "Accept"
-    form = chosen(",".join(request.headers.getlist("accept")), (Form.JSON, Form.PDF))
-    if form is None:
-        raise NOT_ACCEPTABLE(
-            detail=f"此資料可以 {Form.JSON} 或 {Form.PDF} 提供。",
-            detail_en=f"This can be had as {Form.JSON} or {Form.PDF}.",
-        )
-    return form
-
-
-JsonOrPdf = Annotated[Form, Depends(_json_or_pdf)]
+Wanted = Annotated[Form, Depends(_form_of(*Form))]
+"""For a list that may also be had whole."""
+JsonOrPdf = Annotated[Form, Depends(_form_of(Form.JSON, Form.PDF))]
 """For one thing that may also be had on paper."""
 
 PAPER: dict[int | str, dict[str, Any]] = {
@@ -273,3 +268,34 @@ class Export(Response, Generic[T]):
     async def _part(self, send: Send, part: bytes) -> None:
         async with asyncio.timeout(_PATIENCE):
             await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+class Listed:
+    """A list in the form that its reader asked for: a page as JSON, or all of it in another."""
+
+    def __init__(self, request: Request, session: AsyncSession, pages: Paging, form: Form) -> None:
+        self._request = request
+        self._session = session
+        self._pages = pages
+        self._form = form
+
+    @property
+    def as_table(self) -> bool:
+        """Whether it is read by people, as a file: not one object a row."""
+        return self._form not in (Form.JSON, Form.NDJSON)
+
+    async def answer(self, caller: Principal, report: Report[T], fetch: Fetch[T]) -> Page[T] | Response:
+        """What `fetch` finds; raises what it raises."""
+        if self._form is not Form.JSON:
+            return Export(self._request, caller, self._form, report, fetch)
+        return self._pages.linked(
+            await fetch(self._session, cursor=self._pages.cursor, limit=self._pages.limit, most=None)
+        )
+
+
+async def _listed(request: Request, session: Session, pages: Pages, form: Wanted) -> Listed:
+    return Listed(request, session, pages, form)
+
+
+Listing = Annotated[Listed, Depends(_listed)]
+"""For a route whose list may be had in all forms (`FORMS`, `REFUSED`)."""

@@ -158,6 +158,12 @@ def _check_type(request: Request, types: tuple[str, ...], *, json_only: bool) ->
         raise UNSUPPORTED_TYPE(detail=f"請以 {'、'.join(types)} 送出。", detail_en=f"Send {' or '.join(types)}.")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UNSUPPORTED_TYPE(detail="請勿壓縮請求內容。", detail_en="Send the body uncompressed.")
-    charset = parameters.lower().replace(" ", "").replace('"', "")
-    if json_only and "charset=" in charset and "charset=utf-8" not in charset:
+    if json_only:
+        require_utf8(parameters)
+
+
+def require_utf8(content_type: str) -> None:
+    """Raise 415 where the parameters of a `Content-Type` name another character set."""
+    charset = content_type.lower().replace(" ", "").replace('"', "")
+    if "charset=" in charset and "charset=utf-8" not in charset:
         raise UNSUPPORTED_TYPE(detail="JSON 必須為 UTF-8 編碼。", detail_en="JSON must be UTF-8.")

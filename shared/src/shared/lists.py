@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NotRequired, TypedDict, TypeVar
 
 import asyncpg
 from sqlalchemy import (
@@ -112,6 +112,15 @@ class Order:
         """The place of a row in this order, as JSON values."""
         value = self._least if value is None else value
         return {"v": value.isoformat() if isinstance(value, date) else value, "id": str(key)}
+
+
+class Place(TypedDict):
+    """Which page of a list, in what order, as `page` takes it."""
+
+    sort: str
+    cursor: str | None
+    limit: int
+    most: NotRequired[int | None]
 
 
 def sealed_for(context: Context, bound: str, sort: str) -> str:

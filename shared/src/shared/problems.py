@@ -123,7 +123,12 @@ class ProblemError(Exception):
 
 UNAUTHENTICATED = ProblemType("unauthenticated", 401, "未登入或權杖無效", "No valid access token")
 FORBIDDEN = ProblemType("forbidden", 403, "您的角色不得執行此作業", "Your role may not do this")
-FOUR_EYES = ProblemType("four_eyes", 403, "不得變更或核定自己陳核的案件", "Nobody decides what he himself submitted")
+FOUR_EYES = ProblemType(
+    "four_eyes",
+    403,
+    "須由另一人辦理：不得變更或核定自己經辦的案件",
+    "Somebody else has to: nobody decides on his own work",
+)
 # One body for what does not exist and for what belongs to another organisation: neither may be told apart.
 NOT_FOUND = ProblemType("not_found", 404, "查無資料", "Not found")
 METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "不支援的請求方法", "Method not allowed")

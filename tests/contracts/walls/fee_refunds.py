@@ -33,6 +33,7 @@ ROWS: dict[str, Row] = {
         "item", "employer_department", 201, path=_CLAIM, query="?kind=letter&name=letter.pdf", content="%PDF-1.7 other",
         media=_PDF,
     ),
+    "get_refund_form": Row("item", "employer", path={**_CLAIM, "kind": "letter"}),
     "get_refund_paper": Row("item", "employer", path={"claim_id": "{claim}", "paper_id": "{paper}"}),
     "submit_refund_claim": Row("item", "employer", path=_claim("to_submit"), body={"posted_on": "2026-09-30"}),
     "withdraw_refund_claim": Row("item", "employer", path=_claim("to_withdraw")),

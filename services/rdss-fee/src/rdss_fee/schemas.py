@@ -38,5 +38,15 @@ MonthIn = Annotated[str, Field(pattern=_MONTH, max_length=7, examples=["2026-10"
 """A month as a request names it; `month_of` reads it."""
 MonthOut = Annotated[date, PlainSerializer(lambda day: str(Month.of(day)), return_type=str), WithJsonSchema(_TOLD)]
 """A month's first day, told as `2026-10`."""
+
+
+def file_name(most: int, ending: str) -> str:
+    """The pattern of a file's name that is told or handed out again: at most so many characters before its `ending` (a
+    pattern), no path, no quotes, nothing that hides or turns what is read.
+    """
+    hidden = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    return rf'^[^\u0000-\u001f\u007f/\\:*?"<>|%{hidden}]{{1,{most}}}\.{ending}$'
+
+
 Money = Annotated[Int, Field(ge=-(10**15), le=10**15, description="NT$")]
 EmployerCode = Annotated[str, Field(min_length=8, max_length=8, pattern="^[0-9]{8}$", examples=["99000002"])]

@@ -14,14 +14,6 @@ from rdss_fee.ledger.models import PostingRow
 from rdss_fee.ledger.rules import Account
 from rdss_fee.periods.models import Serviceman
 from rdss_fee.reference.models import Employer
-from shared.principals import Principal
-
-OFFICES = frozenset({"programme_office", "authority", "moi"})
-
-
-def own(principal: Principal, column: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
-    """Rows that the organisation may see: an employer its own, the offices and who looks after the system all."""
-    return () if principal.org.type in OFFICES else (column == principal.org.code,)
 
 
 def lines(*where: ColumnElement[bool]) -> Subquery:

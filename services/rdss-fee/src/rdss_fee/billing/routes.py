@@ -1,7 +1,7 @@
 """Routes of monthly runs, notices and credit statements (FE-10 to FE-16, FE-30, FE-43)."""
 
-from collections.abc import Awaitable
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -29,16 +29,16 @@ from rdss_fee.billing.schemas import (
 from rdss_fee.billing.service import ask_run, change_run, common, issue_run, read_lines, read_notices, read_runs
 from rdss_fee.deps import Finance, Reader, Watchers
 from rdss_fee.papers import detail, notice
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.schemas import EmployerCode, MonthIn, month_of
-from shared.exports import FORMS, PAPER, PAPER_REFUSED, REFUSED, Export, JsonOrPdf, Printed, Wanted
+from shared.exports import FORMS, PAPER, PAPER_REFUSED, REFUSED, JsonOrPdf, Listed, Listing, Printed
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
-from shared.pages import Pages, Paging
+from shared.pages import Pages
 from shared.papers.forms import Form
 from shared.preconditions import etag
 from shared.principals import Principal
+from shared.problems import FOUR_EYES
 from shared.refusals import refuses
 from shared.schemas import either_way
 from shared.sessions import Session
@@ -156,7 +156,7 @@ async def check(run_id: UUID, seen: IfMatch, once: Once, session: Session, calle
     operation_id="issue_billing_run",
     response_model=RunOut,
     openapi_extra=refuses(
-        TWO_PEOPLE, common.RUN_CLOSED, common.RUN_UNCHECKED, common.RUN_TOO_LATE, common.RUN_TOO_EARLY,
+        FOUR_EYES, common.RUN_CLOSED, common.RUN_UNCHECKED, common.RUN_TOO_LATE, common.RUN_TOO_EARLY,
         common.MONTH_ISSUED, common.SCHEME_MISSING,
     ),
 )  # fmt: skip
@@ -227,40 +227,30 @@ async def get_notice(
 )
 async def list_notice_lines(
     notice_id: UUID,
-    request: Request,
-    wanted: Wanted,
     session: Session,
     caller: Reader,
-    pages: Pages,
+    listed: Listing,
     kind: OfKind = LineKind.CHARGE,
     sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(LINE_SORTS))] = "month",
 ) -> LinePage | Response:
     """What a notice asks, line by line; `kind=credit`: what the same run gave back, which is claimed on its own."""
     of = await read_notices.get_notice(session, caller, notice_id)
-    return await _lines(request, session, caller, pages, wanted, of, kind, sort)
+    return await _lines(caller, listed, of, kind, sort)
 
 
 async def _lines(
-    request: Request,
-    session: Session,
     caller: Principal,
-    pages: Paging,
-    wanted: Form,
+    listed: Listed,
     of: NoticeOut | StatementOut,
     kind: LineKind | None,
     sort: str,
 ) -> LinePage | Response:
     """The lines of a notice or a statement, in the form that is wanted."""
-
-    def fetch(session: Session, **place: Any) -> Awaitable[LinePage]:
-        return read_lines.list_lines(
-            session, caller, of.run_id, employer=of.employer_code, kind=kind, sort=sort, **place
-        )
-
-    if wanted is not Form.JSON:
-        above = await read_notices.heading(session, of, kind=kind)
-        return Export(request, caller, wanted, detail.report(above), fetch)
-    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
+    fetch = partial(
+        read_lines.list_lines, principal=caller, run_id=of.run_id, employer=of.employer_code, kind=kind, sort=sort
+    )
+    report = detail.report(partial(read_notices.heading, of=of, kind=kind))
+    return await listed.answer(caller, report, fetch)
 
 
 @router.get("/credit-statements", operation_id="list_credit_statements")
@@ -300,13 +290,11 @@ async def get_statement(statement_id: UUID, session: Session, caller: Reader) ->
 )
 async def list_statement_lines(
     statement_id: UUID,
-    request: Request,
-    wanted: Wanted,
     session: Session,
     caller: Reader,
-    pages: Pages,
+    listed: Listing,
     sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(LINE_SORTS))] = "month",
 ) -> LinePage | Response:
     """What a statement gives back, line by line."""
     of = await read_notices.get_statement(session, caller, statement_id)
-    return await _lines(request, session, caller, pages, wanted, of, LineKind.CREDIT, sort)
+    return await _lines(caller, listed, of, LineKind.CREDIT, sort)

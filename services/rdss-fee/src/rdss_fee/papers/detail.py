@@ -1,11 +1,7 @@
-"""計費資料明細: the lines of a notice or of a credit statement, man by man and month by month (FE-30).
+"""計費資料明細: the lines of a notice or of a credit statement, man by man and month by month (FE-30)."""
 
-As a report of a list of lines that a route streams (`report`), or whole (`make`).
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,14 +10,9 @@ from rdss_fee.billing.rules import LineKind, Reason
 from rdss_fee.billing.schemas import LineOut
 from rdss_fee.months import Month
 from rdss_fee.papers.words import cut, figures, in_month
-from shared.csv_out import BOM, Sheet, Value
+from shared.csv_out import Sheet, Value
 from shared.law import rule
-from shared.papers.document import Column, Document
-from shared.papers.forms import Form
-from shared.papers.making import Rows
-from shared.papers.making import make as bound
 from shared.papers.report import Layout, Report
-from shared.roc import roc
 
 NAME: Final = "研究發展費計費資料明細"
 ASCII_NAME: Final = "fee-lines"
@@ -32,7 +23,6 @@ REASONS: Final = {
     Reason.BILLED_TOO_MUCH: "本月以前不應計入而已計入",
 }
 """The manual's words (研究發展費繳納-2/5)."""
-_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +94,10 @@ def _layout(heading: Heading) -> Layout[LineOut]:
 
 
 @rule("FE-12", "FE-30")
-def report(heading: Heading) -> Report[LineOut]:
-    """The report of a list of lines, for `shared.exports.Export`."""
+def report(heading: Callable[[AsyncSession], Awaitable[Heading]]) -> Report[LineOut]:
+    """The report of a list of lines, for `shared.exports.Listed`; `heading` is asked for on paper only."""
 
-    async def paper(_session: AsyncSession) -> Layout[LineOut]:
-        return _layout(heading)
+    async def paper(session: AsyncSession) -> Layout[LineOut]:
+        return _layout(await heading(session))
 
     return Report(SHEET, NAME, ASCII_NAME, paper)
-
-
-@rule("FE-12", "FE-30")
-async def make(form: Form, heading: Heading, lines: Iterable[LineOut], on: date, font_dir: str) -> bytes:
-    """All lines as PDF, XLSX, ODS or CSV, dated `on`. Raises as `shared.papers.making.make`; ValueError for JSON."""
-    if form is Form.CSV:
-        return BOM + SHEET.headings() + SHEET.rows(list(lines))
-    made_at = (on - date(1970, 1, 1)).days * _DAY
-    if form is Form.PDF:
-        layout = _layout(heading)
-        lines_above = (*layout.lines, f"列印日期：{roc(on)}")
-        rows = Rows(layout.values)
-        document = Document(NAME, layout.title, lines_above, layout.papered, made_at)
-    elif form in (Form.XLSX, Form.ODS):
-        rows = Rows([value for _, value in SHEET.columns])
-        document = Document(NAME, NAME, (), tuple(Column(name) for name, _ in SHEET.columns), made_at)
-    else:
-        raise ValueError("a detail is no JSON")
-    rows.add(lines)
-    return await bound(form, document, rows, font_dir)

@@ -10,12 +10,9 @@ from typing import Any, Final
 
 from rdss_fee.papers.making import Paper, printed
 from rdss_fee.papers.words import AUTHORITY, capitals, cut, figures
+from rdss_fee.refunds.rules import PaperKind
 from shared.law import rule
 
-LETTER: Final = "研究發展費退費函文"
-RECEIPT: Final = "研究發展費退款收據"
-LETTER_ASCII: Final = "refund-letter"
-RECEIPT_ASCII: Final = "refund-receipt"
 _LABELS: Final = {
     "employer_name": "用人單位",
     "employer_code": "用人單位代碼",
@@ -63,18 +60,22 @@ def _fields(claim: Claim, name: str) -> dict[str, Any]:
     }
 
 
-async def _printed(claim: Claim, template: str, name: str, font_dir: str) -> bytes:
-    paper = Paper(template=template, dated=claim.entered_on, fields=_fields(claim, name), labels=_LABELS)
-    return await printed(paper, font_dir)
+@dataclass(frozen=True, slots=True)
+class PaperForm:
+    """One of the two: its template, and the names its file is kept under."""
+
+    template: str
+    name: str
+    ascii_name: str
+
+    @rule("FE-38")
+    async def make(self, claim: Claim, font_dir: str) -> bytes:
+        """The form made out for `claim`, as PDF/A. Raises as `papers.making.printed`."""
+        paper = Paper(template=self.template, dated=claim.entered_on, fields=_fields(claim, self.name), labels=_LABELS)
+        return await printed(paper, font_dir)
 
 
-@rule("FE-38")
-async def make_letter(claim: Claim, font_dir: str) -> bytes:
-    """The letter as PDF/A. Raises as `papers.making.printed`."""
-    return await _printed(claim, "refund_letter", LETTER, font_dir)
-
-
-@rule("FE-38")
-async def make_receipt(claim: Claim, font_dir: str) -> bytes:
-    """The receipt to sign as PDF/A. Raises as `papers.making.printed`."""
-    return await _printed(claim, "refund_receipt", RECEIPT, font_dir)
+LETTER: Final = PaperForm("refund_letter", "研究發展費退費函文", "refund-letter")
+RECEIPT: Final = PaperForm("refund_receipt", "研究發展費退款收據", "refund-receipt")
+FORMS: Final = {PaperKind.LETTER: LETTER, PaperKind.SIGNED_RECEIPT: RECEIPT}
+"""By the paper that comes of it."""

@@ -25,21 +25,18 @@ from rdss_fee.payments.schemas import (
 )
 from rdss_fee.payments.service import assign, read_payments, suspense
 from rdss_fee.payments.service import upload as uploads
-from rdss_fee.problems import TWO_PEOPLE
-from rdss_fee.schemas import EmployerCode, MonthIn, month_of
+from rdss_fee.schemas import EmployerCode, MonthIn, file_name, month_of
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
 from shared.pages import Pages
+from shared.problems import FOUR_EYES
 from shared.refusals import refuses
 from shared.schemas import LocalDate, either_way
 from shared.sessions import Session
 
 router = APIRouter(prefix="/rdss-fee/v1", route_class=GuardedRoute, tags=["payments"])
 
-# It is told again as a file's name: with its extension, no path, no quotes, nothing that hides or turns what is read.
-_FILE_NAME: Final = (
-    r'^[^\u0000-\u001f\u007f/\\:*?"<>|%\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{1,190}\.[A-Za-z0-9]{1,8}$'
-)
+_FILE_NAME: Final = file_name(190, "[A-Za-z0-9]{1,8}")
 LARGEST_FILE: Final = 16 * 1_048_576
 MEDIA_TYPES: Final = ("text/plain", "text/csv", "application/octet-stream")
 _BODY: dict[str, Any] = {
@@ -201,7 +198,7 @@ async def propose_assignment(
     "/suspense-assignments/{assignment_id}/confirmation",
     operation_id="confirm_assignment",
     response_model=AssignmentOut,
-    openapi_extra=refuses(assign.NOTHING_OPEN, assign.DECIDED, TWO_PEOPLE),
+    openapi_extra=refuses(assign.NOTHING_OPEN, assign.DECIDED, FOUR_EYES),
 )
 async def confirm_assignment(assignment_id: UUID, once: Once, session: Session, caller: Finance) -> Response:
     """Confirm what another person proposed, and book it."""
@@ -212,7 +209,7 @@ async def confirm_assignment(assignment_id: UUID, once: Once, session: Session, 
     "/suspense-assignments/{assignment_id}/refusal",
     operation_id="refuse_assignment",
     response_model=AssignmentOut,
-    openapi_extra=refuses(assign.DECIDED, TWO_PEOPLE),
+    openapi_extra=refuses(assign.DECIDED, FOUR_EYES),
 )
 async def refuse_assignment(assignment_id: UUID, once: Once, session: Session, caller: Finance) -> Response:
     """Refuse what another person proposed; nothing is booked."""

@@ -12,12 +12,6 @@ from sqlalchemy.orm import aliased
 from rdss_fee.months import Month
 from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicemanFacts, ServicePeriod
 from rdss_fee.periods.states import PeriodState
-from shared.principals import Principal
-
-
-def own(principal: Principal, column: Any) -> tuple[ColumnElement[bool], ...]:
-    """What is the caller's own, of an employer; of offices everything. `column`: whose it is."""
-    return (column == principal.org.code,) if principal.org.type == "employer" else ()
 
 
 def newest() -> ColumnElement[bool]:

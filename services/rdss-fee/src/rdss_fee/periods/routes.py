@@ -27,14 +27,13 @@ from rdss_fee.periods.schemas import (
 )
 from rdss_fee.periods.service import announce, correct, facts, knowledge, read, report
 from rdss_fee.periods.states import EventKind, EventState, PeriodState
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.schemas import EmployerCode, MonthIn, month_of
-from shared.guard import TYPES_KEY, GuardedRoute
+from shared.guard import TYPES_KEY, GuardedRoute, require_utf8
 from shared.idempotency import Once, idempotency_key
 from shared.if_match import IfMatch
 from shared.pages import Pages
 from shared.preconditions import etag
-from shared.problems import UNSUPPORTED_TYPE
+from shared.problems import FOUR_EYES
 from shared.refusals import refuses
 from shared.schemas import LocalDate, either_way
 from shared.sessions import Session
@@ -47,10 +46,9 @@ _WITHDRAWN = knowledge.PERIOD_WITHDRAWN
 async def _sent(
     request: Request, _office: Office, _key: Annotated[str, Depends(idempotency_key)]
 ) -> tuple[list[reading.Row], bool]:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    charset = request.headers.get("content-type", "").lower().replace(" ", "").replace('"', "").partition("charset=")[2]
-    if charset not in ("", "utf-8"):
-        raise UNSUPPORTED_TYPE(detail="JSON 必須為 UTF-8 編碼。", detail_en="JSON must be UTF-8.")
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    require_utf8(parameters)
+    media = media.strip().lower()
     return reading.read(media, await request.body()), media == reading.NDJSON
 
 
@@ -201,7 +199,7 @@ async def get_event(event_id: UUID, session: Session, caller: Reader) -> EventOu
     "/service-events/{event_id}/confirmation",
     operation_id="confirm_service_event",
     response_model=EventOut,
-    openapi_extra=refuses(_WITHDRAWN, report.REPORT_ANSWERED, report.REPORT_OUTDATED, TWO_PEOPLE),
+    openapi_extra=refuses(_WITHDRAWN, report.REPORT_ANSWERED, report.REPORT_OUTDATED, FOUR_EYES),
 )
 async def confirm_event(event_id: UUID, once: Once, session: Session, head_office: Employer) -> Response:
     """Confirm what the department entered (研發部門 → 用人單位確認): from now on it is known so."""
@@ -212,7 +210,7 @@ async def confirm_event(event_id: UUID, once: Once, session: Session, head_offic
     "/service-events/{event_id}/refusal",
     operation_id="refuse_service_event",
     response_model=EventOut,
-    openapi_extra=refuses(report.REPORT_ANSWERED, TWO_PEOPLE),
+    openapi_extra=refuses(report.REPORT_ANSWERED, FOUR_EYES),
 )
 async def refuse_event(
     event_id: UUID, body: RefusalIn, once: Once, session: Session, head_office: Employer

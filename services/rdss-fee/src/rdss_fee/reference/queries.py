@@ -6,12 +6,6 @@ from sqlalchemy import ColumnElement, Subquery, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.reference.models import Employer
-from shared.principals import Principal
-
-
-def own(principal: Principal) -> tuple[ColumnElement[bool], ...]:
-    """The employers that a caller may see: itself; of offices, all."""
-    return (Employer.code == principal.org.code,) if principal.org.type == "employer" else ()
 
 
 def employers(*where: ColumnElement[bool]) -> Subquery:

@@ -16,6 +16,7 @@ from rdss_fee.reference.schemas import (
     EmployerPage,
     ReceiptAddress,
 )
+from rdss_fee.tenancy import own
 from shared import audit, clock, cursors, preconditions
 from shared.calendar import DayOverride, WorkingCalendar
 from shared.ids import is_business_number
@@ -37,7 +38,7 @@ async def list_employers(
     session: AsyncSession, caller: Principal, *, name: str | None, sort: str, cursor: str | None, limit: int
 ) -> EmployerPage:
     """Employers: to offices all, to an employer itself. `name` is part of a name."""
-    rows = queries.employers(*queries.own(caller))
+    rows = queries.employers(*own(caller, Employer.code))
     found, next_cursor = await page(
         session,
         rows,
@@ -57,7 +58,7 @@ async def get_employer(session: AsyncSession, caller: Principal, code: str) -> E
 
 
 async def _find(session: AsyncSession, caller: Principal, code: str, *, lock: bool = False) -> Employer:
-    query = select(Employer).where(Employer.code == code, *queries.own(caller))
+    query = select(Employer).where(Employer.code == code, *own(caller, Employer.code))
     if lock:
         query = query.with_for_update(key_share=True)
     found = await session.scalar(query)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from rdss_fee.deps import Employer, EmployerStaff, Finance, Reader
-from rdss_fee.problems import TWO_PEOPLE
+from rdss_fee.papers import refund_forms
 from rdss_fee.refunds.rules import ClaimState, PaperKind
 from rdss_fee.refunds.schemas import (
     CLAIM_SORTS,
@@ -23,11 +23,14 @@ from rdss_fee.refunds.schemas import (
     SubmissionIn,
 )
 from rdss_fee.refunds.service import common, decide, enter, read
-from rdss_fee.schemas import EmployerCode, MonthIn, month_of
+from rdss_fee.schemas import EmployerCode, MonthIn, file_name, month_of
+from shared.exports import Printed
 from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once
 from shared.pages import Pages
+from shared.papers.making import FONT_MISSING, REPORT_NOT_MADE
 from shared.preconditions import etag
+from shared.problems import FOUR_EYES
 from shared.refusals import refuses
 from shared.schemas import Line, either_way
 from shared.sessions import Session
@@ -37,8 +40,7 @@ router = APIRouter(prefix="/rdss-fee/v1", route_class=GuardedRoute, tags=["refun
 PDF = "application/pdf"
 LARGEST_PAPER = 5_242_880
 _PAPER = {"type": "string", "format": "binary", "maxLength": LARGEST_PAPER}
-# It is handed out again as a file's name: no path, no quotes, nothing that hides or turns what is read.
-_FILE_NAME = r'^[^\u0000-\u001f\u007f/\\:*?"<>|%\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{1,196}\.[Pp][Dd][Ff]$'
+_FILE_NAME = file_name(196, "[Pp][Dd][Ff]")
 _STATE = common.CLAIM_STATE
 
 
@@ -84,6 +86,20 @@ async def add_paper(
 
 
 @router.get(
+    "/refund-claims/{claim_id}/forms/{kind}",
+    operation_id="get_refund_form",
+    response_class=Response,
+    responses={200: {"description": "To be printed", "content": {PDF: {"schema": _PAPER}}}},
+    openapi_extra=refuses(REPORT_NOT_MADE, FONT_MISSING),
+)
+async def get_form(claim_id: UUID, kind: PaperKind, request: Request, session: Session, caller: Reader) -> Response:
+    """The letter or the receipt of a claim, made out: to be sealed, signed, added as a paper and posted."""
+    form, told = refund_forms.FORMS[kind], await read.told_on_paper(session, caller, claim_id)
+    font_dir: str = request.app.state.settings.font_dir
+    return Printed(caller, form.name, form.ascii_name, lambda: form.make(told, font_dir))
+
+
+@router.get(
     "/refund-claims/{claim_id}/papers/{paper_id}",
     operation_id="get_refund_paper",
     response_class=Response,
@@ -103,7 +119,7 @@ async def get_paper(claim_id: UUID, paper_id: UUID, session: Session, caller: Re
     "/refund-claims/{claim_id}/submission",
     operation_id="submit_refund_claim",
     response_model=ClaimDetail,
-    openapi_extra=refuses(_STATE, enter.PAPERS_MISSING, TWO_PEOPLE, common.NOT_COVERED),
+    openapi_extra=refuses(_STATE, enter.PAPERS_MISSING, FOUR_EYES, common.NOT_COVERED),
 )
 async def submit_claim(claim_id: UUID, body: SubmissionIn, once: Once, session: Session, caller: Employer) -> Response:
     """Submit a claim whose letter was posted; what a department entered, another person of the head office submits."""
@@ -158,7 +174,7 @@ async def return_claim(claim_id: UUID, body: ReasonIn, once: Once, session: Sess
     "/refund-claims/{claim_id}/payment",
     operation_id="pay_refund_claim",
     response_model=ClaimDetail,
-    openapi_extra=refuses(_STATE, TWO_PEOPLE, common.NOT_COVERED),
+    openapi_extra=refuses(_STATE, FOUR_EYES, common.NOT_COVERED),
 )
 async def pay_claim(claim_id: UUID, body: PaymentIn, once: Once, session: Session, finance: Finance) -> Response:
     """Record and book the payment of an approved claim; never by who approved it, never more than is refundable."""
@@ -169,7 +185,7 @@ async def pay_claim(claim_id: UUID, body: PaymentIn, once: Once, session: Sessio
     "/refund-claims/{claim_id}/bank-return",
     operation_id="bounce_refund_claim",
     response_model=ClaimDetail,
-    openapi_extra=refuses(_STATE, TWO_PEOPLE),
+    openapi_extra=refuses(_STATE, FOUR_EYES),
 )
 async def bounce_claim(claim_id: UUID, body: ReasonIn, once: Once, session: Session, finance: Finance) -> Response:
     """Book that the bank could not deliver a refund (退匯); its money may be claimed anew."""

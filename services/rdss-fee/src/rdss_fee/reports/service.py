@@ -1,8 +1,7 @@
 """Reports for finance: pages of rows with the sums of all rows beside them (FE-41)."""
 
-from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Subquery
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,18 +28,30 @@ from rdss_fee.reports.schemas import (
 from rdss_fee.schemas import month_of
 from shared import clock, cursors, lists
 from shared.law import rule
+from shared.lists import Place
+from shared.schemas import Out
+
+R = TypeVar("R", bound=Out)
 
 TOTAL = "合計"
 """What the row of sums is called, which a file has at its end."""
 
 
 async def _found(
-    session: AsyncSession, rows: Subquery, sums: Sequence[str], *, bound: str, **place: Any
-) -> tuple[list[Any], str | None, dict[str, int]]:
+    session: AsyncSession,
+    rows: Subquery,
+    row: type[R],
+    sums: type[Out],
+    *,
+    bound: str,
+    sortable: tuple[str, ...],
+    **place: Unpack[Place],
+) -> tuple[list[R], str | None, dict[str, int]]:
     """A page's rows, its next cursor, and the sums of all rows."""
-    found, next_cursor = await lists.page(session, rows, bound=bound, **place)
-    told = (await session.execute(queries.totals(rows, sums))).mappings().one()
-    return found, next_cursor, dict(told)
+    found, next_cursor = await lists.page(session, rows, bound=bound, sortable=sortable, **place)
+    told = (await session.execute(queries.totals(rows, tuple(sums.model_fields)))).mappings().one()
+    items = [row(**{name: cells[name] for name in row.model_fields}) for cells in found]
+    return items, next_cursor, dict(told)
 
 
 def _first(month: str | None) -> date | None:
@@ -52,28 +63,22 @@ async def month_summary(
     session: AsyncSession,
     *,
     month: str,
-    sort: str,
-    cursor: str | None,
-    limit: int,
-    most: int | None = None,
     summed: bool = False,
+    **place: Unpack[Place],
 ) -> MonthPage:
     """Charges, credits, collections and receivables of a billed month by employer, side by side and never netted.
 
     `summed`: the last page ends with the row of sums.
     """
-    found, next_cursor, sums = await _found(
+    items, next_cursor, sums = await _found(
         session,
         queries.month_rows(month_of(month).first),
-        tuple(MonthSums.model_fields),
+        MonthRow,
+        MonthSums,
         bound=cursors.bound_to("month-summary", month),
-        sort=sort,
         sortable=MONTH_SORTS,
-        cursor=cursor,
-        limit=limit,
-        most=most,
+        **place,
     )
-    items = [MonthRow(**_named(MonthRow, row)) for row in found]
     page = MonthPage(items=items, next_cursor=next_cursor, month=month, totals=MonthSums(**sums))
     return _with_sums(page, MonthRow(**sums, employer_code="", employer_name=TOTAL)) if summed else page
 
@@ -83,26 +88,20 @@ async def ageing(
     session: AsyncSession,
     *,
     month: str | None,
-    sort: str,
-    cursor: str | None,
-    limit: int,
-    most: int | None = None,
     summed: bool = False,
+    **place: Unpack[Place],
 ) -> AgeingPage:
     """What is still to be paid today by days after the due day, by employer; `summed` as in `month_summary`."""
     today = clock.today()
-    found, next_cursor, sums = await _found(
+    items, next_cursor, sums = await _found(
         session,
         queries.ageing_rows(today, _first(month)),
-        tuple(AgeingSums.model_fields),
+        AgeingRow,
+        AgeingSums,
         bound=cursors.bound_to("ageing", month, today),
-        sort=sort,
         sortable=AGEING_SORTS,
-        cursor=cursor,
-        limit=limit,
-        most=most,
+        **place,
     )
-    items = [AgeingRow(**_named(AgeingRow, row)) for row in found]
     page = AgeingPage(items=items, next_cursor=next_cursor, on=today, totals=AgeingSums(**sums))
     total = AgeingRow(**sums, employer_code="", employer_name=TOTAL, oldest_due_on=None)
     return _with_sums(page, total) if summed else page
@@ -113,26 +112,20 @@ async def suspense(
     session: AsyncSession,
     *,
     month: str | None,
-    sort: str,
-    cursor: str | None,
-    limit: int,
-    most: int | None = None,
     summed: bool = False,
+    **place: Unpack[Place],
 ) -> SuspensePage:
     """What lies in suspense today, oldest first; `month`: of what was posted in it. `summed` as in `month_summary`."""
     today = clock.today()
-    found, next_cursor, sums = await _found(
+    items, next_cursor, sums = await _found(
         session,
         queries.suspense_rows(today, None if month is None else month_of(month)),
-        tuple(SuspenseSums.model_fields),
+        SuspenseRow,
+        SuspenseSums,
         bound=cursors.bound_to("suspense-report", month, today),
-        sort=sort,
         sortable=SUSPENSE_SORTS,
-        cursor=cursor,
-        limit=limit,
-        most=most,
+        **place,
     )
-    items = [SuspenseRow(**_named(SuspenseRow, row)) for row in found]
     page = SuspensePage(items=items, next_cursor=next_cursor, on=today, totals=SuspenseSums(**sums))
     total = SuspenseRow(**sums, transaction_id=None, posted_on=None, value_on=None, account=TOTAL, why=None, days=None)
     return _with_sums(page, total) if summed else page
@@ -143,35 +136,25 @@ async def refunds(
     session: AsyncSession,
     *,
     month: str | None,
-    sort: str,
-    cursor: str | None,
-    limit: int,
-    most: int | None = None,
     summed: bool = False,
+    **place: Unpack[Place],
 ) -> RefundPage:
     """Claims that were submitted; `month`: of its round. `summed` as in `month_summary`."""
-    found, next_cursor, sums = await _found(
+    items, next_cursor, sums = await _found(
         session,
         queries.refund_rows(_first(month)),
-        tuple(RefundSums.model_fields),
+        RefundRow,
+        RefundSums,
         bound=cursors.bound_to("refund-report", month),
-        sort=sort,
         sortable=REFUND_SORTS,
-        cursor=cursor,
-        limit=limit,
-        most=most,
+        **place,
     )
-    items = [RefundRow(**_named(RefundRow, row)) for row in found]
     page = RefundPage(items=items, next_cursor=next_cursor, totals=RefundSums(**sums))
     nothing = dict.fromkeys(
         ("claim_id", "posted_on", "received_on", "round", "decided_on", "paid_on", "payment_reference")
     )
     total = RefundRow(**sums, **nothing, employer_code="", employer_name=TOTAL, letter_no="", state="")
     return _with_sums(page, total) if summed else page
-
-
-def _named(kind: Any, row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in kind.model_fields}
 
 
 def _with_sums(page: Any, total: Any) -> Any:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.event_types import VIOLATION_ANNULLED, ViolationAnnulledData
+from rdss_fee.tenancy import own
 from rdss_fee.violations import queries
 from rdss_fee.violations.models import Violation
 from rdss_fee.violations.rules import COUNT_LABEL
@@ -30,11 +31,6 @@ from shared.problems import NOT_FOUND, ProblemType
 ANNULLED = ProblemType("violation_annulled", 409, "此違規事證已註銷", "The violation was annulled already")
 
 
-def own(caller: Principal) -> tuple[ColumnElement[bool], ...]:
-    """The caller's own violations, or all for the offices: the first filter, with row-level security behind it."""
-    return (Violation.employer_code == caller.org.code,) if caller.org.type == "employer" else ()
-
-
 @rule("FE-39")
 async def list_violations(
     session: AsyncSession,
@@ -48,7 +44,7 @@ async def list_violations(
     limit: int,
 ) -> ViolationPage:
     """The employer's own violations, or everybody's for the offices, by default the newest first."""
-    rows = queries.violations(*own(caller))
+    rows = queries.violations(*own(caller, Violation.employer_code))
     where: list[Any] = []
     if employer_code is not None:
         where.append(rows.c.employer_code == employer_code)
@@ -72,7 +68,7 @@ async def list_violations(
 
 async def get_violation(session: AsyncSession, caller: Principal, violation_id: UUID) -> ViolationDetail:
     """One violation with its evidence; raises 404."""
-    rows = queries.violations(*own(caller))
+    rows = queries.violations(*own(caller, Violation.employer_code))
     found = (await session.execute(select(rows).where(rows.c.id == violation_id))).mappings().all()
     if not found:
         raise NOT_FOUND()

@@ -1,6 +1,7 @@
 """Routes of the results."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from roster.results.schemas import (
     ResultSearchOut,
 )
 from roster.review.states import Decision, EntryState
-from shared.exports import FORMS, REFUSED, Export, Wanted
+from shared.exports import FORMS, REFUSED, Export, Listing, Wanted
 from shared.guard import GuardedRoute
 from shared.pages import Pages, link_next
 from shared.papers.forms import Form
@@ -85,23 +86,15 @@ def _report(request: Request, caller: Principal, form: Form, search: str | None,
     openapi_extra=refuses(*REFUSED),
 )
 async def list_result_entries(
-    request: Request,
     roster_id: UUID,
-    session: Session,
     caller: SchoolOrCounty,
-    pages: Pages,
-    wanted: Wanted,
+    listed: Listing,
     state: EntryState | None = None,
     decision: Decision | None = None,
     sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(MEN_SORTS + COUNTY_MEN_SORTS))] = "row_no",
 ) -> ResultEntryPage | Response:
     """One row a man: state, decision, day, and his own decision number."""
-
-    def fetch(session: Session, **place: Any) -> Awaitable[ResultEntryPage]:
-        return service.list_result_entries(
-            session, caller, roster_id, state=state, decision=decision, sort=sort, **place
-        )
-
-    if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.result_entries(caller, roster_id), fetch)
-    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
+    fetch = partial(
+        service.list_result_entries, principal=caller, roster_id=roster_id, state=state, decision=decision, sort=sort
+    )
+    return await listed.answer(caller, reports.result_entries(caller, roster_id), fetch)

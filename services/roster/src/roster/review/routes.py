@@ -1,6 +1,7 @@
 """Routes of the review: work lists, entries, batches, a county's numbering."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -51,7 +52,7 @@ from roster.review.service import (
 )
 from roster.review.sorts import BATCH_SORTS, COUNTY_ENTRY_SORTS, COUNTY_ROSTER_SORTS, ENTRY_SORTS, ROSTER_SORTS
 from shared.db import Context
-from shared.exports import FORMS, REFUSED, Export, Wanted
+from shared.exports import FORMS, REFUSED, Export, Listing, Wanted
 from shared.guard import GuardedRoute
 from shared.idempotency import Once
 from shared.if_match import IfMatch
@@ -91,11 +92,8 @@ HintCode = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z_]{3,60}$",
     openapi_extra=refuses(*REFUSED),
 )
 async def list_rosters(
-    request: Request,
-    session: Session,
     caller: SchoolOrCounty,
-    pages: Pages,
-    wanted: Wanted,
+    listed: Listing,
     state: RosterState | None = None,
     kind: RosterKind | None = None,
     school_code: Annotated[str | None, Query(max_length=6)] = None,
@@ -111,30 +109,24 @@ async def list_rosters(
     sort: RosterSort = "received_on",
 ) -> RosterPage | Response:
     """The organisation's rosters; `state=pending` is the county's work list (待處理名冊)."""
-
-    def fetch(session: Session, **place: Any) -> Awaitable[RosterPage]:
-        return read.list_rosters(
-            session,
-            caller,
-            state=state,
-            kind=kind,
-            school_code=school_code,
-            school_name=school_name,
-            county_code=county_code,
-            academic_year=academic_year,
-            term=term,
-            received_from=received_from,
-            received_to=received_to,
-            late=late,
-            opened=opened,
-            case_kind=case_kind,
-            sort=sort,
-            **place,
-        )
-
-    if wanted is not Form.JSON:
-        return Export(request, caller, wanted, reports.ROSTERS, fetch)
-    return pages.linked(await fetch(session, cursor=pages.cursor, limit=pages.limit))
+    fetch = partial(
+        read.list_rosters,
+        principal=caller,
+        state=state,
+        kind=kind,
+        school_code=school_code,
+        school_name=school_name,
+        county_code=county_code,
+        academic_year=academic_year,
+        term=term,
+        received_from=received_from,
+        received_to=received_to,
+        late=late,
+        opened=opened,
+        case_kind=case_kind,
+        sort=sort,
+    )
+    return await listed.answer(caller, reports.ROSTERS, fetch)
 
 
 @router.get(

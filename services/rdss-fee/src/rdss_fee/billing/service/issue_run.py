@@ -26,7 +26,6 @@ from rdss_fee.event_types import NOTICE_ISSUED, NoticeIssuedData
 from rdss_fee.ledger.models import PostingRow
 from rdss_fee.ledger.rules import Booking, granted, issued
 from rdss_fee.months import Month
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.reference.models import Employer
 from rdss_fee.reference.service import working_calendar
 from shared import audit, bulk, clock, events
@@ -34,14 +33,14 @@ from shared.idempotency import Reply
 from shared.law import rule
 from shared.preconditions import etag
 from shared.principals import Principal
-from shared.problems import INVALID_CONTENT, Fault
+from shared.problems import FOUR_EYES, INVALID_CONTENT, Fault
 
 
 @rule("FE-11", "FE-14")
 async def issue(session: AsyncSession, caller: Principal, run_id: UUID, seen: int) -> Reply:
     """Issue what was previewed, as it was previewed: news since waits for the next run.
 
-    Raises 403 `two_people` for who checked it, 409 `run_closed`, `run_unchecked`, `run_too_late`, `month_issued`,
+    Raises 403 `four_eyes` for who checked it, 409 `run_closed`, `run_unchecked`, `run_too_late`, `month_issued`,
     `scheme_missing`, 412 for another version, 422 for employers' numbers that the scheme does not hold.
     """
     run = await locked(session, run_id, seen)
@@ -50,7 +49,7 @@ async def issue(session: AsyncSession, caller: Principal, run_id: UUID, seen: in
     if run.checked_by is None:
         raise RUN_UNCHECKED()
     if run.checked_by == caller.sub:
-        raise TWO_PEOPLE()
+        raise FOUR_EYES()
     month, today = Month.of(run.month), clock.today()
     due = refuse_out_of_season(month, today, await working_calendar(session))
     if run.line_count:

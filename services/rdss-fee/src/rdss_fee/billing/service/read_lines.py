@@ -24,6 +24,7 @@ from rdss_fee.billing.schemas import (
 from rdss_fee.months import Month
 from rdss_fee.periods.models import ServicemanFacts, ServicePeriod
 from rdss_fee.periods.rules import Beginning, Ending, Period, StageTwo, served
+from rdss_fee.tenancy import own
 from shared import cursors, lists
 from shared.ids import mask_id
 from shared.law import FEE_MANUAL, FEE_STANDARD, SUBSTITUTE_SERVICE_ACT, cite, rule
@@ -44,7 +45,7 @@ async def list_lines(
     most: int | None = None,
 ) -> LinePage:
     """The lines of a run, of one employer or of all that the caller may see; 422 for more than `most`."""
-    where = [LineRow.run_id == run_id, *queries.own(principal, LineRow.employer_code)]  # type: ignore[arg-type]
+    where = [LineRow.run_id == run_id, *own(principal, LineRow.employer_code)]
     if employer is not None:
         where.append(LineRow.employer_code == employer)
     if kind is not None:
@@ -81,7 +82,7 @@ async def explain(
             LineRow.employer_code == employer,
             LineRow.serviceman_id == serviceman_id,
             LineRow.month == month.first,
-            *queries.own(principal, LineRow.employer_code),  # type: ignore[arg-type]
+            *own(principal, LineRow.employer_code),
         )
     )
     row = (await session.execute(query)).mappings().one_or_none()

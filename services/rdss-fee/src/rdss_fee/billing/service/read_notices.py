@@ -24,6 +24,7 @@ from rdss_fee.papers.detail import Heading
 from rdss_fee.papers.notice import Notice as PrintedNotice
 from rdss_fee.papers.words import by_month
 from rdss_fee.payments.standings import standings
+from rdss_fee.tenancy import own
 from shared import clock, cursors, lists
 from shared.law import rule
 from shared.principals import Principal
@@ -149,7 +150,7 @@ async def get_statement(session: AsyncSession, principal: Principal, statement_i
 def _where(
     principal: Principal, paper: Any, month: Month | None = None, employer: str | None = None
 ) -> tuple[ColumnElement[bool], ...]:
-    asked = [*queries.own(principal, paper.employer_code)]
+    asked = [*own(principal, paper.employer_code)]
     if month is not None:
         asked.append(paper.month == month.first)
     if employer is not None:

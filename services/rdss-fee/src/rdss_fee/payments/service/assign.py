@@ -14,12 +14,11 @@ from rdss_fee.payments import queries
 from rdss_fee.payments.models import BankTransaction, SuspenseAssignment
 from rdss_fee.payments.rules import Act, AssignmentState
 from rdss_fee.payments.schemas import AssignmentIn, AssignmentOut
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.reference.models import Employer
 from shared import audit, clock
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
+from shared.problems import FOUR_EYES, INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
 
 NOTHING_OPEN = ProblemType(
     "suspense_nothing_open",
@@ -106,7 +105,7 @@ async def _undecided(session: AsyncSession, caller: Principal, assignment_id: UU
     if assignment.state != AssignmentState.PROPOSED:
         raise DECIDED()
     if assignment.proposed_by == caller.sub:
-        raise TWO_PEOPLE()
+        raise FOUR_EYES()
     return assignment
 
 

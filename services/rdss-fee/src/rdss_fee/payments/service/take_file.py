@@ -1,7 +1,6 @@
 """Taking a posting file: read whole or refused whole, booked in one transaction, taken once (FE-32 to FE-36)."""
 
 import asyncio
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from rdss_fee.accounts.checks import check_named
 from rdss_fee.accounts.models import CollectionScheme
 from rdss_fee.accounts.numbers import Scheme
-from rdss_fee.bankfiles.layouts import LAYOUTS, Layout
+from rdss_fee.bankfiles.layouts import Layout
 from rdss_fee.bankfiles.postings import Totals
 from rdss_fee.bankfiles.reading import MOST_FAULTS, BankFile, BankFileError, FileFault, read
 from rdss_fee.ledger import service as ledger
@@ -197,13 +196,3 @@ async def schemes(session: AsyncSession) -> list[Scheme]:
     """Every scheme that numbers were ever made by."""
     rows = await session.scalars(select(CollectionScheme).order_by(CollectionScheme.effective_from))
     return [Scheme(row.prefix, row.employer_digits, check_named(row.check_name)) for row in rows]
-
-
-def layout_named(name: str) -> Layout | None:
-    """The layout of that name, if there is one."""
-    return LAYOUTS.get(name)
-
-
-def digest_of(data: bytes) -> bytes:
-    """By which a file is known again."""
-    return hashlib.sha256(data).digest()

@@ -20,6 +20,7 @@ from rdss_fee.periods.service.knowledge import (
 )
 from rdss_fee.periods.service.read import get_period
 from rdss_fee.periods.states import EventKind
+from rdss_fee.tenancy import own
 from shared import audit, preconditions
 from shared.law import rule
 from shared.principals import Principal
@@ -34,12 +35,12 @@ async def hold_period(
     Raises 404, for another employer's too; 412 for another version than was `seen`; 409 for one that was withdrawn.
     """
     await hold_still(session)
-    own = queries.own(caller, ServicePeriod.employer_code)
-    found = await queries.newest_row(session, period_id, *own)
+    mine = own(caller, ServicePeriod.employer_code)
+    found = await queries.newest_row(session, period_id, *mine)
     if found is None:
         raise NOT_FOUND()
     man = await hold_man(session, found.serviceman_id)
-    known = await queries.newest_row(session, period_id, *own)
+    known = await queries.newest_row(session, period_id, *mine)
     assert known is not None
     if seen is not None:
         preconditions.require(seen, known.version)

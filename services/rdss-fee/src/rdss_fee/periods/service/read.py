@@ -24,6 +24,7 @@ from rdss_fee.periods.schemas import (
     ServicemanOut,
 )
 from rdss_fee.periods.states import EventKind, EventState, PeriodState
+from rdss_fee.tenancy import own
 from shared import clock, cursors
 from shared.ids import mask_id
 from shared.law import rule
@@ -50,7 +51,7 @@ async def list_periods(
     """Periods, of an employer its own; those that were withdrawn only where `state` asks for them."""
     today = clock.today()
     narrowed = [
-        *queries.own(caller, ServicePeriod.employer_code),
+        *own(caller, ServicePeriod.employer_code),
         *([] if employer_code is None else [ServicePeriod.employer_code == employer_code]),
         *([] if serviceman_id is None else [ServicePeriod.serviceman_id == serviceman_id]),
         *([] if month is None else [queries.in_month(month)]),
@@ -72,9 +73,7 @@ async def list_periods(
 
 async def get_period(session: AsyncSession, caller: Principal, period_id: UUID) -> PeriodOut:
     """One period as it became known last; raises 404, for another employer's too."""
-    rows = queries.periods(
-        clock.today(), ServicePeriod.id == period_id, *queries.own(caller, ServicePeriod.employer_code)
-    )
+    rows = queries.periods(clock.today(), ServicePeriod.id == period_id, *own(caller, ServicePeriod.employer_code))
     row = (await session.execute(select(rows))).mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
@@ -84,7 +83,7 @@ async def get_period(session: AsyncSession, caller: Principal, period_id: UUID) 
 @rule("FE-13")
 async def history_of(session: AsyncSession, caller: Principal, period_id: UUID) -> PeriodHistory:
     """All that was ever known of a period, and all that was told of it; raises 404, for another employer's too."""
-    versions = await queries.versions(session, period_id, *queries.own(caller, ServicePeriod.employer_code))
+    versions = await queries.versions(session, period_id, *own(caller, ServicePeriod.employer_code))
     if not versions:
         raise NOT_FOUND()
     man = await session.get_one(Serviceman, versions[0].serviceman_id)
@@ -112,7 +111,7 @@ async def list_events(
 ) -> EventPage:
     """What was told of periods; `state=entered` is what waits for a head office."""
     narrowed = [
-        *queries.own(caller, ServiceEvent.employer_code),
+        *own(caller, ServiceEvent.employer_code),
         *([] if employer_code is None else [ServiceEvent.employer_code == employer_code]),
         *([] if state is None else [ServiceEvent.state == state]),
         *([] if kind is None else [ServiceEvent.kind == kind]),
@@ -131,7 +130,7 @@ async def list_events(
 
 async def get_event(session: AsyncSession, caller: Principal, event_id: UUID) -> EventOut:
     """What was told once of a period; raises 404, for another employer's too."""
-    rows = queries.events(ServiceEvent.id == event_id, *queries.own(caller, ServiceEvent.employer_code))
+    rows = queries.events(ServiceEvent.id == event_id, *own(caller, ServiceEvent.employer_code))
     row = (await session.execute(select(rows))).mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
@@ -152,20 +151,20 @@ async def get_serviceman(
             errors=[Fault("as_of_future", "所查日期尚未到來", "That day has not come yet", column="as_of")]
         )
     day = as_of or today
-    own = queries.own(caller, ServicePeriod.employer_code)
+    mine = own(caller, ServicePeriod.employer_code)
     then = [
         table.replaced_at.is_(None) if as_of is None else queries.as_known_on(table, day)
         for table in (ServicePeriod, ServicemanFacts)
     ]
     served = await session.scalars(
         select(ServicePeriod)
-        .where(ServicePeriod.serviceman_id == serviceman_id, then[0], *own)
+        .where(ServicePeriod.serviceman_id == serviceman_id, then[0], *mine)
         .order_by(ServicePeriod.begins_on, ServicePeriod.id)
     )
     periods = served.all()
     man = await session.get(Serviceman, serviceman_id, populate_existing=True)
     facts = await session.scalar(select(ServicemanFacts).where(ServicemanFacts.serviceman_id == serviceman_id, then[1]))
-    if man is None or facts is None or (own and not periods):
+    if man is None or facts is None or (mine and not periods):
         raise NOT_FOUND()
     told: dict[str, Any] = {
         name: getattr(facts, name) for name in ServicemanOut.model_fields if name in ServicemanFacts.__table__.c

@@ -16,12 +16,12 @@ from rdss_fee.periods.service.correct import hold_period
 from rdss_fee.periods.service.knowledge import as_period, as_stage, correct_period, moment, refused, tell
 from rdss_fee.periods.service.read import get_event
 from rdss_fee.periods.states import TRANSITIONS, EventAction, EventKind, EventState, enters_as, may_answer
-from rdss_fee.problems import TWO_PEOPLE
+from rdss_fee.tenancy import own
 from shared import audit
 from shared.ids import mask_ids_in
 from shared.law import rule
 from shared.principals import Principal
-from shared.problems import NOT_FOUND, ProblemType
+from shared.problems import FOUR_EYES, NOT_FOUND, ProblemType
 
 REPORT_WAITS = ProblemType(
     "report_waits", 409, "此服役期間已有待確認之填報", "Another report of the period waits for its confirmation"
@@ -81,7 +81,7 @@ async def report(session: AsyncSession, caller: Principal, period_id: UUID, seen
 async def confirm(session: AsyncSession, head_office: Principal, event_id: UUID) -> EventOut:
     """Confirm what the department entered: it is applied as a correction, and known from now on.
 
-    Raises 404, for another employer's too; 403 `two_people`; 409 for what does not wait, and where the period was
+    Raises 404, for another employer's too; 403 `four_eyes`; 409 for what does not wait, and where the period was
     corrected or withdrawn since it was entered; 422 where the man's periods could not stand so.
     """
     man, known, event = await _held(session, head_office, event_id, EventAction.CONFIRM)
@@ -117,9 +117,7 @@ async def _held(
 ) -> tuple[Serviceman, ServicePeriod, ServiceEvent]:
     """A report that waits, with the period it is of and its man."""
     of = await session.scalar(
-        select(ServiceEvent.period_id).where(
-            ServiceEvent.id == event_id, *queries.own(head_office, ServiceEvent.employer_code)
-        )
+        select(ServiceEvent.period_id).where(ServiceEvent.id == event_id, *own(head_office, ServiceEvent.employer_code))
     )
     if of is None:
         raise NOT_FOUND()
@@ -131,7 +129,7 @@ async def _held(
 async def _waiting(session: AsyncSession, head_office: Principal, event_id: UUID, action: EventAction) -> ServiceEvent:
     query = (
         select(ServiceEvent)
-        .where(ServiceEvent.id == event_id, *queries.own(head_office, ServiceEvent.employer_code))
+        .where(ServiceEvent.id == event_id, *own(head_office, ServiceEvent.employer_code))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
@@ -141,7 +139,7 @@ async def _waiting(session: AsyncSession, head_office: Principal, event_id: UUID
     if (EventState(event.state), action) not in TRANSITIONS:
         raise REPORT_ANSWERED()
     if not may_answer(event.entered_by, head_office.sub):
-        raise TWO_PEOPLE()
+        raise FOUR_EYES()
     return event
 
 

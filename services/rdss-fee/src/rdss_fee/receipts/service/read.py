@@ -17,6 +17,7 @@ from rdss_fee.receipts.models import Receipt
 from rdss_fee.receipts.rules import ReceiptState, overdue_before, receipt_number, receipt_state
 from rdss_fee.receipts.schemas import DUE_SORTS, RECEIPT_SORTS, DueOut, DuePage, ReceiptOut, ReceiptPage
 from rdss_fee.reference.service import working_calendar
+from rdss_fee.tenancy import own
 from shared import clock, cursors, lists
 from shared.law import rule
 from shared.principals import Principal
@@ -30,11 +31,6 @@ class Asked:
     state: ReceiptState | None = None
     employer_code: str | None = None
     year: int | None = None
-
-
-def own(caller: Principal) -> tuple[ColumnElement[bool], ...]:
-    """The caller's own receipts, or all for the offices: the first filter, with row-level security behind it."""
-    return (Receipt.employer_code == caller.org.code,) if caller.org.type == "employer" else ()
 
 
 @rule("FE-37")
@@ -93,7 +89,7 @@ async def list_receipts(
     session: AsyncSession, caller: Principal, asked: Asked, *, sort: str, cursor: str | None, limit: int
 ) -> ReceiptPage:
     """The employer's own receipts, or everybody's for the offices; `to_void`: whose payment the bank took back."""
-    rows = queries.receipts(*own(caller), judged=asked.state is not None)
+    rows = queries.receipts(*own(caller, Receipt.employer_code), judged=asked.state is not None)
     where: list[Any] = [] if asked.state is None else [_in_state(rows, asked.state)]
     if asked.employer_code is not None:
         where.append(rows.c.employer_code == asked.employer_code)
@@ -134,7 +130,7 @@ async def get_receipt(session: AsyncSession, caller: Principal, receipt_id: UUID
 
 async def some(session: AsyncSession, caller: Principal, ids: Iterable[UUID]) -> list[ReceiptOut]:
     """Those of these receipts that the caller may see, by number."""
-    rows = queries.receipts(*own(caller), judged=False)
+    rows = queries.receipts(*own(caller, Receipt.employer_code), judged=False)
     query = select(rows).where(rows.c.id.in_(list(ids))).order_by(rows.c.year, rows.c.number)
     return await shown(session, (await session.execute(query)).mappings().all())
 

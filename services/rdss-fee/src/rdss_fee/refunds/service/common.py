@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.event_types import RefundFacts
 from rdss_fee.reference.models import Employer
 from rdss_fee.refunds.models import RefundClaim
 from rdss_fee.refunds.rules import ClaimAction, ClaimState, NotPossibleError, NotYoursError, advance
+from rdss_fee.tenancy import own
 from shared import audit, clock
 from shared.principals import Principal
 from shared.problems import FORBIDDEN, INVALID_CONTENT, NOT_FOUND, Fault, ProblemType
@@ -28,14 +29,11 @@ NOT_COVERED = ProblemType(
 )
 
 
-def own(caller: Principal) -> tuple[ColumnElement[bool], ...]:
-    """The caller's own claims, or all for the offices: the first filter, with row-level security behind it."""
-    return (RefundClaim.employer_code == caller.org.code,) if caller.org.type == "employer" else ()
-
-
 async def held(session: AsyncSession, caller: Principal, claim_id: UUID) -> RefundClaim:
     """The claim, which nobody else moves until the transaction ends. Raises 404."""
-    query = select(RefundClaim).where(RefundClaim.id == claim_id, *own(caller)).with_for_update()
+    query = (
+        select(RefundClaim).where(RefundClaim.id == claim_id, *own(caller, RefundClaim.employer_code)).with_for_update()
+    )
     claim: RefundClaim | None = await session.scalar(query)
     if claim is None:
         raise NOT_FOUND()

@@ -15,7 +15,6 @@ from rdss_fee.event_types import (
 from rdss_fee.ledger.rules import BookingError, refund_returned, refunded
 from rdss_fee.ledger.service import book, hold_money
 from rdss_fee.ledger.service import refundable as refundable_to
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.refunds.models import RefundClaim
 from rdss_fee.refunds.rules import ClaimAction, may_pay
 from rdss_fee.refunds.schemas import PaymentIn, ReasonIn, ReceiptIn
@@ -26,6 +25,7 @@ from shared.idempotency import Reply
 from shared.law import rule
 from shared.preconditions import etag
 from shared.principals import Principal
+from shared.problems import FOUR_EYES
 
 
 @rule("FE-38")
@@ -79,7 +79,7 @@ async def pay_claim(session: AsyncSession, finance: Principal, claim_id: UUID, b
     claim = await held(session, finance, claim_id)
     to = after(claim, ClaimAction.PAY, finance)
     if not may_pay(claim.decided_by or "", finance.sub):
-        raise TWO_PEOPLE(
+        raise FOUR_EYES(
             detail="核准退費者不得辦理付款，請由另一位人員辦理。",
             detail_en="Who approved a refund does not pay it.",
         )
@@ -107,13 +107,13 @@ async def pay_claim(session: AsyncSession, finance: Principal, claim_id: UUID, b
 async def take_back_payment(session: AsyncSession, finance: Principal, claim_id: UUID, body: ReasonIn) -> Reply:
     """Book that the bank could not deliver a refund: its money is claimable again, by another claim.
 
-    Raises 404; 403 `two_people` for who paid it: his word alone would make the money claimable twice; 409 for a claim
+    Raises 404; 403 `four_eyes` for who paid it: his word alone would make the money claimable twice; 409 for a claim
     that is not paid.
     """
     claim = await held(session, finance, claim_id)
     to = after(claim, ClaimAction.BANK_RETURN, finance)
     if claim.paid_by == finance.sub:
-        raise TWO_PEOPLE()
+        raise FOUR_EYES()
     await hold_money(session)
     claim.bounced_by, claim.bounced_at, claim.bounced_on = finance.sub, clock.now(), clock.today()
     claim.bounce_reason = body.reason

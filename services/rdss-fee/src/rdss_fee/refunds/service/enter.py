@@ -12,7 +12,6 @@ from rdss_fee.billing.dates import refund_round
 from rdss_fee.ledger.service import hold_money
 from rdss_fee.ledger.service import refundable as refundable_to
 from rdss_fee.months import Month
-from rdss_fee.problems import TWO_PEOPLE
 from rdss_fee.reference.models import Employer
 from rdss_fee.reference.service import working_calendar
 from rdss_fee.refunds import queries
@@ -37,7 +36,7 @@ from shared.idempotency import REPLAYED, Reply
 from shared.law import rule
 from shared.preconditions import etag
 from shared.principals import Principal
-from shared.problems import INVALID_CONTENT, NOT_FOUND, UNSUPPORTED_TYPE, Fault, ProblemType
+from shared.problems import FOUR_EYES, INVALID_CONTENT, NOT_FOUND, UNSUPPORTED_TYPE, Fault, ProblemType
 
 LETTER_TAKEN = ProblemType(
     "refund_letter_taken",
@@ -154,7 +153,7 @@ async def submit_claim(session: AsyncSession, caller: Principal, claim_id: UUID,
     claim = await held(session, caller, claim_id)
     to = after(claim, ClaimAction.SUBMIT, caller)
     if not confirms(claim.entered_as, claim.entered_by, caller.sub):
-        raise TWO_PEOPLE(
+        raise FOUR_EYES(
             detail="研發部門填報之申請，須由用人單位另一位人員確認送出。",
             detail_en="What a department entered, another person of the head office submits.",
         )

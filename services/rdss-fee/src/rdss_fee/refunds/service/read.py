@@ -11,9 +11,10 @@ from sqlalchemy.orm import undefer
 
 from rdss_fee.ledger.service import refundable as refundable_to
 from rdss_fee.months import Month
+from rdss_fee.papers import refund_forms
 from rdss_fee.reference.models import Employer
 from rdss_fee.refunds import queries
-from rdss_fee.refunds.models import ClaimPaper
+from rdss_fee.refunds.models import ClaimPaper, RefundClaim
 from rdss_fee.refunds.rules import CLOSED, ClaimState, PaperKind, missing
 from rdss_fee.refunds.schemas import (
     CLAIM_SORTS,
@@ -25,7 +26,7 @@ from rdss_fee.refunds.schemas import (
     RefundableOut,
     RefundablePage,
 )
-from rdss_fee.refunds.service.common import own
+from rdss_fee.tenancy import own
 from shared import audit, crypto, cursors, lists
 from shared.law import rule
 from shared.principals import Principal
@@ -57,7 +58,7 @@ async def list_claims(
     session: AsyncSession, caller: Principal, asked: Asked, *, sort: str, cursor: str | None, limit: int
 ) -> ClaimPage:
     """The employer's own claims, or everybody's for the offices, by default the newest first."""
-    rows = queries.claims(*own(caller))
+    rows = queries.claims(*own(caller, RefundClaim.employer_code))
     where: list[Any] = []
     if asked.round is not None:
         where.append(rows.c.round == asked.round.first)
@@ -81,7 +82,7 @@ async def list_claims(
 
 async def get_claim(session: AsyncSession, caller: Principal, claim_id: UUID) -> ClaimDetail:
     """One claim with its papers; raises 404."""
-    rows = queries.claims(*own(caller))
+    rows = queries.claims(*own(caller, RefundClaim.employer_code))
     row = (await session.execute(select(rows).where(rows.c.id == claim_id))).mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
@@ -101,9 +102,19 @@ async def get_claim(session: AsyncSession, caller: Principal, claim_id: UUID) ->
     )
 
 
+async def told_on_paper(session: AsyncSession, caller: Principal, claim_id: UUID) -> refund_forms.Claim:
+    """What the forms of a claim say; raises 404."""
+    rows = queries.claims(*own(caller, RefundClaim.employer_code))
+    row = (await session.execute(select(rows).where(rows.c.id == claim_id))).mappings().one_or_none()
+    if row is None:
+        raise NOT_FOUND()
+    told = ("employer_code", "employer_name", "letter_no", "amount", "entered_on")
+    return refund_forms.Claim(**{name: row[name] for name in told})
+
+
 async def get_paper(session: AsyncSession, caller: Principal, claim_id: UUID, paper_id: UUID) -> Paper:
     """The bytes of a paper, opened; who fetches it is kept on record. Raises 404."""
-    rows = queries.claims(*own(caller))
+    rows = queries.claims(*own(caller, RefundClaim.employer_code))
     if await session.scalar(select(rows.c.id).where(rows.c.id == claim_id)) is None:
         raise NOT_FOUND()
     paper: ClaimPaper | None = await session.scalar(
@@ -122,7 +133,7 @@ async def list_refundable(
     session: AsyncSession, caller: Principal, *, employer_code: str | None, sort: str, cursor: str | None, limit: int
 ) -> RefundablePage:
     """What each employer can claim, from the ledger alone: an employer its own, the offices everybody's."""
-    mine = (Employer.code == caller.org.code,) if caller.org.type == "employer" else ()
+    mine = own(caller, Employer.code)
     rows = queries.refundable(*mine)
     found, next_cursor = await lists.page(
         session,
