@@ -1,13 +1,8 @@
-"""A machine of banks and finance staff: files in any order and mix, money in suspense given away and taken back.
-
-The model knows nothing of accounts or postings. A notice has been paid so much; a payment lies with a notice, or so
-much of it is nobody's. What the service's ledger says has to follow from that.
-"""
+"""A machine of banks and finance staff: files in any order and mix, money in suspense given away and taken back."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import Any, ClassVar
@@ -18,36 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rdss_fee.accounts.numbers import Account
 from rdss_fee.months import Month
 from tests.rdss_fee.bank import POSTED, Paid, file_of, post_file
+from tests.rdss_fee.bank_model import Asked, Bank, Came
 from tests.rdss_fee.support import FINANCE, FINANCE_2, SCHEME, TODAY, A, B, Fee
 
 DUE = 30_100
 EMPLOYERS = (A, B)
 _months, _serials = count(0, 2), count(1)
 TOTALS = ("payments_total", "allocated", "overpaid", "suspended")
-
-
-@dataclass
-class Asked:
-    """A notice: what was booked to it so far."""
-
-    id: str
-    employer: str
-    number: str
-    paid: int = 0
-
-    @property
-    def over(self) -> int:
-        return max(self.paid - DUE, 0)
-
-
-@dataclass
-class Came:
-    """A payment, or a reversal, and what of it is nobody's."""
-
-    line: Paid
-    lies_with: Asked | None = None
-    in_suspense: bool = False
-    open: int = 0
 
 
 def serial_of(line: Paid) -> str:
@@ -72,16 +44,15 @@ class Money(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         first = Month(2026, 10).plus(next(_months))
-        self.notices: list[Asked] = []
+        self.bank = Bank(self.reached)
         for month in (first, first.plus(1)):
             for employer in EMPLOYERS:
                 made = self.run(self.fee.notice(employer, month, issued_on=TODAY))
-                self.notices.append(Asked(made["id"], employer, made["virtual_account"]))
+                self.bank.notices.append(Asked(made["id"], employer, made["virtual_account"], DUE))
         nobody = SCHEME.number(Account(first, 900))
         wrong = nobody[:-1] + str((int(nobody[-1]) + 1) % 10)
         second = SCHEME.number(Account(first, 901))
-        self.numbers = [*(one.number for one in self.notices), nobody, wrong, second]
-        self.came: list[Came] = []
+        self.numbers = [*(one.number for one in self.bank.notices), nobody, wrong, second]
         self.files: list[list[Paid]] = []
         self.before = self._totals()
         self.owed_before = self._owed()
@@ -89,41 +60,6 @@ class Money(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Have the test's loop do it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
-
-    # -- the model -----------------------------------------------------------------------------------------
-
-    def _arrives(self, line: Paid) -> None:
-        if any(one.line == line for one in self.came):
-            self.reached["known"] += 1
-            return
-        one = Came(line)
-        notice = next((asked for asked in self.notices if asked.number == line.account), None)
-        if notice is not None and notice.paid + line.amount >= 0:
-            one.lies_with = notice
-            notice.paid += line.amount
-            self.reached["over" if notice.over else "reversed" if line.amount < 0 else "paid"] += 1
-        else:
-            one.in_suspense = True
-            other = self._matches(line)
-            if other is None:
-                one.open = line.amount
-                self.reached["suspended" if line.amount > 0 else "reversal waits"] += 1
-            else:
-                other.open = 0
-                self.reached["suspended and reversed"] += 1
-        self.came.append(one)
-
-    def _matches(self, line: Paid) -> Came | None:
-        """What waits for this line: money that it takes back, or a reversal that was told before it."""
-        return next(
-            (
-                one
-                for one in self.came
-                if one.in_suspense and one.open == one.line.amount == -line.amount and one.line.account == line.account
-                and (line.amount < 0 or one.line.posted_on > line.posted_on)
-            ),
-            None,
-        )  # fmt: skip
 
     # -- the bank ------------------------------------------------------------------------------------------
 
@@ -133,12 +69,12 @@ class Money(RuleBasedStateMachine):
         made = [
             Paid(self.numbers[at], amount, next(_serials), POSTED - timedelta(days=days)) for at, amount, days in told
         ]
-        if repeated and self.came:
-            made.insert(again % (len(made) + 1), self.came[again % len(self.came)].line)
+        if repeated and self.bank.came:
+            made.insert(again % (len(made) + 1), self.bank.came[again % len(self.bank.came)].line)
         answer = self.run(post_file(self.fee, file_of(*made)))
         assert answer.status_code == 201, answer.text
         for line in made:
-            self._arrives(line)
+            self.bank.arrives(line)
         self.files.append(made)
 
     @precondition(lambda self: self.files)
@@ -150,22 +86,21 @@ class Money(RuleBasedStateMachine):
 
     # -- finance -------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: any(one.open for one in self.came))
+    @precondition(lambda self: any(one.open for one in self.bank.came))
     @rule(at=st.integers(0, 20), to=st.integers(0, 3))
     def assign(self, at: int, to: int) -> None:
-        open_ = [one for one in self.came if one.open]
-        one, notice = open_[at % len(open_)], self.notices[to]
+        open_ = [one for one in self.bank.came if one.open]
+        one, notice = open_[at % len(open_)], self.bank.notices[to]
         possible = notice.paid + one.open >= 0
         self._four_eyes(one, "assign", notice, possible=possible)
         if possible:
-            notice.paid += one.open
-            one.open, one.lies_with = 0, notice
+            self.bank.assign(one, notice)
         self.reached["assigned" if one.line.amount > 0 else "reversal assigned" if possible else "nothing there"] += 1
 
-    @precondition(lambda self: any(one.in_suspense and one.lies_with for one in self.came))
+    @precondition(lambda self: any(one.in_suspense and one.lies_with for one in self.bank.came))
     @rule(at=st.integers(0, 20))
     def undo(self, at: int) -> None:
-        given = [one for one in self.came if one.in_suspense and one.lies_with]
+        given = [one for one in self.bank.came if one.in_suspense and one.lies_with]
         one = given[at % len(given)]
         notice = one.lies_with
         assert notice is not None
@@ -174,21 +109,7 @@ class Money(RuleBasedStateMachine):
         if not possible:
             self.reached["undo too late"] += 1
             return
-        notice.paid -= one.line.amount
-        one.open, one.lies_with = one.line.amount, None
-        self.reached["undone"] += 1
-        reversal = next(
-            (
-                other
-                for other in self.came
-                if other.in_suspense and other.line.account == one.line.account and one.line.amount > 0
-                and other.open == other.line.amount == -one.line.amount
-            ),
-            None,
-        )  # fmt: skip
-        if reversal is not None:
-            one.open = reversal.open = 0
-            self.reached["undone and settled"] += 1
+        self.bank.undo(one)
 
     def _four_eyes(self, one: Came, act: str, notice: Asked, *, possible: bool) -> None:
         (row,) = self.run(self.fee.sql("SELECT id FROM bank_transaction WHERE serial = $1", serial_of(one.line)))
@@ -225,13 +146,7 @@ class Money(RuleBasedStateMachine):
         """Σ payments = allocated + overpaid + suspense, each what the model has of it."""
         now = self._totals()
         found = {name: now[name] - self.before[name] for name in TOTALS}
-        expected = {
-            "payments_total": sum(one.line.amount for one in self.came),
-            "allocated": sum(min(one.paid, DUE) for one in self.notices),
-            "overpaid": sum(one.over for one in self.notices),
-            "suspended": sum(one.open for one in self.came),
-        }
-        self._same(found, expected)
+        self._same(found, self.bank.totals)
         assert found["payments_total"] == found["allocated"] + found["overpaid"] + found["suspended"]
 
     @invariant()
@@ -240,12 +155,12 @@ class Money(RuleBasedStateMachine):
         now = self._owed()
         for employer in EMPLOYERS:
             owed, over, back = (now[employer][at] - self.owed_before[employer][at] for at in range(3))
-            mine = [one for one in self.notices if one.employer == employer]
-            settled = sum(min(one.paid, DUE) for one in mine)
+            mine = [one for one in self.bank.notices if one.employer == employer]
+            settled = sum(one.settled for one in mine)
             self._same((owed, over, back), (-settled, sum(one.over for one in mine), 0))
 
     def teardown(self) -> None:
         """What is shown as open is what the model has open."""
         items = self.run(self.fee.get("/suspense?limit=200&sort=-posted_on", FINANCE)).json()["items"]
         shown = Counter((one["account"], one["open"]) for one in items if one["account"] in self.numbers)
-        self._same(shown, Counter((one.line.account, one.open) for one in self.came if one.open))
+        self._same(shown, Counter((one.line.account, one.open) for one in self.bank.came if one.open))
