@@ -43,7 +43,8 @@ CAMPAIGN = settings(
 # What has to come of the acts of any part, or it proves little. What comes now and then only has tests of its own.
 COMMON = {
     "announced 201", "announced 422", "corrected 200", "leaves", "returns", "is transferred", "withdrawn", "stage",
-    "run issue", "issued", "credits", "nothing new", "no second notice", "paid", "over", "known", "suspended", "file repeated",
+    "run issue", "issued", "credits", "nothing new", "no second notice", "paid", "over", "known", "suspended",
+    "file repeated",
 }  # fmt: skip
 
 
@@ -79,7 +80,6 @@ def _nets(monkeypatch: pytest.MonkeyPatch) -> None:
     sums = issue_run._sums
 
     async def netted(session: AsyncSession, run_id: UUID) -> list[Mapping[str, Any]]:
-
         return [
             {
                 **one,
