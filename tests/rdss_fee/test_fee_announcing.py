@@ -93,6 +93,8 @@ async def test_one_array_may_hold_all_periods_of_a_new_man(fee: Fee):
         ({"ends_before": "2026-10-01"}, ("period_end_unstated", "/1/ended_by")),
         ({"ended_by": "suspended"}, ("period_end_unstated", "/1/ended_by")),
         ({"stage_ends_before": "2026-09-28"}, ("stage_without_days", "/1/stage_ends_before")),
+        # FE-02: no run could price it; the first rates are of 2010.
+        ({"stage_begins_on": "2009-12-31", "begins_on": "2009-12-31"}, ("rate_missing", "/1/begins_on")),
     ],
 )
 async def test_a_row_that_cannot_be_is_named_and_nothing_is_taken(fee: Fee, changes, told):
@@ -148,7 +150,7 @@ async def test_rows_of_one_array_overlap_as_well(fee: Fee):
 async def test_control_what_the_rules_let_through_the_database_refuses(fee: Fee, monkeypatch: pytest.MonkeyPatch):
     """Planted: rules that see nothing. The exclusion of the table is the last wall, and answers as the rules do."""
     await announced(fee, period(1))
-    monkeypatch.setattr(announcing, "faults", lambda *what: [])
+    monkeypatch.setattr(announcing, "faults_of", lambda *what: [])
     answer = await fee.post("/service-periods", OFFICE, [period(1, begins_on="2026-10-01", employer_code=B)])
     assert (answer.status_code, codes(answer)) == (422, [("period_overlaps", "/begins_on")])
     with pytest.raises(asyncpg.ExclusionViolationError):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from rdss_fee.periods.service import knowledge
+from shared.ids import mask_id
 from tests.rdss_fee.desk import announced, codes, man_of, period, put
-from tests.rdss_fee.support import EMPLOYER_A, EMPLOYER_B, FINANCE, OFFICE, TODAY, B, Fee
+from tests.rdss_fee.support import DEPARTMENT_A, EMPLOYER_A, EMPLOYER_B, FINANCE, OFFICE, TODAY, B, Fee, national_id
 
 DAYS = {"begins_on": "2026-09-28", "begun_by": "reported"}
 ENDED = DAYS | {"ends_before": "2026-10-10", "ended_by": "released_early"}
@@ -126,8 +127,40 @@ async def test_a_period_that_never_was_is_withdrawn_and_stays_in_the_history(fee
     # An employer sees the man as it had him then, and no more.
     assert (await fee.get(f"/servicemen/{man}", EMPLOYER_A)).status_code == 404
     assert len((await man_of(fee, man, EMPLOYER_A, as_of=TODAY.isoformat()))["periods"]) == 1
+    # Nor his number, which it should not have been told; the office that announced him does.
+    masked = mask_id(national_id(8_000_001))
+    query = {"as_of": TODAY.isoformat()}
+    for where in (path, f"/servicemen/{man}?as_of={TODAY}"):
+        assert (await fee.get(where, EMPLOYER_A)).json()["national_id"] == masked
+    listed = [
+        *(await fee.get("/service-periods", EMPLOYER_A, params={"state": "withdrawn"})).json()["items"],
+        *(await fee.get("/service-events", EMPLOYER_A)).json()["items"],
+        *history["events"],
+    ]
+    assert {one["national_id"] for one in listed} == {masked}
+    assert (await man_of(fee, man, OFFICE, **query))["national_id"] == national_id(8_000_001)
     # The days are free again.
     assert (await announced(fee, period(1, employer_code=B)))[0]["registered"] is False
+
+
+@pytest.mark.rule("FE-02", "FE-13")
+async def test_nothing_becomes_known_that_no_run_could_price(fee: Fee):
+    """Bad input: a month without a rate. Of another day, of another stage, and by an employer's report."""
+    (made,) = await announced(fee, period(1, stage_begins_on="2009-06-01", begins_on="2026-09-28"))
+    path, facts = f"/service-periods/{made['period_id']}", f"/servicemen/{made['serviceman_id']}/facts"
+    early = {"begins_on": "2009-12-31", "begun_by": "reported"}
+    for refused in (
+        await put(fee, path, early, 1),
+        await fee.post(f"{path}/reports", EMPLOYER_A, {"begins_on": "2009-12-31"}, if_match='"1"'),
+        await fee.post(f"{path}/reports", DEPARTMENT_A, {"begins_on": "2009-12-31"}, if_match='"1"'),
+    ):
+        assert (refused.status_code, codes(refused)) == (422, [("rate_missing", "/begins_on")])
+    first = await put(fee, path, early | {"begins_on": "2010-01-01"}, 1)
+    assert first.status_code == 200, first.text
+    await fee.sql("DELETE FROM rate WHERE degree = 'doctoral'")
+    known = FACTS | {"stage_begins_on": "2009-06-01"}
+    refused = await put(fee, facts, known | {"degree": "doctoral"}, 2)
+    assert (refused.status_code, codes(refused)) == (422, [("rate_missing", "/begins_on")])
 
 
 @pytest.mark.rule("FE-02", "FE-05", "FE-13")

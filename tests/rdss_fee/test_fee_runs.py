@@ -300,6 +300,29 @@ async def test_a_later_rate_changes_billed_months_by_an_explicit_correction_only
     ]  # fmt: skip
 
 
+@pytest.mark.rule("FE-02", "FE-13")
+async def test_a_late_rate_prices_months_billed_at_what_a_man_was_taken_for(fee: Fee):
+    """Billed as of the cohort of 2010, he is of 2024; both cost the same until a rate of 2024's comes late."""
+    man = await fee.man(cohort=2010)
+    await fee.period(man, A, day(2026, 9, 1))
+    await fee.issued(OCTOBER)
+    fee.on(day(2026, 10, 15))
+    await fee.refact(man, day(2026, 10, 2), cohort=2024)
+    await fee.issued(NOVEMBER)
+    fee.on(day(2026, 11, 15))
+    await fee.sql(
+        "INSERT INTO rate (id, category, degree, cohort_from, effective_from, amount, document, entered_by, known_on)"
+        " VALUES (gen_random_uuid(), 'rdss', 'master', 2024, '2026-10-01', 41000, 'x', 'x', '2026-11-01')"
+    )
+    run = await fee.previewed(Month(2026, 12))
+    # November was billed to him as who he is, and keeps its price.
+    assert [line[1:] for line in await lines(fee, run)] == [
+        ("2026-10", "charge", 31, 1_000), ("2026-12", "charge", 31, 41_000),
+    ]  # fmt: skip
+    why = await fee.get(f"/billing-runs/{run['id']}/lines/{A}/{man}/2026-10", FINANCE)
+    assert why.json()["agrees"] is True
+
+
 @pytest.mark.rule("FE-13", "FE-30")
 async def test_every_line_says_why_it_stands(fee: Fee):
     man = await fee.man(cohort=2024)

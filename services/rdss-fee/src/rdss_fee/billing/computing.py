@@ -3,8 +3,8 @@
 The rules in Python are the definition, and explain any line; this is how a run of 60,000 men is computed within
 seconds, and a property test holds each to the other. Nothing is kept between runs but what was issued: what is entitled
 is worked out anew from what is known, less what was billed, so that a run that was missed, killed or late comes out the
-same. Of a man of whom nothing became known since the cut of the run that was issued last, the months before that run's
-own are as they were billed, and are not looked at again.
+same. Of a man of whom nothing became known since the cut of the run that was issued last, and whose degree and cohort
+were never corrected, the months before that run's own are as they were billed, and are not looked at again.
 """
 
 import hashlib
@@ -47,6 +47,10 @@ WITH fact AS MATERIALIZED (
     UNION
     SELECT serviceman_id FROM service_period
     WHERE known_at > $9 OR known_on > $10 OR replaced_at > $9 OR replaced_on > $10
+    UNION
+    -- Who was taken for another degree or cohort once may have been billed at its price: a rate that comes late tells.
+    SELECT o.serviceman_id FROM serviceman_facts AS o JOIN fact AS f USING (serviceman_id)
+    WHERE o.replaced_at IS NOT NULL AND (o.category, o.degree, o.cohort) <> (f.category, f.degree, f.cohort)
 ), span AS (
     -- The billed days of a period: from `first`, before `ends` (FE-05).
     SELECT p.serviceman_id, p.employer_code, greatest(p.begins_on, f.stage_begins_on) AS first,

@@ -8,12 +8,25 @@ from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, and_, case, ca
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.accounts.models import CollectionScheme
-from rdss_fee.billing.models import BillingRun, CreditStatement, LineRow, NoticeRow
+from rdss_fee.billing.models import BillingRun, CreditStatement, LineRow, NoticeRow, RateRow
+from rdss_fee.billing.rates import Category, Degree, Rate
 from rdss_fee.billing.rules import LineKind
 from rdss_fee.ledger.models import PostingRow
 from rdss_fee.ledger.rules import Account
 from rdss_fee.periods.models import Serviceman
 from rdss_fee.reference.models import Employer
+
+
+async def rates(session: AsyncSession, known: ColumnElement[bool]) -> list[RateRow]:
+    """The rows of rates that are `known`."""
+    return list(await session.scalars(select(RateRow).where(known)))
+
+
+def as_rate(row: RateRow) -> Rate:
+    """A stored rate as the rules have it."""
+    return Rate(
+        Category(row.category), Degree(row.degree), row.cohort_from, row.effective_from, row.amount, row.document
+    )
 
 
 def lines(*where: ColumnElement[bool]) -> Subquery:

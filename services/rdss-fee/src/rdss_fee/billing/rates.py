@@ -76,6 +76,14 @@ class Rates:
                 return row
         raise MissingRateError(category, degree, cohort, month)
 
+    def has(self, category: Category, degree: Degree, cohort: int, month: Month) -> bool:
+        """Whether there is one."""
+        try:
+            self.on(category, degree, cohort, month)
+        except MissingRateError:
+            return False
+        return True
+
     def __iter__(self) -> Iterator[Rate]:
         for of_degree in self._of.values():
             yield from of_degree

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, Subquery, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -41,6 +41,17 @@ def in_month(month: Month) -> ColumnElement[bool]:
     )
 
 
+def has_him(employer: SQLColumnExpression[Any], serviceman: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """Whether an employer has, or had, a man: a period of his with it is known that was not withdrawn."""
+    known = aliased(ServicePeriod)
+    return (
+        select(literal(1))
+        .where(known.serviceman_id == serviceman, known.employer_code == employer, known.replaced_at.is_(None))
+        .correlate_except(known)
+        .exists()
+    )
+
+
 def periods(today: date, *where: ColumnElement[bool]) -> Subquery:
     """Periods with their man, each as it became known last, and how it stands `today`."""
     state = case(
@@ -49,8 +60,9 @@ def periods(today: date, *where: ColumnElement[bool]) -> Subquery:
         (ServicePeriod.begins_on > today, PeriodState.ANNOUNCED.value),
         else_=PeriodState.SERVING.value,
     )
+    his = has_him(ServicePeriod.employer_code, ServicePeriod.serviceman_id).label("has_him")
     return (
-        select(*ServicePeriod.__table__.columns, Serviceman.national_id, Serviceman.name, state.label("state"))
+        select(*ServicePeriod.__table__.columns, Serviceman.national_id, Serviceman.name, state.label("state"), his)
         .join(Serviceman, Serviceman.id == ServicePeriod.serviceman_id)
         .where(newest(), *where)
         .subquery("periods")
@@ -59,8 +71,9 @@ def periods(today: date, *where: ColumnElement[bool]) -> Subquery:
 
 def events(*where: ColumnElement[bool]) -> Subquery:
     """What was told of periods, with the man it is of."""
+    his = has_him(ServiceEvent.employer_code, ServiceEvent.serviceman_id).label("has_him")
     return (
-        select(*ServiceEvent.__table__.columns, Serviceman.national_id, Serviceman.name)
+        select(*ServiceEvent.__table__.columns, Serviceman.national_id, Serviceman.name, his)
         .join(Serviceman, Serviceman.id == ServiceEvent.serviceman_id)
         .where(ServiceEvent.period_id.is_not(None), *where)
         .subquery("events")

@@ -4,7 +4,7 @@ A period is half open: it begins on the first day served and ends before the fir
 effective date is the first day not served, and the day of a return or of a transfer in is the first that is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -55,7 +55,7 @@ class StageTwo:
 class PeriodFault:
     """Why a man's periods cannot stand: which of them (`at`, by its place), and with which other one."""
 
-    code: Literal["period_without_days", "period_end_unstated", "period_overlaps", "stage_without_days"]
+    code: Literal["period_without_days", "period_end_unstated", "period_overlaps", "stage_without_days", "rate_missing"]
     at: int
     other: int | None = None
 
@@ -85,6 +85,19 @@ def faults(periods: Sequence[Period], stage: StageTwo) -> list[PeriodFault]:
 
 def _end(period: Period) -> date:
     return period.ends_before or date.max
+
+
+@rule("FE-02", "FE-05")
+def unpriced(periods: Sequence[Period], stage: StageTwo, has_rate: Callable[[Month], bool]) -> list[PeriodFault]:
+    """The periods whose first billed month has no rate: no run could price them. A later month has one if an earlier
+    has, for the newest row in force goes on.
+    """
+    found = []
+    for at, period in enumerate(periods):
+        first = first_billed([period], stage)
+        if first is not None and not has_rate(first):
+            found.append(PeriodFault("rate_missing", at))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.billing import queries
 from rdss_fee.billing.models import BillingRun, LineRow, RateRow
-from rdss_fee.billing.rates import Category, Degree, Rate, Rates
+from rdss_fee.billing.rates import Category, Degree, Rates
 from rdss_fee.billing.rules import Billed, Line, LineKind, Price, Serviceman, Share, lines
 from rdss_fee.billing.schemas import (
     LINE_SORTS,
@@ -184,11 +184,7 @@ async def known_man(
 
 
 async def _rates(session: AsyncSession, run: Any) -> tuple[Rates, dict[tuple[Category, Degree, int, date], str]]:
-    rows = (await session.scalars(select(RateRow).where(known_by(RateRow, run)))).all()
-    found = [
-        Rate(Category(r.category), Degree(r.degree), r.cohort_from, r.effective_from, r.amount, r.document)
-        for r in rows
-    ]
+    found = [queries.as_rate(row) for row in await queries.rates(session, known_by(RateRow, run))]
     return Rates(found), {(r.category, r.degree, r.amount, r.effective_from): r.document for r in found}
 
 

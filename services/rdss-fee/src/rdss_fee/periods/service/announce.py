@@ -10,19 +10,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.accounts.service import misfits, schemes_from
+from rdss_fee.billing.rates import Rates
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicemanFacts, ServicePeriod
 from rdss_fee.periods.reading import Row
-from rdss_fee.periods.rules import Period, PeriodFault, StageTwo, faults
+from rdss_fee.periods.rules import Period, PeriodFault
 from rdss_fee.periods.schemas import Announced, AnnouncedRow, PeriodIn, RowFault
 from rdss_fee.periods.service.knowledge import (
     WORDS,
     Moment,
+    Priced,
     as_period,
-    as_stage,
+    faults_of,
     hold_still,
     moment,
     overlaps,
+    rates_known,
     refused,
     unnamed,
 )
@@ -47,7 +50,7 @@ class _Man:
     id: UUID
     national_id: str
     facts: Mapping[str, Any]
-    stage: StageTwo
+    priced: Priced
     row: int | None = None
     # Each with where it is found: a path, or a row.
     periods: list[tuple[Period, str]] = field(default_factory=list)
@@ -68,20 +71,21 @@ async def announce(session: AsyncSession, office: Principal, rows: Sequence[Row]
     """Make periods known: all of them or none, or of `each` what became of it.
 
     What is wrong with a row is told with its number: a number that is no man's national ID, an employer that is not
-    known or whose number fits no virtual account, days that cannot be, days that overlap others of the man, what is
-    stated of him otherwise than it is known. Raises 422 where not `each`.
+    known or whose number fits no virtual account, days that cannot be, days that overlap others of the man, a month
+    without a rate, what is stated of him otherwise than it is known. Raises 422 where not `each`.
     """
     await hold_still(session)
     await session.execute(_ONE_AT_A_TIME)
     items = [row.item for row in rows if row.item is not None]
     places = await _employers(session, {item.employer_code for item in items})
     men = await _men(session, items)
+    rates = await rates_known(session)
     when = await moment(session)
     taken: list[_Taken] = []
     results: dict[int, AnnouncedRow] = {}
     wrong: list[Fault] = []
     for row in rows:
-        found = list(row.faults) if row.item is None else _judge(row, row.item, men, places)
+        found = list(row.faults) if row.item is None else _judge(row, row.item, men, places, rates)
         if row.item is None or found:
             wrong += found
             results[row.number] = _refused(row, found)
@@ -135,20 +139,21 @@ async def _men(session: AsyncSession, items: Sequence[PeriodIn]) -> dict[str, _M
             man.id,
             man.national_id,
             {"name": man.name, **{name: getattr(facts[man.id], name) for name in _FACTS if name != "name"}},
-            as_stage(facts[man.id]),
+            facts[man.id],
             periods=[(as_period(row), f"/rdss-fee/v1/service-periods/{row.id}") for row in served.get(man.id, ())],
         )
         for man in known.values()
     }
 
 
-def _judge(row: Row, item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool]) -> list[Fault]:
+def _judge(row: Row, item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool], rates: Rates) -> list[Fault]:
     return [
-        replace(fault, row=row.number, pointer=f"{row.place}{fault.pointer}") for fault in _faults(item, men, places)
+        replace(fault, row=row.number, pointer=f"{row.place}{fault.pointer}")
+        for fault in _faults(item, men, places, rates)
     ]
 
 
-def _faults(item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool]) -> Iterator[Fault]:
+def _faults(item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool], rates: Rates) -> Iterator[Fault]:
     reading = read_id(item.national_id)
     if reading.kind is not IdKind.national_id or not reading.valid:
         yield Fault("national_id_invalid", "身分證字號格式或檢查碼不符", "No valid national ID", pointer="/national_id")
@@ -173,9 +178,8 @@ def _faults(item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool])
     man = men.get(reading.value)
     if man is not None:
         yield from _differing(item, man)
-    stage = StageTwo(item.stage_begins_on, item.stage_ends_before) if man is None else man.stage
     beside = [] if man is None else man.periods
-    for fault in faults([_period(item), *(one for one, _ in beside)], stage):
+    for fault in faults_of([_period(item), *(one for one, _ in beside)], item if man is None else man.priced, rates):
         yield _told(fault, [where for _, where in beside])
 
 
@@ -217,9 +221,8 @@ def _take(row: Row, item: PeriodIn, men: dict[str, _Man]) -> _Taken:
     value = read_id(item.national_id).value
     man = men.get(value)
     if man is None:
-        stage = StageTwo(item.stage_begins_on, item.stage_ends_before)
         facts = {name: getattr(item, name) for name in _FACTS}
-        man = men[value] = _Man(uuid4(), value, facts, stage, row.number)
+        man = men[value] = _Man(uuid4(), value, facts, item, row.number)
     one = _Taken(row, item, man, uuid4())
     man.periods.append((_period(item), f"row {row.number}"))
     return one

@@ -7,9 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServicemanFacts
-from rdss_fee.periods.rules import StageTwo, faults
 from rdss_fee.periods.schemas import FactsIn, ServicemanOut
-from rdss_fee.periods.service.knowledge import hold_man, hold_still, moment, refused, tell
+from rdss_fee.periods.service.knowledge import (
+    as_period,
+    hold_man,
+    hold_still,
+    moment,
+    rates_known,
+    refuse_faulty,
+    tell,
+)
 from rdss_fee.periods.service.read import get_serviceman
 from rdss_fee.periods.states import EventKind
 from shared import audit, preconditions
@@ -25,14 +32,14 @@ async def correct_facts(
 ) -> ServicemanOut:
     """Replace what is known of a man; what was known until now stays to be read. His name is as it is received last.
 
-    What changes nothing makes no version. Raises 404, 412; 422 for a stage that ends before it begins.
+    What changes nothing makes no version. Raises 404, 412; 422 for a stage that ends before it begins, and for one
+    that a period of his could not be priced in.
     """
     await hold_still(session)
     man = await hold_man(session, serviceman_id)
     preconditions.require(seen, man.version)
-    known, _ = await queries.known_of(session, man.id)
-    if found := faults((), StageTwo(body.stage_begins_on, body.stage_ends_before)):
-        raise refused(found)
+    known, served = await queries.known_of(session, man.id)
+    refuse_faulty([as_period(row) for row in served], body, await rates_known(session))
     changed = [name for name in _PRICING if getattr(body, name) != getattr(known, name)]
     if changed or body.name != man.name:
         when = await moment(session)

@@ -17,16 +17,19 @@ PostgreSQL shows a transaction's rows to others before it releases its locks, wh
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from rdss_fee.billing import queries as billing
+from rdss_fee.billing.models import RateRow
+from rdss_fee.billing.rates import Category, Degree, Rates
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicemanFacts, ServicePeriod
-from rdss_fee.periods.rules import Beginning, Ending, Period, PeriodFault, StageTwo, faults
+from rdss_fee.periods.rules import Beginning, Ending, Period, PeriodFault, StageTwo, faults, unpriced
 from rdss_fee.periods.states import EventKind, EventState
 from shared import clock
 from shared.ids import mask_ids_in
@@ -141,6 +144,40 @@ def as_stage(row: ServicemanFacts) -> StageTwo:
     return StageTwo(row.stage_begins_on, row.stage_ends_before)
 
 
+async def rates_known(session: AsyncSession) -> Rates:
+    """The rates that are known now."""
+    known = await billing.rates(session, RateRow.replaced_at.is_(None))
+    return Rates(billing.as_rate(row) for row in known)
+
+
+class Priced(Protocol):
+    """What prices a man and bounds his second stage."""
+
+    @property
+    def category(self) -> str: ...
+    @property
+    def degree(self) -> str: ...
+    @property
+    def cohort(self) -> int: ...
+    @property
+    def stage_begins_on(self) -> date: ...
+    @property
+    def stage_ends_before(self) -> date | None: ...
+
+
+def faults_of(periods: Sequence[Period], man: Priced, rates: Rates) -> list[PeriodFault]:
+    """What is wrong with a man's periods, and which of them no run could price."""
+    stage = StageTwo(man.stage_begins_on, man.stage_ends_before)
+    kind = (Category(man.category), Degree(man.degree), man.cohort)
+    return [*faults(periods, stage), *unpriced(periods, stage, lambda month: rates.has(*kind, month))]
+
+
+def refuse_faulty(periods: Sequence[Period], man: Priced, rates: Rates) -> None:
+    """Raise 422 where a man's periods cannot stand."""
+    if found := faults_of(periods, man, rates):
+        raise refused(found)
+
+
 @rule("FE-05", "FE-13")
 async def correct_period(
     session: AsyncSession, man: Serviceman, known: ServicePeriod, wanted: Period, event_id: UUID, when: Moment
@@ -151,8 +188,7 @@ async def correct_period(
     """
     facts, others = await queries.known_of(session, man.id)
     beside = [as_period(row) for row in others if row.id != known.id]
-    if found := faults([wanted, *beside], as_stage(facts)):
-        raise refused(found)
+    refuse_faulty([wanted, *beside], facts, await rates_known(session))
     await _replace(session, known, when)
     values = {
         "id": known.id,
@@ -215,6 +251,11 @@ WORDS = {
         "/begins_on",
         "與該役男其他服役期間重疊，請先更正另一期間之起迄",
         "It overlaps another period of the man: correct the other's days first",
+    ),
+    "rate_missing": (
+        "/begins_on",
+        "起始計費月份尚無該學位與梯次之費率，請先登錄費率或更正日期",
+        "The first month that it is billed for has no rate of that degree and cohort: enter one, or correct the day",
     ),
     "stage_without_days": (
         "/stage_ends_before",

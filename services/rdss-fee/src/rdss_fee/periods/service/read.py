@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.months import Month
@@ -32,7 +32,6 @@ from shared.lists import page
 from shared.principals import Principal
 from shared.problems import INVALID_CONTENT, NOT_FOUND, Fault
 
-_WHOLE = ("employer", "programme_office")
 _SAID = ("begins_on", "ends_before", "ended_by", "reason")
 
 
@@ -87,7 +86,8 @@ async def history_of(session: AsyncSession, caller: Principal, period_id: UUID) 
     if not versions:
         raise NOT_FOUND()
     man = await session.get_one(Serviceman, versions[0].serviceman_id)
-    named = {"national_id": man.national_id, "name": man.name}
+    has_him = await _has_him(session, versions[0].employer_code, man.id)
+    named = {"national_id": man.national_id, "name": man.name, "has_him": has_him}
     events = await queries.told_of(session, period_id)
     return PeriodHistory(
         id=period_id,
@@ -175,7 +175,7 @@ async def get_serviceman(
             "id": man.id,
             "version": man.version,
             "as_of": day,
-            "national_id": _shown(caller, man.national_id),
+            "national_id": _shown(caller, man.national_id, has_him=await _has_him(session, caller.org.code, man.id)),
             "name": man.name,
             "facts_known_on": facts.known_on,
             "periods": [ServedPeriod.model_validate(row) for row in periods],
@@ -183,9 +183,14 @@ async def get_serviceman(
     )
 
 
-def _shown(caller: Principal, national_id: str) -> str:
-    """Whole to the programme office, and to an employer, which only ever sees its own men."""
-    return national_id if caller.org.type in _WHOLE else mask_id(national_id)
+async def _has_him(session: AsyncSession, employer: str, serviceman_id: UUID) -> bool:
+    return bool(await session.scalar(select(queries.has_him(literal(employer), literal(serviceman_id)))))
+
+
+def _shown(caller: Principal, national_id: str, *, has_him: bool) -> str:
+    """Whole to the programme office and to his employer; not to one of which it was said in error that it has him."""
+    whole = has_him if caller.org.type == "employer" else caller.org.type == "programme_office"
+    return national_id if whole else mask_id(national_id)
 
 
 def _columns(row: Any) -> dict[str, Any]:
@@ -193,7 +198,8 @@ def _columns(row: Any) -> dict[str, Any]:
 
 
 def _period(caller: Principal, row: RowMapping) -> PeriodOut:
-    return PeriodOut.model_validate({**row, "national_id": _shown(caller, row["national_id"])})
+    shown = _shown(caller, row["national_id"], has_him=row["has_him"])
+    return PeriodOut.model_validate({**row, "national_id": shown})
 
 
 def _event(caller: Principal, row: Mapping[str, Any]) -> EventOut:
@@ -204,7 +210,7 @@ def _event(caller: Principal, row: Mapping[str, Any]) -> EventOut:
         {
             **row,
             **{name: said.get(name) for name in _SAID},
-            "national_id": _shown(caller, row["national_id"]),
+            "national_id": _shown(caller, row["national_id"], has_him=row["has_him"]),
             "seen_version": said.get("version"),
             "entered_by": row["entered_by"] if named else None,
             "confirmed_by": row["confirmed_by"] if named else None,
