@@ -333,6 +333,9 @@ async def test_an_over_payment_may_have_been_meant_for_this_month(fee: Fee):
     await taken(fee, Paid(old["virtual_account"], old["amount"], 1), Paid(old["virtual_account"], amount, 2))
     rows = (await fee.get("/payments?sort=posted_on", FINANCE)).json()["items"]
     over = next(row for row in rows if row["status"] == "overpaid")
+    assert len(rows) > 1
+    listed = (await fee.get("/payments?overpaid=true", FINANCE)).json()["items"]
+    assert [one["id"] for one in listed] == [over["id"]]
     detail = (await fee.get(f"/suspense/{over['id']}", FINANCE)).json()
     assert [(near["notice_id"], near["reason"]) for near in detail["near_misses"]] == [
         (new["id"], "last_months_number")

@@ -145,8 +145,9 @@ def posted(transaction: str, to: Notice, amount: int) -> Booking:
 
 @rule("FE-35", "FE-36")
 def reversed_(transaction: str, of: Notice, amount: int) -> Booking:
-    """The bank's reversal of a payment of `amount`: the notice is open again. What was over goes first; what of that
-    was refunded already is to be reclaimed, and no later credit pays it. Raises BookingError for more than came.
+    """The bank's reversal of a payment of `amount`: the notice is open again. What was over goes first, out of what is
+    refundable to the employer; what that does not hold any more was refunded, and is to be reclaimed. Raises
+    BookingError for more than came.
     """
     return _taken_back(BookingKind.PAYMENT_REVERSED, Account.BANK, transaction, of, amount)
 

@@ -137,6 +137,12 @@ async def list_payments(
     employer: EmployerCode | None = None,
     posted_from: Annotated[LocalDate | None, Query(description="Posted on this day or later")] = None,
     posted_to: Annotated[LocalDate | None, Query(description="Posted on this day or before")] = None,
+    overpaid: Annotated[
+        bool,
+        Query(
+            description="Those alone that were more than due; `/suspense/{payment_id}` says what one may be meant for"
+        ),
+    ] = False,
     sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(PAYMENT_SORTS))] = "-posted_on",
 ) -> PaymentPage:
     """Payments with their status; an employer's own show the day after they were posted."""
@@ -148,6 +154,7 @@ async def list_payments(
         employer=employer,
         posted_from=posted_from,
         posted_to=posted_to,
+        overpaid=overpaid,
         sort=sort,
         cursor=pages.cursor,
         limit=pages.limit,

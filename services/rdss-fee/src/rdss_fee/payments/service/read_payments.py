@@ -26,7 +26,7 @@ def _shown(caller: Principal) -> list[ColumnElement[bool]]:
     return [queries.of_employer(caller.org.code), BankTransaction.posted_on < clock.today()]
 
 
-@rule("FE-33", "FE-34")
+@rule("FE-33", "FE-34", "FE-42")
 async def list_payments(
     session: AsyncSession,
     caller: Principal,
@@ -36,6 +36,7 @@ async def list_payments(
     employer: str | None,
     posted_from: date | None,
     posted_to: date | None,
+    overpaid: bool,
     sort: str,
     cursor: str | None,
     limit: int,
@@ -63,8 +64,11 @@ async def list_payments(
         sortable=PAYMENT_SORTS,
         cursor=cursor,
         limit=limit,
-        bound=cursors.bound_to("payments", notice_id, month, employer, posted_from, posted_to),
-        where=tuple(rows.c.employer_code == code for code in whose),
+        bound=cursors.bound_to("payments", notice_id, month, employer, posted_from, posted_to, overpaid),
+        where=(
+            *(rows.c.employer_code == code for code in whose),
+            *((rows.c.overpaid > 0,) if overpaid else ()),
+        ),
     )
     return PaymentPage(items=[out(caller, row) for row in found], next_cursor=next_cursor)
 
