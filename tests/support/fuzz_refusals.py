@@ -139,7 +139,9 @@ _MAN = frozenset(
 )  # fmt: skip
 # Rules that a schema cannot tell, since they look at two members at once or at what is stored: the codes of the faults
 # under `invalid_content`. Any other that a request as the document asks for is told of is a fault of the document.
-_SERVED = frozenset({"period_without_days", "period_end_unstated", "period_overlaps", "stage_without_days"})
+_SERVED = frozenset(
+    {"period_without_days", "period_end_unstated", "period_overlaps", "stage_without_days", "rate_missing"}
+)
 _PERIOD = frozenset({"period_empty", "period_too_long", "by_county", "by_township"})
 UNTOLD: dict[str, frozenset[str]] = {
     "create_account": _ROLES,
