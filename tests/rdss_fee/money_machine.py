@@ -92,7 +92,7 @@ class Money(RuleBasedStateMachine):
         open_ = [one for one in self.bank.came if one.open]
         one, notice = open_[at % len(open_)], self.bank.notices[to]
         possible = notice.paid + one.open >= 0
-        self._four_eyes(one, "assign", notice, possible=possible)
+        self._two_people(one, "assign", notice, possible=possible)
         if possible:
             self.bank.assign(one, notice)
         self.reached["assigned" if one.line.amount > 0 else "reversal assigned" if possible else "nothing there"] += 1
@@ -105,13 +105,13 @@ class Money(RuleBasedStateMachine):
         notice = one.lies_with
         assert notice is not None
         possible = notice.paid >= one.line.amount
-        self._four_eyes(one, "undo", notice, possible=possible)
+        self._two_people(one, "undo", notice, possible=possible)
         if not possible:
             self.reached["undo too late"] += 1
             return
         self.bank.undo(one)
 
-    def _four_eyes(self, one: Came, act: str, notice: Asked, *, possible: bool) -> None:
+    def _two_people(self, one: Came, act: str, notice: Asked, *, possible: bool) -> None:
         (row,) = self.run(self.fee.sql("SELECT id FROM bank_transaction WHERE serial = $1", serial_of(one.line)))
         body = {"act": act, "notice_id": notice.id, "reason": "查明"}
         made = self.run(self.fee.post(f"/suspense/{row['id']}/assignments", FINANCE, body))

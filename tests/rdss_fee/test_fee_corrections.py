@@ -160,7 +160,10 @@ async def test_nothing_becomes_known_that_no_run_could_price(fee: Fee):
     await fee.sql("DELETE FROM rate WHERE degree = 'doctoral'")
     known = FACTS | {"stage_begins_on": "2009-06-01"}
     refused = await put(fee, facts, known | {"degree": "doctoral"}, 2)
-    assert (refused.status_code, codes(refused)) == (422, [("rate_missing", "/begins_on")])
+    assert (refused.status_code, codes(refused)) == (422, [("rate_missing", "/degree")])
+    # Nothing else of him waits for a rate that was there when he became known.
+    await fee.sql("DELETE FROM rate WHERE effective_from = '2010-01-01'")
+    assert (await put(fee, facts, known | {"name": "陳建弘"}, 2)).status_code == 200
 
 
 @pytest.mark.rule("FE-02", "FE-05", "FE-13")

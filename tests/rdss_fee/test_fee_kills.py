@@ -139,14 +139,18 @@ def told_by_a_child(
 ) -> tuple[int | None, int | None]:
     """How the process ended, and how many commits it made if it lived."""
     ours, theirs = forks.Pipe(duplex=False)
-    process = forks.Process(target=child, args=(theirs, story, world, kill, fault))
+    process = forks.Process(target=child, args=(theirs, story, world, kill, fault), daemon=True)
     process.start()
     theirs.close()
     try:
         made = ours.recv() if ours.poll(60) else None
     except EOFError:
         made = None
-    process.join(60)
+    finally:
+        process.join(60)
+        if process.is_alive():
+            process.kill()
+            process.join()
     return process.exitcode, made
 
 
@@ -168,8 +172,8 @@ async def killed(ground: Ground, story: str, world: World, kill: Kill, fault: st
         assert code == -signal.SIGKILL
     else:
         # Whose server is gone may have had his answer still; else what he does is his own affair, as long as he ends.
-        assert code is not None
         again(ground.server)
+        assert code != -signal.SIGKILL, "it hung"
     # As if the lease of the worker that is gone had run out.
     await rows(world.urls, "UPDATE job SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL")
     await rows(world.urls, "UPDATE job SET run_at = now() WHERE state = 'ready'")

@@ -7,15 +7,14 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import false, select
 
 from rdss_fee.ledger import rules
 from rdss_fee.payments import queries, staging
 from rdss_fee.payments.models import BankTransaction
 from rdss_fee.payments.service import assign
+from tests.rdss_fee.machines import campaign, made_of, played
 from tests.rdss_fee.money_machine import Money
 from tests.rdss_fee.support import Fee
 from tests.support.soak import examples, soak
@@ -24,18 +23,8 @@ pytestmark = [
     pytest.mark.rule("FE-12", "FE-32", "FE-34", "FE-35", "FE-36"),
     pytest.mark.timeout(0 if soak() else 600),
 ]
-ROUND = 6
 ROUNDS = examples(2, 100)
-CAMPAIGN = settings(
-    max_examples=ROUND,
-    stateful_step_count=14,
-    deadline=None,
-    database=None,
-    report_multiple_bugs=False,
-    # What fails is told as it was found: each shorter one costs a second.
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-)
+CAMPAIGN = campaign(6, 14)
 EVERYTHING = {
     "known", "over", "paid", "reversed", "suspended", "reversal waits", "suspended and reversed", "file repeated",
     "assigned", "reversal assigned", "nothing there", "undone", "undone and settled", "undo too late",
@@ -46,8 +35,7 @@ COMMON = {"over", "paid", "reversed", "suspended", "reversal waits", "assigned",
 async def run(fee: Fee, reached: Counter[str], rounds: int = ROUNDS) -> None:
     """Run the machine beside the loop that the service runs on; `reached`: what came of its acts."""
     for turn in range(rounds):
-        made = type("Machine", (Money,), {"fee": fee, "loop": asyncio.get_running_loop(), "reached": reached})
-        await asyncio.to_thread(run_state_machine_as_test, made if soak() else seed(turn)(made), settings=CAMPAIGN)
+        await played(Money, turn, CAMPAIGN, fee=fee, reached=reached)
 
 
 @pytest.mark.soak
@@ -106,10 +94,11 @@ async def test_control_a_reversal_that_goes_on_waiting_is_found(
     fee: Fee, monkeypatch: pytest.MonkeyPatch, settled: bool
 ):
     """By a story: the machine seldom comes to it in a few rounds."""
-    loop, reached = asyncio.get_running_loop(), Counter[str]()
+    reached = Counter[str]()
+    made = made_of(Money, fee=fee, reached=reached)
 
     def tell() -> None:
-        _story(type("Machine", (Money,), {"fee": fee, "loop": loop, "reached": reached})())
+        _story(made())
 
     if settled:
         await asyncio.to_thread(tell)

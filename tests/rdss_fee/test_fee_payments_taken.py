@@ -232,7 +232,7 @@ async def test_a_reversal_told_before_its_payment_waits_for_it(fee: Fee):
 
 
 @pytest.mark.rule("FE-32")
-async def test_the_same_file_from_four_eyes_at_once_is_taken_once(fee: Fee):
+async def test_the_same_file_from_two_people_at_once_is_taken_once(fee: Fee):
     made = await fee.notice(A, OCTOBER)
     data = file_of(*(Paid(made["virtual_account"], 100 + n, n) for n in range(50)))
     answers = await asyncio.gather(*(post_file(fee, data, who) for who in (FINANCE, FINANCE_2, FINANCE, FINANCE_2)))

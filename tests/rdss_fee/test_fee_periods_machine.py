@@ -8,31 +8,20 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import and_, or_
 
 from rdss_fee.periods import queries
 from rdss_fee.periods.service import report
 from rdss_fee.periods.states import EventState
+from tests.rdss_fee.machines import campaign, made_of, played
 from tests.rdss_fee.periods_machine import Periods
 from tests.rdss_fee.support import A, B, Fee
 from tests.support.soak import examples, soak
 
 pytestmark = [pytest.mark.rule("FE-05", "FE-13", "ID-07"), pytest.mark.timeout(0 if soak() else 600)]
 # Many short rounds meet more than one long one, which goes over to copying pieces of earlier examples.
-ROUND = 10
 ROUNDS = examples(3, 100)
-CAMPAIGN = settings(
-    max_examples=ROUND,
-    stateful_step_count=30,
-    deadline=None,
-    database=None,
-    report_multiple_bugs=False,
-    # What fails is told as it was found: each shorter one costs a second.
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-)
+CAMPAIGN = campaign(10, 30)
 
 
 # All that can come of the acts; and what has to come of them in any order, or a run proves little.
@@ -44,17 +33,11 @@ EVERYTHING = {
 COMMON = {"announced 201", "announced 422", "corrected 200", "withdrawn", "facts", "reported 201"}
 
 
-def machine(fee: Fee, reached: Counter[str]) -> type[Periods]:
-    """A machine whose acts this loop does, from a thread beside it."""
-    return type("Machine", (Periods,), {"fee": fee, "loop": asyncio.get_running_loop(), "reached": reached})
-
-
 async def run(fee: Fee) -> Counter[str]:
     """Run the machine beside the loop that the service runs on; what came of its acts."""
     reached: Counter[str] = Counter()
     for turn in range(ROUNDS):
-        made = machine(fee, reached)
-        await asyncio.to_thread(run_state_machine_as_test, made if soak() else seed(turn)(made), settings=CAMPAIGN)
+        await played(Periods, turn, CAMPAIGN, fee=fee, reached=reached)
     return reached
 
 
@@ -100,7 +83,7 @@ def _story(made: Periods) -> None:
 async def test_every_act_meets_every_answer_it_can_have(fee: Fee):
     """In one order, which is written down; the test above finds others."""
     reached: Counter[str] = Counter()
-    await asyncio.to_thread(_story, machine(fee, reached)())
+    await asyncio.to_thread(_story, made_of(Periods, fee=fee, reached=reached)())
     assert EVERYTHING - set(reached) == set()
 
 

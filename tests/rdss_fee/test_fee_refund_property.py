@@ -20,18 +20,12 @@ from rdss_fee.months import Month
 from rdss_fee.refunds.service import decide, enter
 from tests.rdss_fee.money import credit, pay
 from tests.rdss_fee.support import FINANCE, FINANCE_2, TODAY, Fee
+from tests.rdss_fee.whole_model import ACTS, NEXT, UNDER_WAY
 from tests.support.tokens import bearer, key
 
 pytestmark = [pytest.mark.rule("FE-12"), pytest.mark.rule("FE-38")]
 
 _numbers = itertools.count(100)
-ACTS = ("submission", "withdrawal", "receipt", "approval", "return", "payment", "bank-return")
-NEXT = {
-    ("entered", "submission"): "submitted", ("entered", "withdrawal"): "withdrawn",
-    ("submitted", "withdrawal"): "withdrawn", ("submitted", "receipt"): "received",
-    ("received", "approval"): "approved", ("received", "return"): "returned", ("approved", "return"): "returned",
-    ("approved", "payment"): "paid", ("paid", "bank-return"): "bank_returned",
-}  # fmt: skip
 BODIES: Mapping[str, Any] = {
     "submission": {"posted_on": "2026-09-14"},
     "receipt": {"received_on": "2026-09-15"},
@@ -71,7 +65,7 @@ class Run:
 
     def under_way(self) -> int:
         """What claims ask for."""
-        return sum(amount for _, amount, state in self.claims if state in ("submitted", "received", "approved"))
+        return sum(amount for _, amount, state in self.claims if state in UNDER_WAY)
 
     async def take(self, act: str, number: int) -> None:
         """One step, by the service and by the model."""

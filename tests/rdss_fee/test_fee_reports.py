@@ -128,7 +128,7 @@ async def test_nobody_answers_what_he_entered_himself(fee: Fee):
     assert (await known(fee, one["period_id"]))[0] == 1
 
 
-async def test_control_the_database_too_wants_four_eyes(fee: Fee, monkeypatch: pytest.MonkeyPatch):
+async def test_control_the_database_too_wants_two_people(fee: Fee, monkeypatch: pytest.MonkeyPatch):
     """Planted: a rule that lets everybody answer."""
     one = await made(fee)
     event = (await report(fee, one["period_id"], DEPARTMENT_A)).json()

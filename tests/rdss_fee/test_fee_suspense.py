@@ -65,7 +65,7 @@ async def code(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.rule("FE-35", "FE-36")
-async def test_four_eyes_give_suspended_money_to_a_notice(fee: Fee):
+async def test_two_people_give_suspended_money_to_a_notice(fee: Fee):
     """40,000 to nobody's number: 30,100 pay the notice, the rest is refundable to its employer."""
     made = await fee.notice(A, OCTOBER)
     payment = await suspended(fee, 40_000)

@@ -3,7 +3,6 @@
 Each planted fault is such that no test of one act needs to meet it; the machine finds it.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,15 +11,14 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from local.databases import plain
 from rdss_fee.billing import computing
 from rdss_fee.billing.service import issue_run
 from rdss_fee.payments import staging
+from tests.rdss_fee.machines import campaign, played
 from tests.rdss_fee.support import Fee
 from tests.rdss_fee.whole_machine import Whole
 from tests.support.soak import examples, soak
@@ -30,16 +28,7 @@ pytestmark = [
     pytest.mark.timeout(0 if soak() else 900),
 ]
 PARTS, STEPS = 10, 30  # of 50 examples each: 500 × 30 acts
-CAMPAIGN = settings(
-    max_examples=examples(50, 1_000),
-    stateful_step_count=STEPS,
-    deadline=None,
-    database=None,
-    report_multiple_bugs=False,
-    # What fails is told as it was found: each shorter one costs a second.
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-)
+CAMPAIGN = campaign(examples(50, 1_000), STEPS)
 # What has to come of the acts of any part, or it proves little. What comes now and then only has tests of its own.
 COMMON = {
     "announced 201", "announced 422", "corrected 200", "leaves", "returns", "is transferred", "withdrawn", "stage",
@@ -48,14 +37,12 @@ COMMON = {
 }  # fmt: skip
 
 
-async def run(fee: Fee, admin_url: str, reached: Counter[str], part: int, campaign: settings = CAMPAIGN) -> None:
+async def run(fee: Fee, admin_url: str, reached: Counter[str], part: int) -> None:
     """Run the machine beside the loop that the service runs on; `reached`: what came of its acts."""
     database = urlsplit(fee.service.urls.owner).path
     owner = await asyncpg.connect(plain(urlsplit(admin_url)._replace(path=database).geturl()))
     try:
-        members = {"fee": fee, "owner": owner, "loop": asyncio.get_running_loop(), "reached": reached}
-        made = type("Machine", (Whole,), members)
-        await asyncio.to_thread(run_state_machine_as_test, made if soak() else seed(part)(made), settings=campaign)
+        await played(Whole, part, CAMPAIGN, fee=fee, owner=owner, reached=reached)
     finally:
         await owner.close()
 

@@ -160,6 +160,8 @@ async def test_without_a_limit_of_its_own_a_route_takes_a_mebibyte(quiet):
         ("free", b"{}", {"Content-Type": "application/jsonx"}),
         ("free", b"{}", {"Content-Type": "application/json; charset=big5"}),
         ("free", b"{}", {"Content-Type": 'application/json; charset="utf-16"'}),
+        ("free", b"{}", {"Content-Type": "application/json; charset=utf-80"}),
+        ("free", b"{}", {"Content-Type": 'application/json; charset=big5; x="charset=utf-8"'}),
         ("free", b"{}", {"Content-Type": "application/json", "Content-Encoding": "gzip"}),
         ("files", b"x", {"Content-Type": "application/json"}),
         ("files", b"x", {"Content-Type": "text/csv", "Content-Encoding": "br"}),

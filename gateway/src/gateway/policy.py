@@ -338,7 +338,7 @@ ROWS: tuple[Row, ...] = (
 
     # Fee: what an employer is asked, and what it may claim back.
     Row("GET", "/rdss-fee/v1/notices", _FEE_READERS),
-    Row("GET", "/rdss-fee/v1/notices/{notice_id}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/notices/{notice_id}", _FEE_READERS, timeout=30),
     Row("GET", "/rdss-fee/v1/notices/{notice_id}/lines", _FEE_READERS, timeout=30),
     Row("GET", "/rdss-fee/v1/credit-statements", _FEE_READERS),
     Row("GET", "/rdss-fee/v1/credit-statements/{statement_id}", _FEE_READERS),
@@ -382,7 +382,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}", _FEE_READERS),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/papers", _EMPLOYER, body=5 * MB, timeout=30, rate="write"),
     Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/papers/{paper_id}", _FEE_READERS, timeout=30),
-    Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/forms/{kind}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/refund-claims/{claim_id}/forms/{kind}", _FEE_READERS, timeout=30),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/submission", _roles("employer"), rate="write"),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/withdrawal", _EMPLOYER, rate="write"),
     Row("POST", "/rdss-fee/v1/refund-claims/{claim_id}/receipt", _FINANCE, rate="write"),
@@ -396,7 +396,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/rdss-fee/v1/receipts/due", _FINANCE, timeout=30),
     Row("POST", "/rdss-fee/v1/receipts", _FINANCE, timeout=60, rate="write"),
     Row("GET", "/rdss-fee/v1/receipts", _FEE_READERS, timeout=30),
-    Row("GET", "/rdss-fee/v1/receipts/{receipt_id}", _FEE_READERS),
+    Row("GET", "/rdss-fee/v1/receipts/{receipt_id}", _FEE_READERS, timeout=30),
     Row("POST", "/rdss-fee/v1/receipts/{receipt_id}/mailing", _FINANCE, rate="write"),
     Row("POST", "/rdss-fee/v1/receipts/{receipt_id}/voiding", _FINANCE, rate="write"),
 

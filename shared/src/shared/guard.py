@@ -162,8 +162,10 @@ def _check_type(request: Request, types: tuple[str, ...], *, json_only: bool) ->
         require_utf8(parameters)
 
 
-def require_utf8(content_type: str) -> None:
-    """Raise 415 where the parameters of a `Content-Type` name another character set."""
-    charset = content_type.lower().replace(" ", "").replace('"', "")
-    if "charset=" in charset and "charset=utf-8" not in charset:
+def require_utf8(parameters: str) -> None:
+    """Raise 415 where the parameters of a `Content-Type`, what follows its first semicolon, name another character
+    set.
+    """
+    said = [one.strip().lower().partition("=") for one in parameters.split(";")]
+    if any(name == "charset" and value.strip('"') != "utf-8" for name, _, value in said):
         raise UNSUPPORTED_TYPE(detail="JSON 必須為 UTF-8 編碼。", detail_en="JSON must be UTF-8.")

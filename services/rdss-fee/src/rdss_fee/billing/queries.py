@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.accounts.models import CollectionScheme
 from rdss_fee.billing.models import BillingRun, CreditStatement, LineRow, NoticeRow, RateRow
-from rdss_fee.billing.rates import Category, Degree, Rate
+from rdss_fee.billing.rates import Category, Degree, Rate, Rates
 from rdss_fee.billing.rules import LineKind
 from rdss_fee.ledger.models import PostingRow
 from rdss_fee.ledger.rules import Account
@@ -20,6 +20,11 @@ from rdss_fee.reference.models import Employer
 async def rates(session: AsyncSession, known: ColumnElement[bool]) -> list[RateRow]:
     """The rows of rates that are `known`."""
     return list(await session.scalars(select(RateRow).where(known)))
+
+
+async def rates_known(session: AsyncSession) -> Rates:
+    """The rates that are known now."""
+    return Rates(as_rate(row) for row in await rates(session, RateRow.replaced_at.is_(None)))
 
 
 def as_rate(row: RateRow) -> Rate:

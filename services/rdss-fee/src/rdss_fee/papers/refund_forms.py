@@ -18,33 +18,19 @@ _LABELS: Final = {
     "employer_code": "用人單位代碼",
     "letter_no": "發文字號",
     "authority": "受文者",
-    "items": "申請項目",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A part of what is claimed: what it is, in words, and NT$."""
-
-    what: str
-    amount: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """All that the papers of a claim say. `items` are its parts where they are told, and then all of them."""
+    """All that the papers of a claim say."""
 
     employer_code: str
     employer_name: str
     letter_no: str
     amount: int
     entered_on: date
-    items: tuple[Item, ...] = ()
     authority: str = AUTHORITY
-
-    def __post_init__(self) -> None:
-        if self.items and sum(one.amount for one in self.items) != self.amount:
-            raise ValueError("a claim's parts come to the whole")
 
 
 def _fields(claim: Claim, name: str) -> dict[str, Any]:
@@ -55,7 +41,6 @@ def _fields(claim: Claim, name: str) -> dict[str, Any]:
         "letter_no": cut(claim.letter_no),
         "amount": figures(claim.amount),
         "capitals": capitals(claim.amount),
-        "items": [[cut(one.what), f"{one.amount:,}"] for one in claim.items],
         "authority": cut(claim.authority),
     }
 

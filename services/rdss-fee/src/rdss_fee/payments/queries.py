@@ -68,6 +68,13 @@ def of_notice(notice_id: UUID) -> ColumnElement[bool]:
     return BankTransaction.id.in_(found)
 
 
+def beyond_due() -> ColumnElement[bool]:
+    """Transactions of which something was more than due when it came, or when it was assigned."""
+    kinds = (BookingKind.PAYMENT_POSTED, BookingKind.SUSPENSE_ASSIGNED)
+    found = select(PostingRow.transaction_id).where(PostingRow.credit == Account.REFUNDABLE, PostingRow.kind.in_(kinds))
+    return BankTransaction.id.in_(found)
+
+
 def of_month(month: date) -> ColumnElement[bool]:
     """Transactions of which something was booked to a notice of that month."""
     notices = select(NoticeRow.id).where(NoticeRow.month == month)

@@ -140,7 +140,7 @@ async def list_payments(
     overpaid: Annotated[
         bool,
         Query(
-            description="Those alone that were more than due; `/suspense/{payment_id}` says what one may be meant for"
+            description="Those alone that were more than due when they came; `/suspense/{payment_id}` suggests what for"
         ),
     ] = False,
     sort: Annotated[str, Query(max_length=40, json_schema_extra=either_way(PAYMENT_SORTS))] = "-posted_on",

@@ -97,7 +97,9 @@ class PeriodOut(Out):
     version: int = Field(ge=1, le=2_147_483_647)
     state: PeriodState = Field(description="As of today; `withdrawn`: it is not known any more")
     serviceman_id: UUID
-    national_id: str = Field(max_length=10, description="Whole to the employer itself and the programme office")
+    national_id: str = Field(
+        max_length=10, description="Whole to an employer that has or had him and to the programme office"
+    )
     name: str = Field(max_length=100)
     employer_code: str = Field(max_length=8)
     begins_on: date
@@ -115,7 +117,9 @@ class EventOut(Out):
     state: EventState
     period_id: UUID
     serviceman_id: UUID
-    national_id: str = Field(max_length=10, description="Whole to the employer itself and the programme office")
+    national_id: str = Field(
+        max_length=10, description="Whole to an employer that has or had him and to the programme office"
+    )
     name: str = Field(max_length=100)
     employer_code: str = Field(max_length=8)
     begins_on: date | None
@@ -175,7 +179,9 @@ class ServicemanOut(Out):
     id: UUID
     version: int = Field(ge=1, le=2_147_483_647, description="Of what is known now; for If-Match, also the ETag")
     as_of: date
-    national_id: str = Field(max_length=10, description="Whole to his employers and the programme office")
+    national_id: str = Field(
+        max_length=10, description="Whole to his employers, past ones too, and the programme office"
+    )
     name: str = Field(max_length=100)
     category: Category
     degree: Degree

@@ -24,7 +24,7 @@ from rdss_fee.billing.schemas import (
 from rdss_fee.months import Month
 from rdss_fee.periods.models import ServicemanFacts, ServicePeriod
 from rdss_fee.periods.rules import Beginning, Ending, Period, StageTwo, served
-from rdss_fee.tenancy import own
+from rdss_fee.tenancy import own, sees_all
 from shared import cursors, lists
 from shared.ids import mask_id
 from shared.law import FEE_MANUAL, FEE_STANDARD, SUBSTITUTE_SERVICE_ACT, cite, rule
@@ -124,7 +124,7 @@ async def explain(
             )
             for one, of in before
         ],
-        agrees=None if principal.org.type == "employer" else _same(await _again(session, run, man, rates), told),
+        agrees=None if not sees_all(principal) else _same(await _again(session, run, man, rates), told),
         articles=[
             cite(SUBSTITUTE_SERVICE_ACT, "60/1-1").text,
             cite(FEE_STANDARD, "3").text,

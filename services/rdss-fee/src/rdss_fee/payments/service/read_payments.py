@@ -12,6 +12,7 @@ from rdss_fee.payments import queries
 from rdss_fee.payments.models import BankTransaction
 from rdss_fee.payments.rules import Why, status
 from rdss_fee.payments.schemas import PAYMENT_SORTS, PaymentOut, PaymentPage
+from rdss_fee.tenancy import sees_all
 from shared import clock, cursors, lists
 from shared.law import rule
 from shared.principals import Principal
@@ -21,7 +22,7 @@ from shared.problems import NOT_FOUND
 @rule("FE-33")
 def _shown(caller: Principal) -> list[ColumnElement[bool]]:
     """What the caller may see: an employer what is its own, from the day after it was posted."""
-    if caller.org.type != "employer":
+    if sees_all(caller):
         return []
     return [queries.of_employer(caller.org.code), BankTransaction.posted_on < clock.today()]
 
@@ -48,7 +49,7 @@ async def list_payments(
     if month is not None:
         where.append(queries.of_month(month.first))
     # What was given to an employer and taken back is another's, so its code must be the row's own.
-    whose = [caller.org.code] if caller.org.type == "employer" else []
+    whose = [] if sees_all(caller) else [caller.org.code]
     if employer is not None:
         where.append(queries.of_employer(employer))
         whose.append(employer)
@@ -56,6 +57,9 @@ async def list_payments(
         where.append(BankTransaction.posted_on >= posted_from)
     if posted_to is not None:
         where.append(BankTransaction.posted_on <= posted_to)
+    if overpaid:
+        # As few as they are among all; what each came to is summed for these alone.
+        where.append(queries.beyond_due())
     rows = queries.payments(*where)
     found, next_cursor = await lists.page(
         session,
@@ -65,10 +69,7 @@ async def list_payments(
         cursor=cursor,
         limit=limit,
         bound=cursors.bound_to("payments", notice_id, month, employer, posted_from, posted_to, overpaid),
-        where=(
-            *(rows.c.employer_code == code for code in whose),
-            *((rows.c.overpaid > 0,) if overpaid else ()),
-        ),
+        where=tuple(rows.c.employer_code == code for code in whose),
     )
     return PaymentPage(items=[out(caller, row) for row in found], next_cursor=next_cursor)
 
@@ -78,7 +79,7 @@ async def get_payment(session: AsyncSession, caller: Principal, payment_id: int)
     """One payment; raises 404, to an employer on the day of its posting as well."""
     rows = queries.payments(BankTransaction.id == payment_id, *_shown(caller))
     row = (await session.execute(select(rows))).mappings().one_or_none()
-    if row is None or (caller.org.type == "employer" and row["employer_code"] != caller.org.code):
+    if row is None or (not sees_all(caller) and row["employer_code"] != caller.org.code):
         raise NOT_FOUND()
     return out(caller, row)
 
@@ -86,7 +87,7 @@ async def get_payment(session: AsyncSession, caller: Principal, payment_id: int)
 def out(caller: Principal, row: RowMapping) -> PaymentOut:
     """A row of `queries.payments` as the caller sees it."""
     named: dict[str, Any] = {name: row[name] for name in PaymentOut.model_fields if name in row}
-    if caller.org.type == "employer":
+    if not sees_all(caller):
         # It sees its own postings only: that the rest was in suspense once is none of them.
         named |= {"file_id": None, "suspended": 0}
     why = None if row["why"] is None else Why(row["why"])

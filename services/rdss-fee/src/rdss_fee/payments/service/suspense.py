@@ -72,7 +72,7 @@ async def get_suspense(session: AsyncSession, caller: Principal, transaction_id:
     row = (await session.execute(select(rows))).mappings().one_or_none()
     if row is None or (row["why"] is None and row["overpaid"] <= 0):
         raise NOT_FOUND()
-    amount = row["amount"] if row["why"] is None else row["suspended"]
+    amount = row["suspended"] or (row["amount"] if row["overpaid"] > 0 else 0)
     (near,) = await _near_misses(session, [_Typed(row["account"], amount)])
     proposed = await session.scalars(queries.assignments(transaction_id))
     return SuspenseDetail(

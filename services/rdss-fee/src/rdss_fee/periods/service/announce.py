@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.accounts.service import misfits, schemes_from
+from rdss_fee.billing.queries import rates_known
 from rdss_fee.billing.rates import Rates
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicemanFacts, ServicePeriod
@@ -25,7 +26,6 @@ from rdss_fee.periods.service.knowledge import (
     hold_still,
     moment,
     overlaps,
-    rates_known,
     refused,
     unnamed,
 )
@@ -179,7 +179,8 @@ def _faults(item: PeriodIn, men: Mapping[str, _Man], places: Mapping[str, bool],
     if man is not None:
         yield from _differing(item, man)
     beside = [] if man is None else man.periods
-    for fault in faults_of([_period(item), *(one for one, _ in beside)], item if man is None else man.priced, rates):
+    known = [one for one, _ in beside]
+    for fault in faults_of([_period(item)], item if man is None else man.priced, rates, known):
         yield _told(fault, [where for _, where in beside])
 
 

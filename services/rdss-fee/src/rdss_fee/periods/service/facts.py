@@ -5,16 +5,17 @@ from uuid import UUID
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from rdss_fee.billing.queries import rates_known
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServicemanFacts
 from rdss_fee.periods.schemas import FactsIn, ServicemanOut
 from rdss_fee.periods.service.knowledge import (
     as_period,
+    faults_of,
     hold_man,
     hold_still,
     moment,
-    rates_known,
-    refuse_faulty,
+    refused,
     tell,
 )
 from rdss_fee.periods.service.read import get_serviceman
@@ -39,8 +40,11 @@ async def correct_facts(
     man = await hold_man(session, serviceman_id)
     preconditions.require(seen, man.version)
     known, served = await queries.known_of(session, man.id)
-    refuse_faulty([as_period(row) for row in served], body, await rates_known(session))
     changed = [name for name in _PRICING if getattr(body, name) != getattr(known, name)]
+    # Of what stays as it is nothing is asked that was not asked when it became known.
+    periods = [as_period(row) for row in served] if changed else []
+    if found := faults_of(periods, body, await rates_known(session)):
+        raise refused(found, unpriced_at=f"/{changed[0]}" if changed else "")
     if changed or body.name != man.name:
         when = await moment(session)
         told = body.model_dump(mode="json")

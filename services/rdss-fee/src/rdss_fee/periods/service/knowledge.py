@@ -24,11 +24,10 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from rdss_fee.billing import queries as billing
-from rdss_fee.billing.models import RateRow
+from rdss_fee.billing.queries import rates_known
 from rdss_fee.billing.rates import Category, Degree, Rates
 from rdss_fee.periods import queries
-from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicemanFacts, ServicePeriod
+from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicePeriod
 from rdss_fee.periods.rules import Beginning, Ending, Period, PeriodFault, StageTwo, faults, unpriced
 from rdss_fee.periods.states import EventKind, EventState
 from shared import clock
@@ -139,17 +138,6 @@ def as_period(row: ServicePeriod) -> Period:
     )
 
 
-def as_stage(row: ServicemanFacts) -> StageTwo:
-    """The second stage of stored facts as the rules have it."""
-    return StageTwo(row.stage_begins_on, row.stage_ends_before)
-
-
-async def rates_known(session: AsyncSession) -> Rates:
-    """The rates that are known now."""
-    known = await billing.rates(session, RateRow.replaced_at.is_(None))
-    return Rates(billing.as_rate(row) for row in known)
-
-
 class Priced(Protocol):
     """What prices a man and bounds his second stage."""
 
@@ -165,17 +153,13 @@ class Priced(Protocol):
     def stage_ends_before(self) -> date | None: ...
 
 
-def faults_of(periods: Sequence[Period], man: Priced, rates: Rates) -> list[PeriodFault]:
-    """What is wrong with a man's periods, and which of them no run could price."""
+def faults_of(wanted: Sequence[Period], man: Priced, rates: Rates, beside: Sequence[Period] = ()) -> list[PeriodFault]:
+    """What is wrong with periods of a man: of those that are `wanted`, also which of them no run could price; with
+    those that are known `beside` them, by their places in both.
+    """
     stage = StageTwo(man.stage_begins_on, man.stage_ends_before)
     kind = (Category(man.category), Degree(man.degree), man.cohort)
-    return [*faults(periods, stage), *unpriced(periods, stage, lambda month: rates.has(*kind, month))]
-
-
-def refuse_faulty(periods: Sequence[Period], man: Priced, rates: Rates) -> None:
-    """Raise 422 where a man's periods cannot stand."""
-    if found := faults_of(periods, man, rates):
-        raise refused(found)
+    return [*faults([*wanted, *beside], stage), *unpriced(wanted, stage, lambda month: rates.has(*kind, month))]
 
 
 @rule("FE-05", "FE-13")
@@ -188,7 +172,8 @@ async def correct_period(
     """
     facts, others = await queries.known_of(session, man.id)
     beside = [as_period(row) for row in others if row.id != known.id]
-    refuse_faulty([wanted, *beside], facts, await rates_known(session))
+    if found := faults_of([wanted], facts, await rates_known(session), beside):
+        raise refused(found)
     await _replace(session, known, when)
     values = {
         "id": known.id,
@@ -266,10 +251,11 @@ WORDS = {
 """What is wrong with periods: where, and in both languages."""
 
 
-def refused(found: Sequence[PeriodFault]) -> ProblemError:
-    """The 422 that tells each fault once."""
+def refused(found: Sequence[PeriodFault], unpriced_at: str = "") -> ProblemError:
+    """The 422 that tells each fault once; `unpriced_at`: the member by which there is no rate, if not the first day."""
     told = []
     for code in dict.fromkeys(fault.code for fault in found):
         pointer, message, message_en = WORDS[code]
+        pointer = unpriced_at if unpriced_at and code == "rate_missing" else pointer
         told.append(Fault(code, message, message_en, pointer=pointer))
     return INVALID_CONTENT(errors=told)

@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from rdss_fee.billing.queries import rates_known
 from rdss_fee.periods import queries
 from rdss_fee.periods.models import ServiceEvent, Serviceman, ServicePeriod
 from rdss_fee.periods.rules import Ending, Period
 from rdss_fee.periods.schemas import EventOut, RefusalIn, ReportIn
 from rdss_fee.periods.service.correct import hold_period
-from rdss_fee.periods.service.knowledge import as_period, correct_period, moment, rates_known, refuse_faulty, tell
+from rdss_fee.periods.service.knowledge import as_period, correct_period, faults_of, moment, refused, tell
 from rdss_fee.periods.service.read import get_event
 from rdss_fee.periods.states import TRANSITIONS, EventAction, EventKind, EventState, enters_as, may_answer
 from rdss_fee.tenancy import own
@@ -56,7 +57,8 @@ async def report(session: AsyncSession, caller: Principal, period_id: UUID, seen
     if wanted == as_period(known):
         raise REPORT_CHANGES_NOTHING()
     facts, _ = await queries.known_of(session, man.id)
-    refuse_faulty([wanted], facts, await rates_known(session))
+    if found := faults_of([wanted], facts, await rates_known(session)):
+        raise refused(found)
     waits = enters_as(caller.roles) is EventState.ENTERED
     when = await moment(session)
     event_id = await tell(
