@@ -13,7 +13,9 @@ Cores: gateway, service and worker on one, PostgreSQL on the other; with the wal
 
 Learnt: a foreign key of a line to its run asked for each of 90,000 lines (0.46 s): a trigger looks once for all of a
 statement. Lines written in the order of their key take 0.7 s instead of 1.4. Left to itself the planner joins
-spans and months by nested loops, or merges shares by month alone, for minutes.
+spans and months by nested loops, or merges shares by month alone, for minutes. A run that was asked for waited for
+3,000 mails of the run before (56 s of 57): it goes ahead of them now. What is still delivered while a run is timed
+takes its core and is taken away.
 """
 
 import asyncio
@@ -130,6 +132,10 @@ class Ministry:
         """As it was before the first run."""
         asyncio.run(self.ask(_AWAY))
 
+    def nobody_told(self) -> None:
+        """What employers are still to be told of is taken away: it would be delivered on the core that is measured."""
+        asyncio.run(self.ask("DELETE FROM job WHERE kind = 'event.deliver' AND owner IS NULL"))
+
     def run(self, first: str, second: str) -> dict[str, int]:
         """Have a run previewed by one and issued by the other; its totals."""
         body = json.dumps({"month": MONTH}).encode()
@@ -215,6 +221,7 @@ def rerun(place: Place) -> Iterator[Row]:
 
         def our_slice(_round: int) -> Slice:
             first.append(_first(ministry)[0])
+            ministry.nobody_told()
             seconds, told = ministry.timed_run()
             if told["line_count"]:
                 raise NotStartedError(f"there was something new: {told}")

@@ -11,8 +11,11 @@ import pypdfium2
 import pytest
 
 from rdss_fee.billing import computing
+from rdss_fee.billing.jobs import COMPUTE
 from rdss_fee.billing.service.begin_run import ask_due
+from rdss_fee.billing.service.compute_run import ComputeRun
 from rdss_fee.months import Month
+from shared import jobs
 from shared.db import Context
 from tests.rdss_fee.support import (
     AUDITOR,
@@ -406,6 +409,17 @@ async def test_the_15th_s_run_comes_by_itself_and_two_people_look_at_it(fee: Fee
     assert (await issue(fee, seen.json(), FINANCE)).status_code == 403
     assert (await issue(fee, seen.json())).status_code == 200
     assert await daily(day(2026, 9, 18)) is None
+
+
+@pytest.mark.rule("FE-14")
+async def test_a_run_that_is_asked_for_waits_for_no_mail(fee: Fee):
+    """Of the run before it thousands of employers may be still to be told; a worker takes sixteen jobs at a time."""
+    async with fee.service.database.transaction(Context.system("rdss-fee")) as session:
+        await jobs.enqueue_many(session, "event.deliver", [(str(n), {}) for n in range(40)])
+    asked = await fee.post("/billing-runs", FINANCE, {"month": "2026-10"})
+    database = fee.service.database
+    assert await jobs.Worker(database, "rdss-fee", {COMPUTE: ComputeRun(database)}).run_once() == 16
+    assert (await fee.get(f"/billing-runs/{asked.json()['id']}", FINANCE)).json()["state"] == "previewed"
 
 
 @pytest.mark.rule("FE-14")

@@ -53,7 +53,8 @@ async def begin(
         # Two at once: the database lets one of them be.
         raise await open_already(session) from None
     run_id: uuid.UUID = values["id"]
-    await jobs.enqueue(session, COMPUTE, {"run_id": str(run_id)}, key=str(run_id))
+    # Somebody waits for it, and of the run before it thousands may be still to be told.
+    await jobs.enqueue(session, COMPUTE, {"run_id": str(run_id)}, key=str(run_id), priority=jobs.URGENT)
     told = {"month": str(month), "kind": kind, "as_of": as_of.isoformat(), "reprice": reprice}
     await audit.record(session, "billing_run.asked", "billing_run", run_id, told)
     return run_id
