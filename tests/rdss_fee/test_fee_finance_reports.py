@@ -245,7 +245,7 @@ async def test_what_was_refunded_and_then_reversed_is_no_longer_over(world):
 
 
 async def test_control_a_report_that_forgets_reversals_does_not_add_up(world, monkeypatch):
-    monkeypatch.setattr(queries, "_WENT", ())
+    monkeypatch.setattr(queries, "TAKEN", ())
     page = await asked(world, "month-summary?month=2026-10")
     assert any(r["charges"] - (r["collected"] - r["overpaid"]) != r["receivable"] for r in page["items"])
 

@@ -8,21 +8,18 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Subquery, case, cast, func, select
 
 from rdss_fee.ledger.models import PostingRow
-from rdss_fee.ledger.rules import BookingKind
+from rdss_fee.ledger.queries import GIVEN, TAKEN
 from rdss_fee.payments.models import BankTransaction
-
-CAME = (BookingKind.PAYMENT_POSTED, BookingKind.SUSPENSE_ASSIGNED)
-WENT = (BookingKind.PAYMENT_REVERSED, BookingKind.ASSIGNMENT_UNDONE)
 
 
 def moneys(*of: ColumnElement[bool]) -> Subquery:
     """For each notice (of postings that meet `of`) and bank transaction what that brought it; below zero: a reversal.
     What was assigned and undone is left out.
     """
-    amount = func.sum(case((PostingRow.kind.in_(CAME), PostingRow.amount), else_=-PostingRow.amount))
+    amount = func.sum(case((PostingRow.kind.in_(GIVEN), PostingRow.amount), else_=-PostingRow.amount))
     net = (
         select(PostingRow.notice_id, PostingRow.transaction_id, cast(amount, BigInteger).label("amount"))
-        .where(PostingRow.kind.in_((*CAME, *WENT)), PostingRow.notice_id.is_not(None), *of)
+        .where(PostingRow.kind.in_((*GIVEN, *TAKEN)), PostingRow.notice_id.is_not(None), *of)
         .group_by(PostingRow.notice_id, PostingRow.transaction_id)
         .having(amount != 0)
         .subquery("net")

@@ -21,6 +21,12 @@ from rdss_fee.reference.models import Employer
 _GIVEN_KINDS = (BookingKind.SUSPENSE_ASSIGNED, BookingKind.REFUND_REPAID)
 
 
+async def known_through(session: AsyncSession) -> date | None:
+    """The last value date of which the bank has told everything; None before its first file."""
+    day: date | None = await session.scalar(select(func.max(BankFileRow.complete_through)))
+    return day
+
+
 def files() -> Subquery:
     """Files that were taken, without their content."""
     columns = [column for column in BankFileRow.__table__.c if column.name != "content"]
@@ -70,8 +76,9 @@ def of_notice(notice_id: UUID) -> ColumnElement[bool]:
 
 def beyond_due() -> ColumnElement[bool]:
     """Transactions of which something was more than due when it came, or when it was assigned."""
-    kinds = (BookingKind.PAYMENT_POSTED, BookingKind.SUSPENSE_ASSIGNED)
-    found = select(PostingRow.transaction_id).where(PostingRow.credit == Account.REFUNDABLE, PostingRow.kind.in_(kinds))
+    found = select(PostingRow.transaction_id).where(
+        PostingRow.credit == Account.REFUNDABLE, PostingRow.kind.in_(ledger.GIVEN)
+    )
     return BankTransaction.id.in_(found)
 
 

@@ -8,15 +8,13 @@ from sqlalchemy import BigInteger, ColumnElement, Date, Select, Subquery, and_, 
 
 from rdss_fee.billing.models import CreditStatement, NoticeRow
 from rdss_fee.ledger.models import PostingRow
-from rdss_fee.ledger.rules import Account, BookingKind
+from rdss_fee.ledger.queries import GIVEN, TAKEN
+from rdss_fee.ledger.rules import Account
 from rdss_fee.months import Month
 from rdss_fee.payments.models import BankTransaction
 from rdss_fee.reference.models import Employer
 from rdss_fee.refunds.models import RefundClaim
 from rdss_fee.reports.rules import SPANS, Span
-
-_CAME = (BookingKind.PAYMENT_POSTED, BookingKind.SUSPENSE_ASSIGNED)
-_WENT = (BookingKind.PAYMENT_REVERSED, BookingKind.ASSIGNMENT_UNDONE)
 
 
 def _sum(value: ColumnElement[Any]) -> ColumnElement[int]:
@@ -49,7 +47,7 @@ def month_rows(month: date) -> Subquery:
             # What was refunded before the bank took it back was over, and has to come back (reclaimable).
             (-_debits(Account.REFUNDABLE, Account.RECLAIMABLE)).label("overpaid"),
             _sum(
-                case((PostingRow.kind.in_(_CAME), PostingRow.amount), (PostingRow.kind.in_(_WENT), -PostingRow.amount))
+                case((PostingRow.kind.in_(GIVEN), PostingRow.amount), (PostingRow.kind.in_(TAKEN), -PostingRow.amount))
             ).label("collected"),
         )
         .join(NoticeRow, NoticeRow.id == PostingRow.notice_id)

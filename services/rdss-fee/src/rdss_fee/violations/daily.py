@@ -23,6 +23,7 @@ from rdss_fee.event_types import (
     ViolationFoundData,
 )
 from rdss_fee.months import Month
+from rdss_fee.payments.queries import known_through
 from rdss_fee.payments.rules import paid_in_full_on, paid_whole_by
 from rdss_fee.reference.service import working_calendar
 from rdss_fee.violations import queries
@@ -51,7 +52,7 @@ async def find_violations(database: Database, day: date) -> None:
     async with database.transaction(_SYSTEM) as session:
         # Looked at every minute; what is found leaves a row of its own.
         await purposes.assume(session, _PURPOSE, "violation", day, audited=False)
-        known = await queries.known_through(session)
+        known = await known_through(session)
     if known is None:
         return
 
@@ -78,7 +79,7 @@ async def remind(database: Database, day: date) -> None:
     async with database.transaction(_SYSTEM) as session:
         await purposes.assume(session, _PURPOSE, "reminder", day, audited=False)
         calendar = await working_calendar(session)
-        known = await queries.known_through(session)
+        known = await known_through(session)
 
     async def before_due(session: AsyncSession, notices: Notices) -> None:
         due = [(notice, name) for notice, name in notices if remind_on(notice.due_on, calendar) <= day]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Subquery, cas
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.billing.models import NoticeRow
-from rdss_fee.payments.models import BankFileRow
 from rdss_fee.payments.moneys import moneys, of_notices
 from rdss_fee.reference.models import Employer
 from rdss_fee.violations.models import Violation
@@ -26,12 +24,6 @@ async def money_of(session: AsyncSession, notices: Sequence[UUID]) -> Mapping[UU
         for notice_id, *told in (await session.execute(query.order_by(rows.c.transaction_id))).all():
             found[notice_id].append(Money(*told))
     return found
-
-
-async def known_through(session: AsyncSession) -> date | None:
-    """The last value date of which the bank has told everything; None before its first file."""
-    day: date | None = await session.scalar(select(func.max(BankFileRow.complete_through)))
-    return day
 
 
 def unpaid(*of: ColumnElement[bool], by_reference: bool) -> Select[NoticeRow, str]:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from rdss_fee.accounts.checks import check_named
@@ -89,7 +89,7 @@ async def _through(session: AsyncSession, file: BankFile) -> date:
     late or was refused is not stepped over, for whoever paid in it would be said not to have. Then it stays as it was
     until somebody states `complete_through`.
     """
-    known: date | None = await session.scalar(select(func.max(BankFileRow.complete_through)))
+    known = await queries.known_through(session)
     if not file.postings:
         return known or _FIRST_DAY
     newest = max(one.posted_on for one in file.postings) - _DAY

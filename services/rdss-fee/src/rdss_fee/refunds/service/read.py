@@ -80,12 +80,18 @@ async def list_claims(
     return ClaimPage(items=[ClaimOut(**_shown(row)) for row in found], next_cursor=next_cursor)
 
 
-async def get_claim(session: AsyncSession, caller: Principal, claim_id: UUID) -> ClaimDetail:
-    """One claim with its papers; raises 404."""
+async def _claim(session: AsyncSession, caller: Principal, claim_id: UUID) -> RowMapping:
+    """A claim that the caller may see; raises 404."""
     rows = queries.claims(*own(caller, RefundClaim.employer_code))
     row = (await session.execute(select(rows).where(rows.c.id == claim_id))).mappings().one_or_none()
     if row is None:
         raise NOT_FOUND()
+    return row
+
+
+async def get_claim(session: AsyncSession, caller: Principal, claim_id: UUID) -> ClaimDetail:
+    """One claim with its papers; raises 404."""
+    row = await _claim(session, caller, claim_id)
     papers = (
         await session.scalars(
             select(ClaimPaper).where(ClaimPaper.claim_id == claim_id).order_by(ClaimPaper.added_at, ClaimPaper.id)
@@ -104,19 +110,14 @@ async def get_claim(session: AsyncSession, caller: Principal, claim_id: UUID) ->
 
 async def told_on_paper(session: AsyncSession, caller: Principal, claim_id: UUID) -> refund_forms.Claim:
     """What the forms of a claim say; raises 404."""
-    rows = queries.claims(*own(caller, RefundClaim.employer_code))
-    row = (await session.execute(select(rows).where(rows.c.id == claim_id))).mappings().one_or_none()
-    if row is None:
-        raise NOT_FOUND()
+    row = await _claim(session, caller, claim_id)
     told = ("employer_code", "employer_name", "letter_no", "amount", "entered_on")
     return refund_forms.Claim(**{name: row[name] for name in told})
 
 
 async def get_paper(session: AsyncSession, caller: Principal, claim_id: UUID, paper_id: UUID) -> Paper:
     """The bytes of a paper, opened; who fetches it is kept on record. Raises 404."""
-    rows = queries.claims(*own(caller, RefundClaim.employer_code))
-    if await session.scalar(select(rows.c.id).where(rows.c.id == claim_id)) is None:
-        raise NOT_FOUND()
+    await _claim(session, caller, claim_id)
     paper: ClaimPaper | None = await session.scalar(
         select(ClaimPaper)
         .where(ClaimPaper.id == paper_id, ClaimPaper.claim_id == claim_id)
