@@ -142,12 +142,20 @@ def with_sheet_of_blanks() -> str:
 
 @pytest.mark.skipif(not LINUX, reason="the kernel keeps this limit on Linux only")
 async def test_control_the_limits_of_the_child_are_what_stops_a_workbook(school: County, monkeypatch):
-    body = next(case for case in HOSTILE_SHEETS if case.name == "a million elements open").build()
-    for name, value in (("MEMORY", 56 * MB), ("SECONDS", 0)):
+    large, long = "a million elements open", "1,048,576 blank rows"
+    for name, value, hostile in (("MEMORY", 56 * MB, large), ("SECONDS", 1, long)):
+        body = next(case for case in HOSTILE_SHEETS if case.name == hostile).build()
         with monkeypatch.context() as patch:
             patch.setattr(reader, name, value)
             answer = await post(school, body, Content_Type=XLSX)
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_large_to_read"), name
+
+
+async def test_a_machine_without_time_does_not_call_a_file_too_large(school: County, monkeypatch):
+    monkeypatch.setattr(reader, "WAIT", 0)
+    answer = await post(school, with_part("xl/media/photo.png", bytes(100)), Content_Type=XLSX)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 async def test_a_student_beside_them_is_taken(school: County):

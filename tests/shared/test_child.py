@@ -18,8 +18,10 @@ WORK = "tests.shared.child_work"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel keeps this limit on Linux only")
 
 
-async def do(*argument: str, data: bytes = b"", memory: int = 256 * MB, seconds: int = 20, most: int = MB) -> bytes:
-    return await child.run(WORK, argument, data, memory=memory, seconds=seconds, most=most)
+async def do(
+    *argument: str, data: bytes = b"", memory: int = 256 * MB, seconds: int = 20, wait: int = 60, most: int = MB
+) -> bytes:
+    return await child.run(WORK, argument, data, memory=memory, seconds=seconds, wait=wait, most=most)
 
 
 async def refused(*argument: str, **options) -> ChildError:
@@ -103,9 +105,9 @@ async def test_an_endless_loop_ends():
     assert time.monotonic() - began < 8
 
 
-async def test_sleeping_is_no_way_around_the_seconds(tmp_path):
-    error = await refused("tell and sleep", str(tmp_path / "pid"), seconds=1)
-    assert error.reason == "too_slow"
+async def test_who_gets_no_time_is_starved_and_not_too_slow(tmp_path):
+    error = await refused("tell and sleep", str(tmp_path / "pid"), wait=1)
+    assert error.reason == "starved"
     assert not alive(await until_there(tmp_path / "pid"))
 
 
@@ -129,7 +131,7 @@ async def test_who_is_cancelled_leaves_no_process_behind(tmp_path):
 async def test_it_dies_with_its_parent(tmp_path):
     script = (
         "import asyncio, sys\nfrom shared import child\n"
-        f"asyncio.run(child.run({WORK!r}, ['tell and sleep', sys.argv[1]], b'', memory=2**30, seconds=60, most=1))"
+        f"asyncio.run(child.run({WORK!r}, ['tell and sleep', sys.argv[1]], b'', memory=2**30, seconds=60, wait=60, most=1))"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path / "pid"))
     try:
@@ -155,5 +157,5 @@ async def test_only_so_many_at_once(tmp_path):
 
 async def test_a_module_that_is_not_there_is_a_crash():
     with pytest.raises(ChildError) as caught:
-        await child.run("tests.shared.no_such", (), b"", memory=256 * MB, seconds=10, most=MB)
+        await child.run("tests.shared.no_such", (), b"", memory=256 * MB, seconds=10, wait=60, most=MB)
     assert caught.value.reason == "crashed"

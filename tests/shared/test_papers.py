@@ -159,6 +159,7 @@ async def test_the_child_module_is_there():
         document.encode(packed([["a"]], ["b"])),
         memory=1 << 30,
         seconds=20,
+        wait=60,
         most=1 << 20,
     )
     assert cells(answer) == [["b"], ["a"]]

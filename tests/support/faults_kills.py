@@ -52,7 +52,7 @@ class Murderer:
         while (so_far := time.monotonic() - began) < seconds or (so_far < at_most and not enough()):
             # A slow machine gets time to do some work between the blows.
             longer = max(0.0, so_far - seconds)
-            await asyncio.sleep(seconds / kills * 2 ** min(longer / 10, 3) * self._rng.uniform(0.6, 1.4))
+            await asyncio.sleep(seconds / kills * 2 ** min(longer / 20, 4) * self._rng.uniform(0.6, 1.4))
             if self.kills[POSTMASTER] < postmasters and so_far > (self.kills[POSTMASTER] + 0.5) * seconds / postmasters:
                 self._kill_postmaster()
             elif await self.are_back():

@@ -1,6 +1,6 @@
 """Work on bytes that somebody else made, or that needs a heavy library, in a child process with hard limits.
 
-    page = await child.run("roster.printing.child", ["a4"], data, memory=512 * MB, seconds=10, most=16 * MB)
+    page = await child.run("roster.printing.child", ["a4"], data, memory=512 * MB, seconds=10, wait=30, most=16 * MB)
 
 The module's `work(data, argument)` is called there (`shared.child_main`). The child inherits no environment but where
 its modules are: no secret, no address of a database. It dies with this process, with its task, and at its limits.
@@ -22,7 +22,7 @@ from shared import child_main, logs
 AT_ONCE = 2
 """Children of one process at the same time; whoever comes later waits."""
 
-Reason = Literal["too_big", "too_slow", "crashed", "refused"]
+Reason = Literal["too_big", "too_slow", "starved", "crashed", "refused"]
 
 _log = logs.get(__name__)
 _CHUNK = 65_536
@@ -39,7 +39,7 @@ class ChildError(Exception):
     """The child gave no answer.
 
     `too_big`: it wanted more memory than it may have, or its answer is longer than `most`; `too_slow`: its seconds were
-    over; `crashed`; `refused`: it says why in `payload`.
+    over; `starved`: the machine gave it no time; `crashed`; `refused`: it says why in `payload`.
     """
 
     def __init__(self, reason: Reason, payload: bytes = b"") -> None:
@@ -48,11 +48,13 @@ class ChildError(Exception):
         self.payload = payload
 
 
-async def run(module: str, argument: Sequence[str], data: bytes, *, memory: int, seconds: int, most: int) -> bytes:
+async def run(
+    module: str, argument: Sequence[str], data: bytes, *, memory: int, seconds: int, wait: int, most: int
+) -> bytes:
     """What `module.work(data, argument)` gives in a child process; raises `ChildError`.
 
-    `memory`: bytes of address space (where the platform limits it). `seconds`: of the clock and of CPU alike, counted
-    from its start. `most`: bytes of the answer. When this task is cancelled, the child is gone before it ends.
+    `memory`: bytes of address space (where the platform limits it). `seconds`: of CPU. `wait`: seconds of the
+    clock, counted from its start: on a busy machine a piece of work may take long and be none the larger. `most`: bytes of the answer. When this task is cancelled, the child is gone before it ends.
     """
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
         limits = (str(os.getpid()), str(memory), str(seconds))
@@ -65,13 +67,13 @@ async def run(module: str, argument: Sequence[str], data: bytes, *, memory: int,
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(wait):
                 answer, said, _ = await asyncio.gather(
                     _answer(process, most), _no_memory(process), _feed(process, data)
                 )
                 code = await process.wait()
         except TimeoutError:
-            code, answer, said = -signal.SIGXCPU, None, False
+            code, answer, said = None, None, False
         finally:
             await _end(process)
     if code == child_main.DONE and answer is not None:
@@ -79,7 +81,9 @@ async def run(module: str, argument: Sequence[str], data: bytes, *, memory: int,
     if code == child_main.REFUSED and answer is not None:
         raise ChildError("refused", answer)
     reason: Reason = "crashed"
-    if code == -signal.SIGXCPU:
+    if code is None:
+        reason = "starved"
+    elif code == -signal.SIGXCPU:
         reason = "too_slow"
     elif answer is None or said or code in (child_main.TOO_BIG, -signal.SIGKILL):
         reason = "too_big"

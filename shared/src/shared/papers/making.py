@@ -29,7 +29,7 @@ _WORK = "shared.papers.child"
 _MB = 1_048_576
 # Of address space, for which typesetting wants more than it uses: each of its threads reserves some.
 _MEMORY = 1_536 * _MB
-_SECONDS = 90
+_SECONDS, _WAIT = 90, 110
 _LARGEST = 256 * _MB
 
 
@@ -84,7 +84,7 @@ def _volumes(document: Document, batches: tuple[bytes, ...]) -> Iterator[Packed]
 async def done_by(work: str, argument: list[str], data: bytes) -> bytes:
     """What the module named `work` makes of `data` in a child process with the limits of papers; raises as `make`."""
     try:
-        return await child.run(work, argument, data, memory=_MEMORY, seconds=_SECONDS, most=_LARGEST)
+        return await child.run(work, argument, data, memory=_MEMORY, seconds=_SECONDS, wait=_WAIT, most=_LARGEST)
     except child.ChildError as error:
         raise _refusal(error) from None
 
@@ -99,7 +99,7 @@ def _refusal(error: child.ChildError) -> ProblemError:
             f" and name that in {VARIABLE}. Other forms are not concerned.",
             headers={"Retry-After": "3600"},
         )
-    if error.reason == "crashed":
+    if error.reason in ("crashed", "starved"):
         return UNAVAILABLE(headers={"Retry-After": "5"})
     return REPORT_NOT_MADE(
         detail="內容過長或過多，產出時超過記憶體或時間上限；請縮小查詢範圍，或改用 CSV。",
