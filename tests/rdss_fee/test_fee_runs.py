@@ -12,10 +12,11 @@ import pytest
 
 from rdss_fee.billing import computing
 from rdss_fee.billing.jobs import COMPUTE
+from rdss_fee.billing.service import issue_run
 from rdss_fee.billing.service.begin_run import ask_due
 from rdss_fee.billing.service.compute_run import ComputeRun
 from rdss_fee.months import Month
-from shared import jobs
+from shared import events, jobs
 from shared.db import Context
 from tests.rdss_fee.support import (
     AUDITOR,
@@ -264,6 +265,56 @@ async def test_without_a_scheme_or_with_a_number_too_wide_nothing_is_issued(fee:
     assert await fee.sql("SELECT 1 FROM notice UNION ALL SELECT 1 FROM posting") == []
     found = (await fee.get(f"/billing-runs/{run['id']}", FINANCE)).json()
     assert found["state"] == "previewed"
+
+
+@pytest.mark.rule("FE-11", "FE-16")
+async def test_what_is_issued_in_parts_is_issued_whole_or_not_at_all(fee: Fee, monkeypatch):
+    """October asks of three employers, November gives to three and asks of three; one document a part."""
+    monkeypatch.setattr(issue_run, "_PART", 1)
+    await fee.employer("22099131", 3)
+    employers = (A, B, "22099131")
+    periods = [await fee.period(await fee.man(cohort=2024), code, day(2026, 9, 1)) for code in employers]
+    run = await fee.previewed(OCTOBER)
+    published = events.publish_many
+
+    async def third_breaks(session, kind, about):
+        if about[0][1].employer_code == "22099131":
+            raise RuntimeError("planted")
+        return await published(session, kind, about)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(events, "publish_many", third_breaks)
+        assert (await issue(fee, run)).status_code == 500
+    everything = (
+        "SELECT 1 FROM notice UNION ALL SELECT 1 FROM posting UNION ALL SELECT 1 FROM job WHERE kind = 'event.deliver'"
+        " UNION ALL SELECT 1 FROM audit_entry WHERE action = 'notice.issued'"
+    )
+    assert await fee.sql(everything) == []
+    assert (await issue(fee, run)).status_code == 200
+    fee.on(day(2026, 10, 10))
+    for period in periods:
+        await fee.correct(period, day(2026, 9, 11), known_on=day(2026, 10, 10))
+        await fee.period(await fee.man(cohort=2024), await _employer_of(fee, period), day(2026, 11, 1))
+    fee.on(day(2026, 10, 15))
+    await fee.issued(NOVEMBER)
+    for table, months in (("notice", 2), ("credit_statement", 1)):
+        found = await fee.sql(f"SELECT employer_code FROM {table} GROUP BY 1 HAVING count(*) = {months}")
+        assert {row[0] for row in found} == set(employers), table
+        told = await fee.sql("SELECT entity_id FROM audit_entry WHERE action = $1", f"{table}.issued")
+        assert sorted(row[0] for row in told) == sorted(
+            row[0] for row in await fee.sql(f"SELECT id::text FROM {table}")
+        )
+    booked = await fee.sql("SELECT kind, employer_code, count(*) FROM posting GROUP BY 1, 2")
+    assert {tuple(row) for row in booked} == {
+        (kind, code, times) for code in employers for kind, times in (("notice_issued", 2), ("credit_granted", 1))
+    }
+    sent = await fee.sql("SELECT payload->'event'->>'subject' FROM job WHERE kind = 'event.deliver'")
+    assert sorted(row[0] for row in sent) == sorted(row[0] for row in await fee.sql("SELECT id::text FROM notice"))
+
+
+async def _employer_of(fee: Fee, period: uuid.UUID) -> str:
+    (found,) = await fee.sql("SELECT employer_code FROM service_period WHERE id = $1 AND replaced_at IS NULL", period)
+    return str(found[0])
 
 
 @pytest.mark.rule("FE-13")
