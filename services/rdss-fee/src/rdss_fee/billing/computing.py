@@ -42,15 +42,17 @@ WITH fact AS MATERIALIZED (
     SELECT serviceman_id, category, degree, cohort, stage_begins_on, stage_ends_before, version
     FROM serviceman_facts AS f WHERE KNOWN(f)
 ), touched AS MATERIALIZED (
+    -- Whose earlier months are looked at again; nobody, where all months of all men are.
     SELECT serviceman_id FROM serviceman_facts
-    WHERE known_at > $9 OR known_on > $10 OR replaced_at > $9 OR replaced_on > $10
+    WHERE $8::date > '-infinity' AND (known_at > $9 OR known_on > $10 OR replaced_at > $9 OR replaced_on > $10)
     UNION
     SELECT serviceman_id FROM service_period
-    WHERE known_at > $9 OR known_on > $10 OR replaced_at > $9 OR replaced_on > $10
+    WHERE $8::date > '-infinity' AND (known_at > $9 OR known_on > $10 OR replaced_at > $9 OR replaced_on > $10)
     UNION
     -- Who was taken for another degree or cohort once may have been billed at its price: a rate that comes late tells.
     SELECT o.serviceman_id FROM serviceman_facts AS o JOIN fact AS f USING (serviceman_id)
-    WHERE o.replaced_at IS NOT NULL AND (o.category, o.degree, o.cohort) <> (f.category, f.degree, f.cohort)
+    WHERE $8::date > '-infinity' AND o.replaced_at IS NOT NULL
+        AND (o.category, o.degree, o.cohort) <> (f.category, f.degree, f.cohort)
 ), span AS (
     -- The billed days of a period: from `first`, before `ends` (FE-05).
     SELECT p.serviceman_id, p.employer_code, greatest(p.begins_on, f.stage_begins_on) AS first,

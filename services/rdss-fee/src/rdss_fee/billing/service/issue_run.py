@@ -38,7 +38,7 @@ from shared.problems import FOUR_EYES, INVALID_CONTENT, Fault
 
 # Documents that are booked and told of in one go: with 30,000 at once nobody else was answered for seconds, and the
 # gateway took the service for silent.
-_PART = 2_000
+_PART = 1_000
 # A document's id, and whose it is.
 _Issued = tuple[UUID, RowMapping]
 
