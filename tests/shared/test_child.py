@@ -131,7 +131,8 @@ async def test_who_is_cancelled_leaves_no_process_behind(tmp_path):
 async def test_it_dies_with_its_parent(tmp_path):
     script = (
         "import asyncio, sys\nfrom shared import child\n"
-        f"asyncio.run(child.run({WORK!r}, ['tell and sleep', sys.argv[1]], b'', memory=2**30, seconds=60, wait=60, most=1))"
+        f"asyncio.run(child.run({WORK!r}, ['tell and sleep', sys.argv[1]], b'',"
+        " memory=2**30, seconds=60, wait=60, most=1))"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path / "pid"))
     try:

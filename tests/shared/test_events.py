@@ -22,8 +22,8 @@ from shared.events import DELIVER, MEDIA_TYPE, CloudEvent, EventType, deliverer,
 from shared.jobs import Worker
 from shared.schemas import In, Int
 from shared.tokens import mint
+from tests.shared.doing import SYSTEM, now, states, table
 from tests.shared.probe import PLANTED, Probe, owner, served
-from tests.shared.test_jobs import SYSTEM, now, states, table
 from tests.shared.test_problems import is_problem
 from tests.support.services import settings_for
 from tests.support.tokens import KEY, KEYS, bearer, claims

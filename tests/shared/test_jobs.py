@@ -15,64 +15,11 @@ from sqlalchemy import text
 
 from local.databases import plain
 from shared import audit, jobs
-from shared.db import Context, Database
+from shared.db import Database
 from shared.jobs import GiveUp, Job, RetryLater, Worker, backoff_seconds
+from tests.shared.doing import SYSTEM, Doing, ask, now, states, table
 from tests.shared.probe import PLANTED, Probe, owner
 from tests.support.starvation import Stopwatch
-
-SYSTEM = Context.system("notify")
-
-
-async def ask(probe: Probe, *names: str, kind: str = "work", **options: Any) -> None:
-    """One job for each name."""
-    async with probe.database.transaction(SYSTEM) as session:
-        for name in names:
-            await jobs.enqueue(session, kind, {"n": name}, **options)
-
-
-async def table(probe: Probe) -> list[Any]:
-    return await owner(probe.urls, "SELECT * FROM job ORDER BY id")
-
-
-async def states(probe: Probe) -> list[str]:
-    return [row["state"] for row in await table(probe)]
-
-
-async def now(probe: Probe) -> None:
-    """Let all back-offs and leases be over."""
-    await owner(probe.urls, "UPDATE job SET run_at = now(), owner = NULL, lease_until = NULL WHERE state = 'ready'")
-
-
-class Doing:
-    """A handler that notes what it was given, and does what the test says."""
-
-    def __init__(self, probe: Probe) -> None:
-        self.probe = probe
-        self.done: list[str] = []
-        self.most = self.inside = 0
-        self.pause = 0.0
-        self.raises: BaseException | None = None
-
-    async def __call__(self, job: Job) -> None:
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        try:
-            await asyncio.sleep(self.pause)
-            if self.raises:
-                raise self.raises
-            self.done.append(job.payload["n"])
-        finally:
-            self.inside -= 1
-
-    async def with_effect(self, job: Job) -> None:
-        """Effect and end in one transaction."""
-        async with self.probe.database.transaction(SYSTEM) as session:
-            await session.execute(text("INSERT INTO effect (what) VALUES (:w)"), {"w": job.payload["n"]})
-            await asyncio.sleep(self.pause)
-            await jobs.finish(session, job)
-
-    def worker(self, **options: Any) -> Worker:
-        return Worker(self.probe.database, "notify", {"work": self, "effect": self.with_effect}, **options)
 
 
 @pytest.fixture
@@ -239,7 +186,7 @@ class TestLeases:
         """The first fails after the second took over: the second's lease stands."""
         await ask(probe, "x")
         failing, slow = Doing(probe), Doing(probe)
-        failing.raises, failing.pause, slow.pause = ValueError(), 0.4, 0.6
+        failing.raises, failing.pause, slow.pause = ValueError(), 0.4, 3.0
         first = asyncio.create_task(failing.worker().run_once())
         await asyncio.sleep(0.1)
         await owner(probe.urls, "UPDATE job SET lease_until = now() - interval '1 second'")

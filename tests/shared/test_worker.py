@@ -15,8 +15,8 @@ from shared import audit, crypto
 from shared.audit_check import verify
 from shared.audit_heads import HEAD_KEY, FileHeads
 from shared.db import Context
+from tests.shared.doing import ask, states
 from tests.shared.probe import Probe
-from tests.shared.test_jobs import ask, states
 from tests.support.services import FIELD_KEYS
 
 # Seconds for a process to do what it does in one or two where it has a processor.

@@ -53,8 +53,9 @@ async def run(
 ) -> bytes:
     """What `module.work(data, argument)` gives in a child process; raises `ChildError`.
 
-    `memory`: bytes of address space (where the platform limits it). `seconds`: of CPU. `wait`: seconds of the
-    clock, counted from its start: on a busy machine a piece of work may take long and be none the larger. `most`: bytes of the answer. When this task is cancelled, the child is gone before it ends.
+    `memory`: bytes of address space (where the platform limits it). `seconds`: of CPU. `wait`: seconds of the clock,
+    counted from its start: on a busy machine a piece of work may take long and be none the larger. `most`: bytes of the
+    answer. When this task is cancelled, the child is gone before it ends.
     """
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
         limits = (str(os.getpid()), str(memory), str(seconds))

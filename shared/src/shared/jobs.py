@@ -54,7 +54,7 @@ class GiveUp(Exception):
 
 Handler = Callable[[Job], Awaitable[None]]
 SECONDS_KEY = "seconds"
-"""The attribute by which a handler says how long it may take, if longer than a lease; it then keeps its job."""
+"""The attribute by which a handler says how long it may take, if longer than a lease, which is renewed meanwhile."""
 
 _INSERT = text(
     "INSERT INTO job (kind, key, payload, priority, run_at, max_attempts)"
@@ -78,10 +78,11 @@ _FINISH = text(
     " WHERE id = :id AND owner = :owner AND state = 'ready'"
 )
 
-_HOLD = text(
+_RENEW = text(
     "UPDATE job SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE id = :id AND owner = :owner AND state = 'ready'"
 )
+_HOLD = text("SELECT id FROM job WHERE id = :id AND owner = :owner AND state = 'ready' FOR SHARE")
 
 _FAIL = text(
     "UPDATE job SET state = CASE WHEN :dead OR attempts >= max_attempts THEN 'dead' ELSE 'ready' END,"
@@ -153,13 +154,13 @@ async def finish(session: AsyncSession, job: Job) -> None:
     job.finished = True
 
 
-async def hold(session: AsyncSession, job: Job, seconds: int) -> None:
-    """Keep `job` for so long from now: for a handler whose work takes more than a lease (`SECONDS_KEY`).
+async def hold(session: AsyncSession, job: Job) -> None:
+    """Let nobody else take `job` up before this transaction ends.
 
     Raises `RetryLater` when the lease was lost meanwhile.
     """
-    result = await session.execute(_HOLD, {"id": job.id, "owner": job.owner, "lease": seconds})
-    if result.rowcount != 1:  # type: ignore[attr-defined]
+    result = await session.execute(_HOLD, {"id": job.id, "owner": job.owner})
+    if result.one_or_none() is None:
         raise RetryLater("The lease was lost.")
 
 
@@ -261,14 +262,41 @@ class Worker:
             if job.attempts > 2 * job.max_attempts:
                 # Never seen to fail, and yet never done: each try has taken its worker with it.
                 raise GiveUp("Every worker that tried it died.")
-            async with asyncio.timeout(getattr(handler, SECONDS_KEY, self.lease_seconds * 0.8)):
-                await handler(job)
+            seconds = getattr(handler, SECONDS_KEY, None)
+            async with asyncio.timeout(seconds or self.lease_seconds * 0.8):
+                await (handler(job) if seconds is None else self._long(handler, job))
             if not job.finished:
                 async with self.database.transaction(self.context) as session:
                     await session.execute(_FINISH, {"id": job.id, "owner": job.owner})
             metrics.JOBS.labels(job.kind, "done").inc()
         except Exception as error:
             await self._failed(job, error)
+
+    async def _long(self, handler: Handler, job: Job) -> None:
+        """Run a handler that takes longer than a lease, and renew it; one whose lease is lost all the same is stopped.
+
+        So a job whose worker was killed is taken up after one lease, however long its work may take.
+        """
+        work = asyncio.ensure_future(handler(job))
+        try:
+            while not (await asyncio.wait({work}, timeout=self.lease_seconds / 3))[0]:
+                if not await self._renewed(job):
+                    raise RetryLater("The lease was lost.")
+            work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _renewed(self, job: Job) -> bool:
+        """Whether the job is still this worker's; a database that cannot be asked has not said that it is not."""
+        try:
+            async with self.database.transaction(self.context) as session:
+                told = await session.execute(_RENEW, {"id": job.id, "owner": job.owner, "lease": self.lease_seconds})
+        except Exception as error:
+            log.warning("lease_not_renewed", error=type(error).__name__)
+            return True
+        # Whose handler has just finished it is done, and has lost nothing.
+        return told.rowcount == 1 or job.finished  # type: ignore[attr-defined]
 
     async def _failed(self, job: Job, error: Exception) -> None:
         expected = isinstance(error, RetryLater | GiveUp | TimeoutError)

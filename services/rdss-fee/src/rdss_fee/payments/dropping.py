@@ -31,9 +31,9 @@ SETTLED: Final = 5.0
 LARGEST: Final = 268_435_456
 _TOTALS: Final = ".totals"
 _SYSTEM: Final = Context.system("rdss-fee")
-# How long one statement over a million lines may take, and how long the job is kept for each file.
+# How long one statement over a million lines may take, and all files that lie there.
 _STATEMENT: Final = 600
-_HELD: Final = 1_800
+_LONGEST: Final = 7_200
 
 log = logs.get(__name__)
 
@@ -50,7 +50,7 @@ class Dropped:
 class TakeDropped:
     """The handler of `bank.drop`: takes each file that lies there."""
 
-    seconds = _HELD
+    seconds = _LONGEST
 
     def __init__(self, database: Database, folder: str) -> None:
         self._database = database
@@ -59,8 +59,6 @@ class TakeDropped:
     async def __call__(self, job: jobs.Job) -> None:
         """Take or refuse the files in the order of their names. Raises OSError for a folder that cannot be read."""
         for dropped in await asyncio.to_thread(lying, self._folder):
-            async with self._database.transaction(_SYSTEM) as session:
-                await jobs.hold(session, job, _HELD)
             try:
                 await self._take(dropped)
             except Exception as error:

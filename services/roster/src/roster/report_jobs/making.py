@@ -30,10 +30,8 @@ from shared.problems import INTERNAL, UNAVAILABLE, ProblemError, ProblemType
 # As many as a page can hold: each costs the database a look at the whole list.
 _AT_A_TIME = 1_000
 _PART = 1_048_576
-# Seconds between two tellings of how far it is; each keeps the job for `_HELD` more. Whatever is done without telling
-# (a child process that writes the file) takes less.
+# Seconds between two tellings of how far it is.
 _TELLING = 2.0
-_HELD = 150
 
 
 @dataclass
@@ -81,7 +79,7 @@ class _Try:
             return
         self.told = time.monotonic()
         async with self.database.transaction(self.context) as session:
-            await jobs.hold(session, self.job, _HELD)
+            await jobs.hold(session, self.job)
             await session.execute(
                 update(ReportRow)
                 .where(ReportRow.id == self.id, ReportRow.attempt == self.attempt)
@@ -130,7 +128,7 @@ class MakeReport:
                 return None
             if row.expires_at <= clock.now():
                 return None
-            await jobs.hold(session, one.job, _HELD)
+            await jobs.hold(session, one.job)
             await session.execute(delete(ReportPart).where(ReportPart.report_id == one.id))
             await _set(session, one.id, state=ReportState.RUNNING, attempt=one.attempt, rows_done=0)
             return row

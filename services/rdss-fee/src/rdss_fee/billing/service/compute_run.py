@@ -14,7 +14,7 @@ from shared.db import Context, Database
 from shared.law import rule
 from shared.statements import driver
 
-# Seconds that a run of a few million lines takes at most; its job is kept for that long.
+# Seconds that a run of a few million lines takes at most.
 _LONGEST = 900
 
 
@@ -30,8 +30,6 @@ class ComputeRun:
     async def __call__(self, job: jobs.Job) -> None:
         """Write the lines and what they come to, or which rates are missing, in one transaction with the job's end."""
         run_id = UUID(job.payload["run_id"])
-        async with self._database.transaction(self._context) as session:
-            await jobs.hold(session, job, _LONGEST)
         try:
             async with self._database.transaction(self._context) as session:
                 run = await self._begun(session, run_id)
