@@ -89,7 +89,8 @@ def test_a_start_killed_while_it_migrates_is_completed_by_the_next(tmp_path: Pat
             assert apart(ask(suite.database_url(service), "SELECT version_num FROM alembic_version")) == [
                 {"version_num": newest}
             ]
-        assert page(suite, "/roster/v1/rosters", authority(suite, log_in(suite, "county_taipei_officer"))).is_success
+        rosters = page(suite, "/roster/v1/rosters", authority(suite, log_in(suite, "county_taipei_officer")))
+        assert rosters.is_success, rosters.text
     finally:
         suite.stop()
 

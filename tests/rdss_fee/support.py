@@ -240,10 +240,20 @@ class Fee:
     async def issued(self, month: Month, **asked: Any) -> dict[str, Any]:
         """A run that one person asked for and another issued."""
         run = await self.previewed(month, **asked)
-        answer = await self.post(f"/billing-runs/{run['id']}/issue", FINANCE_2, if_match=f'"{run["version"]}"')
+        answer = await self.issue(run)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+    async def issue(self, run: Mapping[str, Any], who: Mapping[str, str] = FINANCE_2) -> httpx.Response:
+        return await self.post(f"/billing-runs/{run['id']}/issue", who, if_match=f'"{run["version"]}"')
+
+    async def lines(self, run: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The lines of a run by month and employer: employer, month, kind, days, amount."""
+        answer = await self.get(f"/billing-runs/{run['id']}/lines", FINANCE)
+        assert answer.status_code == 200, answer.text
+        found = [(x["employer_code"], x["month"], x["kind"], x["days"], x["amount"]) for x in answer.json()["items"]]
+        return sorted(found, key=lambda line: (line[1], line[0]))
 
     async def notice(
         self, employer: str, month: Month, *, days: int | None = None, rate: int = 30_100, issued_on: date | None = None
