@@ -9,7 +9,6 @@ import httpx
 from local.stack import Stack
 from shared.http import tls
 
-
 PATIENCE = 30.0
 
 
