@@ -9,6 +9,7 @@ import asyncpg
 import pypdfium2
 import pytest
 
+from rdss_fee.accounts.numbers import Account
 from rdss_fee.billing.jobs import COMPUTE
 from rdss_fee.billing.service import issue_run
 from rdss_fee.billing.service.begin_run import ask_due
@@ -23,6 +24,7 @@ from tests.rdss_fee.support import (
     FINANCE,
     FINANCE_2,
     OFFICE,
+    SCHEME,
     TODAY,
     A,
     B,
@@ -254,11 +256,16 @@ async def test_without_a_scheme_or_with_a_number_too_wide_nothing_is_issued(fee:
 
 @pytest.mark.rule("FE-11", "FE-16")
 async def test_what_is_issued_in_parts_is_issued_whole_or_not_at_all(fee: Fee, monkeypatch):
-    """October asks of three employers, November gives to three and asks of three; one document a part."""
+    """October asks of three employers, November gives to three and asks of three; one document a part. No two of the
+    amounts are equal.
+    """
     monkeypatch.setattr(issue_run, "_PART", 1)
     await fee.employer("22099131", 3)
     employers = (A, B, "22099131")
-    periods = [await fee.period(await fee.man(cohort=2024), code, day(2026, 9, 1)) for code in employers]
+    periods = [
+        await fee.period(await fee.man(cohort=2024), code, day(2026, 9, number))
+        for number, code in enumerate(employers, 1)
+    ]
     run = await fee.previewed(OCTOBER)
     published = events.publish_many
 
@@ -277,9 +284,9 @@ async def test_what_is_issued_in_parts_is_issued_whole_or_not_at_all(fee: Fee, m
     assert await fee.sql(everything) == []
     assert (await fee.issue(run)).status_code == 200
     fee.on(day(2026, 10, 10))
-    for period in periods:
-        await fee.correct(period, day(2026, 9, 11), known_on=day(2026, 10, 10))
-        await fee.period(await fee.man(cohort=2024), await _employer_of(fee, period), day(2026, 11, 1))
+    for number, (period, code) in enumerate(zip(periods, employers, strict=True), 1):
+        await fee.correct(period, day(2026, 9, 10 + number), known_on=day(2026, 10, 10))
+        await fee.period(await fee.man(cohort=2024), code, day(2026, 10, number + 3))
     fee.on(day(2026, 10, 15))
     await fee.issued(NOVEMBER)
     for table, months in (("notice", 2), ("credit_statement", 1)):
@@ -293,13 +300,22 @@ async def test_what_is_issued_in_parts_is_issued_whole_or_not_at_all(fee: Fee, m
     assert {tuple(row) for row in booked} == {
         (kind, code, times) for code in employers for kind, times in (("notice_issued", 2), ("credit_granted", 1))
     }
-    sent = await fee.sql("SELECT payload->'event'->>'subject' FROM job WHERE kind = 'event.deliver'")
-    assert sorted(row[0] for row in sent) == sorted(row[0] for row in await fee.sql("SELECT id::text FROM notice"))
-
-
-async def _employer_of(fee: Fee, period: uuid.UUID) -> str:
-    (found,) = await fee.sql("SELECT employer_code FROM service_period WHERE id = $1 AND replaced_at IS NULL", period)
-    return str(found[0])
+    notices = await fee.sql(
+        "SELECT id::text, employer_code, amount, virtual_account, month, number"
+        " FROM notice JOIN employer ON code = employer_code"
+    )
+    assert len({notice["amount"] for notice in notices}) == 6
+    for notice in notices:
+        assert notice["virtual_account"] == SCHEME.number(Account(Month.of(notice["month"]), notice["number"]))
+    owed = await fee.sql("SELECT notice_id::text, employer_code, amount FROM posting WHERE kind = 'notice_issued'")
+    assert {tuple(row) for row in owed} == {tuple(notice)[:3] for notice in notices}
+    given = await fee.sql("SELECT employer_code, amount FROM posting WHERE kind = 'credit_granted'")
+    granted = {tuple(row) for row in await fee.sql("SELECT employer_code, amount FROM credit_statement")}
+    assert {tuple(row) for row in given} == granted
+    sent = await fee.sql("SELECT payload->'event' FROM job WHERE kind = 'event.deliver'")
+    told = [json.loads(row[0]) for row in sent]
+    facts = {(event["subject"], event["data"]["employer_code"], event["data"]["amount"]) for event in told}
+    assert facts == {tuple(notice)[:3] for notice in notices}
 
 
 @pytest.mark.rule("FE-10", "FE-14")

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
+from roster.intake import mending
+from roster.intake import routes as intake
 from roster.intake.columns import EXPLANATION
 from roster.intake.rules import RosterKind
 from roster.intake.templates import choices, columns
+from shared import child
 from shared.papers import document, ods, xlsx
 from shared.papers.forms import SPREADSHEETS, Form
 from tests.roster.intake_corpus.files import national_id, student, to_csv
@@ -149,6 +152,36 @@ async def test_a_refused_file_comes_back_to_be_mended_and_is_taken_in(county, fo
     assert taken.status_code == 201, taken.text
     entries = await county.entries(taken.json()["rosters"][0]["id"], OFFICER)
     assert sorted(entry["national_id"] for entry in entries) == [national_id(n) for n in range(1, 6)]
+
+
+async def test_a_machine_without_time_to_make_one_still_tells_what_is_wrong(county, monkeypatch):
+    """The file was read; the second reading, or the writing, is what it has no time for."""
+    refusal = filled(Form.XLSX, [list(faulty_rows()[0]), *([*row.values()] for row in faulty_rows())])
+    read, waits = child.run, []
+
+    async def starved_later(*given: Any, **limits: Any) -> bytes:
+        waits.append(given[0])
+        return await read(*given, **limits | ({} if len(waits) <= fine else {"wait": 0}))
+
+    for fine in (1, 2):
+        waits.clear()
+        with monkeypatch.context() as busy:
+            busy.setattr(child, "run", starved_later)
+            answer = await post(county, refusal, Form.XLSX.value, Form.XLSX.value)
+        assert (answer.status_code, answer.json()["error_count"]) == (422, 3), answer.text
+        assert len(waits) == fine + 1
+    monkeypatch.setattr(mending, "_PATIENCE", 0)
+    late = await post(county, refusal, Form.XLSX.value, Form.XLSX.value)
+    assert (late.status_code, late.json()["error_count"]) == (422, 3), late.text
+
+
+async def test_who_has_no_turn_to_be_read_comes_again(county, monkeypatch):
+    monkeypatch.setattr(intake, "_TURN", 0.1)
+    async with intake.in_hand(), intake.in_hand():
+        answer = await post(county, to_csv(men(1, 2)).encode(), "text/csv")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+    assert (await post(county, to_csv(men(1, 2)).encode(), "text/csv")).status_code == 201
 
 
 @SHEETS

@@ -1,6 +1,7 @@
 """Jobs asked for, and somebody who does them as a test says."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -31,6 +32,17 @@ async def states(probe: Probe) -> list[str]:
 async def now(probe: Probe) -> None:
     """Let all back-offs and leases be over."""
     await owner(probe.urls, "UPDATE job SET run_at = now(), owner = NULL, lease_until = NULL WHERE state = 'ready'")
+
+
+async def lease_after(probe: Probe, before: datetime | None = None) -> datetime:
+    """Wait until somebody is at work on it, or has renewed the lease that he had `before`; until when it is his."""
+    async with asyncio.timeout(30):
+        while True:
+            (row,) = await table(probe)
+            if row["lease_until"] not in (None, before):
+                until: datetime = row["lease_until"]
+                return until
+            await asyncio.sleep(0.02)
 
 
 class Doing:

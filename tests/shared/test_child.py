@@ -106,7 +106,7 @@ async def test_an_endless_loop_ends():
 
 
 async def test_who_gets_no_time_is_starved_and_not_too_slow(tmp_path):
-    error = await refused("tell and sleep", str(tmp_path / "pid"), wait=1)
+    error = await refused("tell and sleep", str(tmp_path / "pid"), wait=5)
     assert error.reason == "starved"
     assert not alive(await until_there(tmp_path / "pid"))
 

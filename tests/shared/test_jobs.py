@@ -17,7 +17,7 @@ from local.databases import plain
 from shared import audit, jobs
 from shared.db import Database
 from shared.jobs import GiveUp, Job, RetryLater, Worker, backoff_seconds
-from tests.shared.doing import SYSTEM, Doing, ask, now, states, table
+from tests.shared.doing import SYSTEM, Doing, ask, lease_after, now, states, table
 from tests.shared.probe import PLANTED, Probe, owner
 from tests.support.starvation import Stopwatch
 
@@ -171,9 +171,9 @@ class TestLeases:
         """The first is slow beyond its lease; the second takes over and ends it; the first has no effect."""
         await ask(probe, "x", kind="effect")
         slow, quick = Doing(probe), Doing(probe)
-        slow.pause = 0.6
+        slow.pause = 1.5
         first = asyncio.create_task(slow.worker().run_once())
-        await asyncio.sleep(0.2)
+        await lease_after(probe)
         assert await quick.worker().run_once() == 0
         await owner(probe.urls, "UPDATE job SET lease_until = now() - interval '1 second'")
         assert await quick.worker().run_once() == 1
@@ -186,9 +186,9 @@ class TestLeases:
         """The first fails after the second took over: the second's lease stands."""
         await ask(probe, "x")
         failing, slow = Doing(probe), Doing(probe)
-        failing.raises, failing.pause, slow.pause = ValueError(), 0.4, 3.0
+        failing.raises, failing.pause, slow.pause = ValueError(), 1.5, 4.0
         first = asyncio.create_task(failing.worker().run_once())
-        await asyncio.sleep(0.1)
+        await lease_after(probe)
         await owner(probe.urls, "UPDATE job SET lease_until = now() - interval '1 second'")
         second = asyncio.create_task(slow.worker().run_once())
         await first
@@ -200,10 +200,10 @@ class TestLeases:
     async def test_the_same_worker_is_fenced_off_from_its_own_first_try(self, probe):
         await ask(probe, "x", kind="effect")
         doing = Doing(probe)
-        doing.pause = 0.4
+        doing.pause = 1.5
         worker = doing.worker()
         first = asyncio.create_task(worker.run_once())
-        await asyncio.sleep(0.1)
+        await lease_after(probe)
         await owner(probe.urls, "UPDATE job SET lease_until = now() - interval '1 second'")
         await asyncio.gather(first, worker.run_once())
         assert (await probe.effects(), await states(probe)) == (["x"], ["done"])
@@ -213,9 +213,9 @@ class TestLeases:
         monkeypatch.setattr(jobs, "_FINISH", text("UPDATE job SET state = 'done' WHERE id = :id OR owner = :owner"))
         await ask(probe, "x", kind="effect")
         slow, quick = Doing(probe), Doing(probe)
-        slow.pause = 0.4
+        slow.pause = 1.5
         first = asyncio.create_task(slow.worker().run_once())
-        await asyncio.sleep(0.1)
+        await lease_after(probe)
         await owner(probe.urls, "UPDATE job SET lease_until = now() - interval '1 second'")
         await quick.worker().run_once()
         await first

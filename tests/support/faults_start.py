@@ -19,6 +19,7 @@ def _asked(suite: Stack, method: str, path: str, **how: Any) -> httpx.Response:
         answer = httpx.request(method, f"{suite.url}{path}", timeout=20, trust_env=False, verify=tls(), **how)
         if answer.status_code != 503 or "retry-after" not in answer.headers or time.monotonic() > deadline:
             return answer
+        print(f"{method} {path}: {answer.text}")
         time.sleep(0.5)
 
 

@@ -231,10 +231,10 @@ ROWS: tuple[Row, ...] = (
     Row("PUT", "/roster/v1/calendars/{year}", ADMIN, body=4 * MB, timeout=60, rate="bulk"),
 
     # Roster: a school posts.
-    Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
+    Row("POST", "/roster/v1/submissions", _SCHOOL, body=16 * MB, timeout=120, rate="bulk"),
     Row("GET", "/roster/v1/submissions/{submission_id}", _SCHOOL),
     Row("GET", "/roster/v1/templates/{kind}", _SCHOOL, timeout=30),
-    Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=60, rate="bulk"),
+    Row("PUT", "/roster/v1/rosters/{roster_id}", _SCHOOL, body=16 * MB, timeout=120, rate="bulk"),
     Row("POST", "/roster/v1/rosters/{roster_id}/withdraw", _SCHOOL, timeout=30, rate="write"),
 
     # Roster: the case officer reviews.
@@ -285,8 +285,8 @@ ROWS: tuple[Row, ...] = (
     # Roster: what townships, education authorities and counties file.
     Row("POST", "/roster/v1/cases", _TOWNSHIP, rate="write"),
     Row("POST", "/roster/v1/certificates", _TOWNSHIP, rate="write"),
-    Row("POST", "/roster/v1/cases/notices", _AUTHORITY, body=1 * MB, timeout=60, rate="bulk"),
-    Row("POST", "/roster/v1/cases/training-lists", _OFFICER, body=1 * MB, timeout=60, rate="bulk"),
+    Row("POST", "/roster/v1/cases/notices", _AUTHORITY, body=1 * MB, timeout=120, rate="bulk"),
+    Row("POST", "/roster/v1/cases/training-lists", _OFFICER, body=1 * MB, timeout=120, rate="bulk"),
     Row("GET", "/roster/v1/cases", _TOWNSHIP | _AUTHORITY | _COUNTY),
     Row("GET", "/roster/v1/cases/{entry_id}", _TOWNSHIP | _AUTHORITY | _COUNTY),
     Row("POST", "/roster/v1/cases/{entry_id}/withdrawal", _TOWNSHIP, rate="write"),

@@ -259,6 +259,8 @@ def _engine(url: str, application: str, *, pool_size: int, max_overflow: int, co
             "server_settings": {
                 "application_name": application,
                 "statement_timeout": "30000",
+                # The statement of a process that was killed ends, and its locks with it, before a lease does.
+                "client_connection_check_interval": "5000",
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
             },

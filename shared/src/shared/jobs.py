@@ -79,8 +79,10 @@ _FINISH = text(
 )
 
 _RENEW = text(
-    "UPDATE job SET lease_until = now() + make_interval(secs => :lease)"
-    " WHERE id = :id AND owner = :owner AND state = 'ready'"
+    # Locked first, and by the clock: from `now()`, behind a handler that holds the job for long, it were over already.
+    "WITH mine AS MATERIALIZED ("
+    "SELECT id FROM job WHERE id = :id AND owner = :owner AND state = 'ready' FOR NO KEY UPDATE)"
+    " UPDATE job SET lease_until = clock_timestamp() + make_interval(secs => :lease) FROM mine WHERE job.id = mine.id"
 )
 _HOLD = text("SELECT id FROM job WHERE id = :id AND owner = :owner AND state = 'ready' FOR SHARE")
 

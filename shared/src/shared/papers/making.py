@@ -23,13 +23,15 @@ REPORT_NOT_MADE = ProblemType(
 
 VOLUME = 1_000
 """Rows of a volume of PDF: a document costs a quarter of a megabyte a row while it is set."""
+WAIT = 110
+"""Seconds of the clock that a request waits for a child; a job may wait longer."""
 _BATCH = 500
 # Named, not imported: it loads in the child what this process must not carry.
 _WORK = "shared.papers.child"
 _MB = 1_048_576
 # Of address space, for which typesetting wants more than it uses: each of its threads reserves some.
 _MEMORY = 1_536 * _MB
-_SECONDS, _WAIT = 90, 110
+_SECONDS = 90
 _LARGEST = 256 * _MB
 
 
@@ -61,16 +63,18 @@ class Rows:
         return tuple(self.batches)
 
 
-async def make(form: Form, document: Document, rows: Rows, font_dir: str = "") -> bytes:
-    """The file. Raises `FONT_MISSING` (503), `REPORT_NOT_MADE` (422) where it would be beyond all measure."""
+async def make(form: Form, document: Document, rows: Rows, font_dir: str = "", wait: int = WAIT) -> bytes:
+    """The file. Raises `FONT_MISSING` (503), `REPORT_NOT_MADE` (422) where it would be beyond all measure, and
+    `UNAVAILABLE` (503) where the machine does not make a part of it in `wait` seconds.
+    """
     if form is not Form.PDF:
-        return await done_by(_WORK, [form.value], encode(Packed(document, rows.packed())))
+        return await done_by(_WORK, [form.value], encode(Packed(document, rows.packed())), wait)
     parts = list(_volumes(document, rows.packed()))
     # As many at once as `shared.child` lets.
-    made = await asyncio.gather(*(done_by(_WORK, [form.value, font_dir], encode(part)) for part in parts))
+    made = await asyncio.gather(*(done_by(_WORK, [form.value, font_dir], encode(part), wait) for part in parts))
     if len(made) == 1:
         return made[0]
-    return await done_by(_WORK, [BIND], msgspec.msgpack.encode(list(made)))
+    return await done_by(_WORK, [BIND], msgspec.msgpack.encode(list(made)), wait)
 
 
 def _volumes(document: Document, batches: tuple[bytes, ...]) -> Iterator[Packed]:
@@ -81,10 +85,10 @@ def _volumes(document: Document, batches: tuple[bytes, ...]) -> Iterator[Packed]
         yield Packed(frame, batches[number * each : (number + 1) * each])
 
 
-async def done_by(work: str, argument: list[str], data: bytes) -> bytes:
+async def done_by(work: str, argument: list[str], data: bytes, wait: int = WAIT) -> bytes:
     """What the module named `work` makes of `data` in a child process with the limits of papers; raises as `make`."""
     try:
-        return await child.run(work, argument, data, memory=_MEMORY, seconds=_SECONDS, wait=_WAIT, most=_LARGEST)
+        return await child.run(work, argument, data, memory=_MEMORY, seconds=_SECONDS, wait=wait, most=_LARGEST)
     except child.ChildError as error:
         raise _refusal(error) from None
 

@@ -31,8 +31,9 @@ SETTLED: Final = 5.0
 LARGEST: Final = 268_435_456
 _TOTALS: Final = ".totals"
 _SYSTEM: Final = Context.system("rdss-fee")
-# How long one statement over a million lines may take, and all files that lie there.
+# How long one statement over a million lines may take, one file, and all that lie there.
 _STATEMENT: Final = 600
+_FILE: Final = 1_800
 _LONGEST: Final = 7_200
 
 log = logs.get(__name__)
@@ -60,7 +61,8 @@ class TakeDropped:
         """Take or refuse the files in the order of their names. Raises OSError for a folder that cannot be read."""
         for dropped in await asyncio.to_thread(lying, self._folder):
             try:
-                await self._take(dropped)
+                async with asyncio.timeout(_FILE):
+                    await self._take(dropped)
             except Exception as error:
                 # One file that cannot be booked keeps no other from being booked; it is tried again at the next turn.
                 if is_away(error):

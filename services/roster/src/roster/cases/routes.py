@@ -13,7 +13,7 @@ from roster.deps import CaseOfficer, EducationAuthority, OfCases, Township
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.reading import Submission as FileRead
-from roster.intake.routes import IN_HAND
+from roster.intake.routes import in_hand
 from roster.intake.rules import RosterKind
 from roster.intake.schemas import SubmissionOut
 from roster.intake.service import read_file
@@ -35,7 +35,7 @@ async def _noticed(
     request: Request, sender: EducationAuthority, _key: Annotated[str, Depends(idempotency_key)]
 ) -> AsyncIterator[FileRead]:
     """The file, read; it is in hand until the request's transaction has ended."""
-    async with IN_HAND:
+    async with in_hand():
         content_type = request.headers.get("content-type", "")
         yield await read_file(sender, RosterKind.CESSATION, content_type, await request.body())
 

@@ -4,6 +4,7 @@ Nothing of it was taken in, so all of its rows come back: those with faults firs
 first column what is wrong with each; intake passes that column over. Nothing is masked: it is the school's own file.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from shared.papers.document import Cell as Written
 from shared.papers.document import Column, Document, Marked
 from shared.papers.forms import Form
 from shared.papers.making import Rows, make
-from shared.problems import MAX_LISTED, Fault, ProblemError
+from shared.problems import MAX_LISTED, UNAVAILABLE, Fault, ProblemError
 
 TABLES = (CSV, *SHEET_TYPES)
 """The media types of files that can come back; of JSON the list of faults names members."""
 _SPARE_ROWS = 200
 _EXPLAINED = 2_000
+# Seconds. What is wrong with the file is known: it is not kept from the school for a machine that has no time.
+_PATIENCE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +45,40 @@ class Table:
 
 
 async def mended(refused: ProblemError, form: Form, content_type: str, kind: RosterKind, body: bytes) -> ProblemError:
-    """`refused` with the file to mend in `form`; as it is where the file is no table that could be read."""
-    media = content_type.partition(";")[0].strip().lower()
-    if media not in TABLES or refused.type.status != 422:
+    """`refused` with the file to mend in `form`; as it is where the file is no table that could be read, or the machine
+    has no time to make another of it.
+    """
+    if _media(content_type) not in TABLES or refused.type.status != 422:
         return refused
     try:
-        found = await _tables(body, media, content_type, kind)
-    except IntakeRejected:
+        async with asyncio.timeout(_PATIENCE):
+            refused.file = await _to_mend(refused, form, content_type, kind, body)
+    except (IntakeRejected, TimeoutError):
         return refused
-    if not found:
-        return refused
-    document, rows = lay_out(found, refused.errors, refused.error_count, int(clock.now().timestamp()))
-    packed = Rows([lambda row, at=at: row[at] for at in range(len(document.columns))])  # type: ignore[misc]
-    packed.add(rows)
-    refused.file = await make(form, document, packed), form.value, f"faulty-rows.{form.extension}"
+    except ProblemError as error:
+        if error.type is not UNAVAILABLE:
+            raise
     return refused
 
 
-async def _tables(body: bytes, media: str, content_type: str, kind: RosterKind) -> list[Table]:
+async def _to_mend(
+    refused: ProblemError, form: Form, content_type: str, kind: RosterKind, body: bytes
+) -> tuple[bytes, str, str] | None:
+    found = await _tables(body, content_type, kind)
+    if not found:
+        return None
+    document, rows = lay_out(found, refused.errors, refused.error_count, int(clock.now().timestamp()))
+    packed = Rows([lambda row, at=at: row[at] for at in range(len(document.columns))])  # type: ignore[misc]
+    packed.add(rows)
+    return await make(form, document, packed), form.value, f"faulty-rows.{form.extension}"
+
+
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+async def _tables(body: bytes, content_type: str, kind: RosterKind) -> list[Table]:
+    media = _media(content_type)
     if media == CSV:
         rows = [(number, list(cells)) for number, cells in read_csv(decode(body, charset_of(content_type)).text)]
         sheets: list[tuple[str | None, list[tuple[int, list[str]]]]] = [(None, rows)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
 from shared.papers.forms import SPREADSHEETS
 from shared.papers.making import REPORT_NOT_MADE
-from shared.problems import NOT_ACCEPTABLE, NOT_FOUND
+from shared.problems import NOT_ACCEPTABLE, NOT_FOUND, UNAVAILABLE
 from shared.refusals import refuses
 from shared.sessions import Session
 
@@ -31,9 +32,28 @@ router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submiss
 LARGEST_FILE = 16_777_216
 
 
-# Files in hand at once in this process. The others wait without a connection of the database, so that however many
-# schools send on one day, whoever only looks at something is answered.
-IN_HAND = asyncio.Semaphore(2)
+# Files in hand at once in this process, and for how many seconds another waits for its turn: with what reading one and
+# making one to mend may take, less than the gateway waits for the answer.
+_IN_HAND = asyncio.Semaphore(2)
+_TURN = 30
+
+
+@asynccontextmanager
+async def in_hand() -> AsyncIterator[None]:
+    """One's turn to have a file read. Raises `UNAVAILABLE` (503) where none comes.
+
+    Who waits holds no connection of the database: however many schools send on one day, whoever only looks at something
+    is answered.
+    """
+    try:
+        async with asyncio.timeout(_TURN):
+            await _IN_HAND.acquire()
+    except TimeoutError:
+        raise UNAVAILABLE(headers={"Retry-After": "30"}) from None
+    try:
+        yield
+    finally:
+        _IN_HAND.release()
 
 
 async def _posted(
@@ -46,7 +66,7 @@ async def _posted(
     mended: Mended,
 ) -> AsyncIterator[service.Posted]:
     """The file, read; it is in hand until the request's transaction has ended."""
-    async with IN_HAND:
+    async with in_hand():
         content_type = request.headers.get("content-type", "")
         read = await service.read_or_mend(sender, kind, content_type, await request.body(), mended)
         yield service.Posted(kind, academic_year, term, read)

@@ -32,6 +32,8 @@ _AT_A_TIME = 1_000
 _PART = 1_048_576
 # Seconds between two tellings of how far it is.
 _TELLING = 2.0
+# Seconds for a part of a file: nobody waits for the answer, and to begin anew would cost more.
+_PATIENCE = 300
 
 
 @dataclass
@@ -154,7 +156,7 @@ class MakeReport:
                 await one.tell(len(items))
         one.told = 0.0
         await one.tell(0)
-        await one.write(await make(form, document, rows, self._font_dir), last=True)
+        await one.write(await make(form, document, rows, self._font_dir, _PATIENCE), last=True)
 
     async def _finish(self, one: _Try, asked: dict[str, Any]) -> None:
         async with self._database.transaction(one.context) as session:

@@ -11,7 +11,7 @@ from roster.exports import Mended
 from roster.intake.openapi import request_body
 from roster.intake.reading import MEDIA_TYPES
 from roster.intake.reading import Submission as FileRead
-from roster.intake.routes import IN_HAND, LARGEST_FILE
+from roster.intake.routes import LARGEST_FILE, in_hand
 from roster.intake.service import read_or_mend
 from roster.review.schemas import RosterOut
 from roster.review.service import past
@@ -42,7 +42,7 @@ async def _corrected(
 ) -> AsyncIterator[FileRead]:
     """The file, read as one of the roster's kind; it is in hand until the request's transaction has ended."""
     kind = await correct_roster.kind_of(database_of(request), school, roster_id)
-    async with IN_HAND:
+    async with in_hand():
         content_type = request.headers.get("content-type", "")
         yield await read_or_mend(school, kind, content_type, await request.body(), mended)
 
