@@ -116,7 +116,7 @@ class Bank(Ministry):
     """A running suite with one notice for each employer, and the bank's file of what they paid."""
 
     def __init__(self, suite: Stack, count: int) -> None:
-        super().__init__(suite)
+        super().__init__(suite, count, count)
         self.count = count
         self._accounts = [_SCHEME.number(Account(_MONTH, number)) for number in range(1, count + 1)]
         self.file = posting_file(self._accounts)
