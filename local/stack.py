@@ -23,6 +23,9 @@ from local.postgres import ADMIN
 
 Echo = Callable[[str], None]
 
+ONCE = "key IS DISTINCT FROM kind"
+"""Of the jobs, in SQL: one whose key is its kind comes again and again, and is never done."""
+
 
 class Stack:
     """A suite with its state in `root`; `port` 0 takes any free ports.

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from local.demo.client import until
-from local.stack import Stack
+from local.stack import ONCE, Stack
 from notify.messages.service import SEND
 from roster.registry.service import ANNOTATE, LOOKUP, TOWNSHIP_REPORT
 from shared.jobs import backoff_seconds
@@ -23,7 +23,7 @@ from tests.support.faults_outage import AT_MOST
 from tests.support.faults_processes import frozen, held_down
 from tests.support.smoke import Load
 from tests.support.starvation import Starvation
-from tests.support.suite import ONCE, SERVICES, Told, ask, settled
+from tests.support.suite import SERVICES, Told, ask, settled
 
 pytestmark = [pytest.mark.xdist_group("outages"), pytest.mark.timeout(300)]
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from local.demo.client import until
-from local.stack import Stack
+from local.stack import ONCE, Stack
 from shared.http import tls
 from tests.support.groups import ends_with
 
@@ -39,7 +39,6 @@ ENVIRONMENT = {
 }
 GONE = (httpx.TransportError,)
 PATIENCE = 90.0  # seconds that a caller goes on asking
-ONCE = "key IS DISTINCT FROM kind"  # a job whose key is its kind comes again and again, and is never done
 _HURRIED = (
     "WITH hurried AS (UPDATE job SET run_at = now() WHERE state = 'ready' AND run_at > now() + interval '1 second'"
     f" AND {ONCE}) SELECT 1 FROM job WHERE state = 'ready' AND {ONCE} LIMIT 1"
