@@ -20,7 +20,12 @@ good part the walls of the six tables beside him; with eight backends on one cor
 stand, made JSON by this process (msgspec), cost it what they spare PostgreSQL. Neither core is full then: eight pages
 at a time come out of PostgreSQL together and wait for Python, and go back together (one connection alone reaches two
 thirds of the rate of eight). Walls that call `current_setting` for each row instead of once a statement halve an
-entry's time in PostgreSQL (0.53 becomes 0.62), and make every row of a large list dearer.
+entry's time in PostgreSQL (0.53 becomes 0.62), and make every row of a large list dearer. A statement over walled
+tables is dear to begin: PostgreSQL sets up every branch of each wall, asked or not. Of one man's 249 InitPlans 120 are
+of the deferment's wall (a township's look through decisions, whose own wall looks through entries) and 78 of the
+decision's: 0.72 ms of PostgreSQL for one man, 0.40 without these two, where asking for nothing takes 0.08. Looks that a
+wall leaves to a function would not be set up for whom they do not concern: not tried. On the servers' core an entry
+takes 3.4 ms, the peer's row 2.1, of which the gateway is the most.
 """
 
 import json
