@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from local.stack import Stack
+from local.stack import ONCE, Stack
 from tests.support.smoke import TAIPEI, Case
-from tests.support.suite import ONCE, SERVICES, ask, fetch
+from tests.support.suite import SERVICES, ask, fetch
 
 Row = dict[str, Any]
 # Who is written to of each batch: two approvers who want mail when it comes up, the school's person when it is decided.
