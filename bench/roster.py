@@ -42,6 +42,7 @@ from shared import clock
 
 ROWS = 2_000
 SCHOOL = "school_ntu"
+_LEFT = f"SELECT 1 FROM job WHERE state = 'ready' AND {ONCE} LIMIT 1"  # noqa: S608 - our own words
 _PATIENCE = 120.0
 
 
@@ -91,9 +92,6 @@ class Door:
     def _cpu(self) -> dict[str, float]:
         told = {"servers_cpu": cpu_seconds(*self._workers), "postgres_cpu": cpu_seconds(self._postgres)}
         return {name: taken for name, taken in told.items() if taken is not None}
-
-
-_LEFT = f"SELECT 1 FROM job WHERE state = 'ready' AND {ONCE} LIMIT 1"  # noqa: S608 - our own words
 
 
 class Arena:

@@ -18,7 +18,7 @@ from rdss_fee.billing.rates import Category, Degree, Rate, Rates
 from rdss_fee.billing.rules import Line, LineKind, Price, Reason, Serviceman, Share, billed_by, entitled, lines
 from rdss_fee.months import Month
 from rdss_fee.periods.rules import Beginning, Ending, Period, StageTwo, serves_on
-from tests.rdss_fee.support import FINANCE_2, A, B, Fee
+from tests.rdss_fee.support import A, B, Fee
 
 pytestmark = pytest.mark.rule("FE-11", "FE-13")
 C = "22099131"
@@ -177,8 +177,7 @@ async def lived(world: World, runs: int = 7) -> int:
         run = await world.fee.previewed(month, reprice=reprice)
         stored = await world.stored(run["id"])
         assert by_share(stored) == by_share(world.expected(month, reprice=reprice))
-        version = f'"{run["version"]}"'
-        issued = await world.fee.post(f"/billing-runs/{run['id']}/issue", FINANCE_2, if_match=version)
+        issued = await world.fee.issue(run)
         assert issued.status_code == 200, issued.text
         world.issued += stored
         compared += len(stored)

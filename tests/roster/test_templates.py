@@ -176,7 +176,7 @@ async def test_a_machine_without_time_to_make_one_still_tells_what_is_wrong(coun
 
 
 async def test_who_has_no_turn_to_be_read_comes_again(county, monkeypatch):
-    monkeypatch.setattr(intake, "_TURN", 0.1)
+    monkeypatch.setattr(intake, "_TURN", 1)
     async with intake.in_hand(), intake.in_hand():
         answer = await post(county, to_csv(men(1, 2)).encode(), "text/csv")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")

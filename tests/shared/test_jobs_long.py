@@ -21,8 +21,8 @@ class Long(Doing):
     seconds = 20
 
 
-async def _beside_another_worker(probe: Probe) -> tuple[Long, Doing]:
-    """A job of more than two leases, and somebody who looks for work all the time."""
+async def _beside_another_worker(probe: Probe) -> Doing:
+    """A job of more than two leases, and somebody who looks for work all the time: the latter."""
     await ask(probe, "x", kind="effect")
     long, other = Long(probe), Doing(probe)
     long.pause = 2.5 * LEASE
@@ -33,11 +33,11 @@ async def _beside_another_worker(probe: Probe) -> tuple[Long, Doing]:
         await Worker(probe.database, "notify", {"effect": other}).run_once()
         await asyncio.sleep(0.05)
     await at_work
-    return long, other
+    return other
 
 
 async def test_its_lease_is_renewed_for_as_long_as_it_is_at_work(probe):
-    _, other = await _beside_another_worker(probe)
+    other = await _beside_another_worker(probe)
     (row,) = await table(probe)
     assert (row["state"], row["attempts"], other.done) == ("done", 1, [])
     assert await probe.effects() == ["x"]
@@ -47,7 +47,7 @@ async def test_control_without_renewing_another_takes_it_up(probe, monkeypatch):
     monkeypatch.setattr(
         jobs, "_RENEW", text("UPDATE job SET kind = kind WHERE id = :id AND owner = :owner OR :lease = 0")
     )
-    _, other = await _beside_another_worker(probe)
+    other = await _beside_another_worker(probe)
     assert other.done == ["x"]
     assert await probe.effects() == []
 

@@ -7,7 +7,7 @@ a report cannot hold other rows than the search it was asked from.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Generic
 from urllib.parse import quote
 from weakref import WeakValueDictionary
@@ -26,9 +26,10 @@ from shared.papers.forms import BOUND, Form
 from shared.papers.making import FONT_MISSING, REPORT_NOT_MADE, Rows, make
 from shared.papers.report import Fetch, Report, T, frame
 from shared.principals import Principal
-from shared.problems import NOT_ACCEPTABLE, UNAVAILABLE
+from shared.problems import NOT_ACCEPTABLE
 from shared.schemas import Page
 from shared.sessions import Session, database_of
+from shared.turns import turn
 
 LARGEST = 10_000
 """Rows of a report that is made while its reader waits (contract.md, "Shapes"); more is a report job's."""
@@ -40,7 +41,7 @@ _AT_ONCE = asyncio.Semaphore(4)
 _OF_ONE = 2
 # An organisation's own places (type, code), for as long as somebody of it holds one or waits.
 _OWN: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
-# Seconds to wait for one's turn; whoever would wait longer is told to come back, before he gives up himself.
+# Seconds to wait for one's turn.
 _TURN = 5
 # Of a report as text, for the document: 10,000 rows of 100,000 characters.
 _LONGEST = 1_000_000_000
@@ -156,18 +157,10 @@ def disposition(name: str, ascii_name: str, day: str, form: Form) -> str:
     return f"attachment; filename=\"{ascii_name}-{day}.{form.extension}\"; filename*=UTF-8''{kept_as}"
 
 
-@asynccontextmanager
-async def _turn(context: Context) -> AsyncIterator[None]:
+def _turn(context: Context) -> AbstractAsyncContextManager[None]:
     own = _OWN.setdefault((context.org_type, context.org_code), asyncio.Semaphore(_OF_ONE))
-    async with AsyncExitStack() as places:
-        try:
-            async with asyncio.timeout(_TURN):
-                # First its own: so in the line for those of all there are never more than two of one organisation.
-                for place in (own, _AT_ONCE):
-                    await places.enter_async_context(place)
-        except TimeoutError:
-            raise UNAVAILABLE(headers={"Retry-After": str(_TURN)}) from None
-        yield
+    # First its own: so in the line for those of all there are never more than two of one organisation.
+    return turn(own, _AT_ONCE, seconds=_TURN)
 
 
 class Printed(Response):

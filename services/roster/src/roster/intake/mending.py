@@ -14,7 +14,7 @@ from roster.intake.checker import Layout
 from roster.intake.columns import EXPLANATION, find_column
 from roster.intake.csv_reader import read_csv
 from roster.intake.faults import IntakeRejected, shown_heading
-from roster.intake.reading import CSV, is_title
+from roster.intake.reading import CSV, bare, is_title
 from roster.intake.rules import RosterKind
 from roster.intake.sheets import reader
 from roster.intake.sheets.book import SHEET_TYPES, Cell, Day, Flag, Number, Odd
@@ -48,7 +48,7 @@ async def mended(refused: ProblemError, form: Form, content_type: str, kind: Ros
     """`refused` with the file to mend in `form`; as it is where the file is no table that could be read, or the machine
     has no time to make another of it.
     """
-    if _media(content_type) not in TABLES or refused.type.status != 422:
+    if bare(content_type) not in TABLES or refused.type.status != 422:
         return refused
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -73,12 +73,8 @@ async def _to_mend(
     return await make(form, document, packed), form.value, f"faulty-rows.{form.extension}"
 
 
-def _media(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
 async def _tables(body: bytes, content_type: str, kind: RosterKind) -> list[Table]:
-    media = _media(content_type)
+    media = bare(content_type)
     if media == CSV:
         rows = [(number, list(cells)) for number, cells in read_csv(decode(body, charset_of(content_type)).text)]
         sheets: list[tuple[str | None, list[tuple[int, list[str]]]]] = [(None, rows)]

@@ -61,6 +61,11 @@ class Submission:
         return replace(fault, sheet=sheet, row=row)
 
 
+def bare(media_type: str) -> str:
+    """A media type without its parameters, in small letters (RFC 9110 8.3.1)."""
+    return media_type.partition(";")[0].strip().lower()
+
+
 @rule("RO-06", "RO-07")
 def read_submission(
     data: bytes,
@@ -74,7 +79,7 @@ def read_submission(
 
     Raises `IntakeRejected`, which names every faulty cell, not only the first. Nothing is half accepted.
     """
-    media = media_type.partition(";")[0].strip().lower()
+    media = bare(media_type)
     if media not in TEXT_TYPES:
         raise one_fault(
             "type",

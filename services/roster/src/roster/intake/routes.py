@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 from uuid import UUID
 
@@ -23,9 +23,10 @@ from shared.guard import LIMIT_KEY, TYPES_KEY, GuardedRoute
 from shared.idempotency import Once, idempotency_key
 from shared.papers.forms import SPREADSHEETS
 from shared.papers.making import REPORT_NOT_MADE
-from shared.problems import NOT_ACCEPTABLE, NOT_FOUND, UNAVAILABLE
+from shared.problems import NOT_ACCEPTABLE, NOT_FOUND
 from shared.refusals import refuses
 from shared.sessions import Session
+from shared.turns import turn
 
 router = APIRouter(prefix="/roster/v1", route_class=GuardedRoute, tags=["submissions"])
 
@@ -38,22 +39,13 @@ _IN_HAND = asyncio.Semaphore(2)
 _TURN = 30
 
 
-@asynccontextmanager
-async def in_hand() -> AsyncIterator[None]:
+def in_hand() -> AbstractAsyncContextManager[None]:
     """One's turn to have a file read. Raises `UNAVAILABLE` (503) where none comes.
 
     Who waits holds no connection of the database: however many schools send on one day, whoever only looks at something
     is answered.
     """
-    try:
-        async with asyncio.timeout(_TURN):
-            await _IN_HAND.acquire()
-    except TimeoutError:
-        raise UNAVAILABLE(headers={"Retry-After": "30"}) from None
-    try:
-        yield
-    finally:
-        _IN_HAND.release()
+    return turn(_IN_HAND, seconds=_TURN)
 
 
 async def _posted(

@@ -21,7 +21,7 @@ from roster.intake.filing import NO_CERTIFICATE, Certificate, Filer
 from roster.intake.mending import mended
 from roster.intake.models import Roster, Submission
 from roster.intake.reading import Submission as FileRead
-from roster.intake.reading import read_submission
+from roster.intake.reading import bare, read_submission
 from roster.intake.rows import canonical_digest, canonical_line
 from roster.intake.rules import Reporter, RosterKind
 from roster.intake.schemas import CountyPart, HintCount, Note, RowHint, SubmissionOut, SubmittedRoster, TrialOut
@@ -101,7 +101,7 @@ async def read_file(sender: Principal, kind: RosterKind, content_type: str, body
     if sender.org.type != Reporter.SCHOOL and kind is not RosterKind.CESSATION:
         raise FORBIDDEN()
     reporter, today = Reporter(sender.org.type), clock.today()
-    media = content_type.partition(";")[0].strip().lower()
+    media = bare(content_type)
     try:
         if media in SHEET_TYPES:
             return await read_workbook(body, media, kind, reporter, today)
