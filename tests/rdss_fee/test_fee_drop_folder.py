@@ -166,6 +166,24 @@ async def test_a_file_that_is_too_large_is_refused_unread(
     assert await fee.sql("SELECT 1 FROM bank_file") == []
 
 
+async def test_a_file_that_takes_too_long_keeps_no_other_from_being_booked(
+    fee: Fee, folder: Path, lay: Lay, turn, monkeypatch: pytest.MonkeyPatch
+):
+    made = await fee.notice(A, OCTOBER)
+    for amount, name in ((100, "1.txt"), (200, "2.txt")):
+        lay(name, file_of(Paid(made["virtual_account"], amount)))
+    take = dropping.take_dropped
+
+    async def stands_still(database, dropped, data):
+        await asyncio.sleep(60 if dropped.path.name == "1.txt" else 0)
+        return await take(database, dropped, data)
+
+    monkeypatch.setattr(dropping, "take_dropped", stands_still)
+    monkeypatch.setattr(dropping, "_FILE", 8)
+    await turn()
+    assert left(folder) == ["bank_of_taiwan/1.txt", "bank_of_taiwan/taken/2.txt"]
+
+
 async def test_the_worker_has_the_job_where_there_is_a_folder(fee: Fee, folder: Path):
     client = http.client()
     try:

@@ -61,11 +61,12 @@ class TakeDropped:
         """Take or refuse the files in the order of their names. Raises OSError for a folder that cannot be read."""
         for dropped in await asyncio.to_thread(lying, self._folder):
             try:
-                async with asyncio.timeout(_FILE):
+                async with asyncio.timeout(_FILE) as its_time:
                     await self._take(dropped)
             except Exception as error:
                 # One file that cannot be booked keeps no other from being booked; it is tried again at the next turn.
-                if is_away(error):
+                # One that takes too long is such a file, and no database that is away.
+                if is_away(error) and not its_time.expired():
                     raise
                 log.error("bank_file_not_taken", layout=dropped.layout.name, error=type(error).__name__)
 
