@@ -160,6 +160,12 @@ def org(org_type: str, column: str) -> str:
     )
 
 
+def own(org_type: str, column: str) -> str:
+    """As `org`, in one subquery instead of two: each costs a statement 3 µs to begin with, whoever asks."""
+    mine = f"CASE WHEN current_setting('app.org_type', true) = '{org_type}'"
+    return f"{column} = (SELECT {mine} THEN current_setting('app.org_code', true) END)"
+
+
 def purpose(*names: str) -> str:
     """The condition: one of the purposes `names` was assumed (`shared.purposes`)."""
     listed = ", ".join(f"'{n}'" for n in names)

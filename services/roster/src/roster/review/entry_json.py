@@ -127,12 +127,12 @@ def _hints(entry: FromClause) -> ColumnElement[Any]:
 
 
 def _draft(stored: ColumnElement[Any], proposed: ColumnElement[Any] | None) -> ColumnElement[Any]:
-    draft: ColumnElement[Any] = cast(literal(_UNTOUCHED), JSONB).op("||", return_type=JSONB)(stored)
+    draft: ColumnElement[Any] = cast(literal(_UNTOUCHED), JSONB)
     if proposed is not None:
-        offered = draft.op("||", return_type=JSONB)(func.jsonb_build_object("decision_number", proposed))
-        draft = case((and_(proposed.is_not(None), ~stored.has_key("decision_number")), offered), else_=draft)
+        # Before what is stored, so that a number that was chosen stands, and a roster is looked up once.
+        draft = draft.op("||", return_type=JSONB)(func.jsonb_build_object("decision_number", proposed))
     # None is stored as JSON's null too.
-    return case((func.jsonb_typeof(stored) == "object", draft), else_=null())
+    return case((func.jsonb_typeof(stored) == "object", draft.op("||", return_type=JSONB)(stored)), else_=null())
 
 
 def _named(model: Any, table: FromClause, **special: ColumnElement[Any]) -> list[Label[Any]]:
