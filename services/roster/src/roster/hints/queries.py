@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    FromClause,
     LargeBinary,
     Row,
     Uuid,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,9 +44,18 @@ _JUDGED = (
     Entry.expected_graduation_on, Entry.extended_until, Entry.cessation_reason, Entry.left_on,
     Entry.overseas_compatriot, Entry.experimental_education, Entry.status_recognised, Entry.prior_graduated_level,
     Entry.prior_graduated_on, Entry.moi_approval_no, Entry.certificate_on, Entry.enrolment_recognised,
-    Entry.judged_at, Entry.last_day, Entry.hint_set, Entry.filed_on, Roster.kind, Roster.academic_year, Roster.term,
-    Roster.deadline, Roster.case_kind, Entry.certified_school,
+    Entry.judged_at, Entry.last_day, Entry.hint_set, Entry.filed_on, Entry.certified_school,
 )  # fmt: skip
+_TERMS = (Roster.kind, Roster.academic_year, Roster.term, Roster.deadline, Roster.case_kind)
+
+
+def its_roster(*columns: InstrumentedAttribute[Any]) -> FromClause:
+    """These of the roster of an `Entry`, to be joined to it.
+
+    Looked up for each entry: row-level security makes PostgreSQL expect few rosters, and a plain join begins at all of
+    them and reads every entry that there is.
+    """
+    return select(*columns).where(Roster.id == Entry.roster_id).limit(1).lateral("its_roster")
 
 
 async def read_all(session: AsyncSession, query: Executable) -> Sequence[Record]:
@@ -65,9 +76,11 @@ async def judged(
 
     `states`: those of others too, where nothing is stored.
     """
+    roster = its_roster(*_TERMS)
     query = (
-        select(*_JUDGED)
-        .join(Roster, Roster.id == Entry.roster_id)
+        select(*_JUDGED, *roster.c)
+        .select_from(Entry)
+        .join(roster, true())
         .where(among(Entry.id, entry_ids), Entry.state.in_(states))
     )
     return await read_all(session, query)
@@ -76,10 +89,12 @@ async def judged(
 async def undecided_of(session: AsyncSession, men: Collection[bytes]) -> Sequence[Record]:
     """Every undecided entry of these men, with its school's or other filer's name: id, national_id_index, roster_id,
     school_code."""
-    name = func.coalesce(School.name, Roster.filer_name).label("school_name")
+    roster = its_roster(Roster.filer_name)
+    name = func.coalesce(School.name, roster.c.filer_name).label("school_name")
     query = (
         select(Entry.id, Entry.national_id_index, Entry.roster_id, Entry.school_code, name)
-        .join(Roster, Roster.id == Entry.roster_id)
+        .select_from(Entry)
+        .join(roster, true())
         .outerjoin(School, School.code == Entry.school_code)
         .where(among(Entry.national_id_index, men), Entry.state.in_(UNDECIDED))
         .order_by(Entry.id)
