@@ -105,6 +105,7 @@ async def _copy(empty: Template, source: Urls) -> Urls:
 # What is compiled once, with its filter.
 COMPILED = (
     read_now._shown,
+    read_now._shown_alone,
     read_now._page,
     read_now._roster,
     review_entry._to_write_on,

@@ -9,13 +9,14 @@ import httpx
 import pytest
 import time_machine
 from fastapi import Depends, FastAPI
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from local.databases import Urls, plain
 from shared import clock, db
 from shared.db import Base, Context, Database, check_clock, context_of, is_away
+from shared.statements import Alone
 from tests.shared.probe import PLANTED, owner
 from tests.support.tokens import bearer, key
 
@@ -320,28 +321,31 @@ async def test_a_connection_that_broke_while_it_lay_unused_is_replaced(probe_url
     await database.close()
 
 
-async def _asked(database: Database, directly: bool) -> int:
+async def _asked(database: Database, how: str) -> int:
     system = Context.system("notify")
-    if directly:
+    if how == "alone":
+        (row,) = await database.alone(system, Alone(select(literal(1).label("n"))))
+        return int(row["n"])
+    if how == "directly":
         async with database.direct(system) as connection:
             return int(await connection.fetchval("SELECT 1"))
     async with database.transaction(system) as session:
         return int((await session.execute(text("SELECT 1"))).scalar_one())
 
 
-@pytest.mark.parametrize("directly", [False, True])
-async def test_one_that_broke_just_now_is_told_as_a_database_that_is_away(probe_urls, monkeypatch, directly):
+@pytest.mark.parametrize("how", ["in a session", "directly", "alone"])
+async def test_one_that_broke_just_now_is_told_as_a_database_that_is_away(probe_urls, monkeypatch, how):
     """It is not asked first; whoever meets it is told to come again, and finds a new one then."""
     database = Database(probe_urls.app)
-    await _asked(database, directly)
+    await _asked(database, how)
     monkeypatch.setattr("shared.db._TRUSTED_SECONDS", 60.0)
     await _broken(probe_urls)
     # The loop has seen it go, too.
     await asyncio.sleep(0.1)
     with pytest.raises(Exception) as away:
-        await _asked(database, directly)
+        await _asked(database, how)
     assert db.is_away(away.value), away.value
-    assert await _asked(database, directly) == 1
+    assert await _asked(database, how) == 1
     await database.close()
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from shared import clock, logs
 from shared.principals import Principal
+from shared.statements import Alone
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -87,7 +88,8 @@ class Context:
 
 _SET = (
     "SELECT set_config('app.sub', $1, true), set_config('app.org_type', $2, true),"
-    " set_config('app.org_code', $3, true), set_config('app.purpose', '', true)"
+    " set_config('app.org_code', $3, true), set_config('app.purpose', '', true),"
+    " set_config('plan_cache_mode', 'auto', true)"
 )
 # Seconds that a connection lies unused before it is asked whether it still stands. Asking before every transaction took
 # three round trips of the eight that a small request made; one that broke within the second is a 503, as it would be
@@ -98,8 +100,8 @@ _LEFT_AT = "left_at"
 
 # Statements that are compiled once are planned once too, for whatever values: each of a connection's first five runs
 # would be planned for its own, which takes longer than to run it (10 ms for the walls of six tables), and for a page of
-# few in many PostgreSQL then reads them all.
-_ONE_PLAN = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+# few in many PostgreSQL then reads them all. What goes through a session says otherwise (`_SET`).
+_ONE_PLAN = {"plan_cache_mode": "force_generic_plan"}
 _ONE_MOMENT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -161,6 +163,10 @@ class Database:
             else:
                 pooled.invalidate()
 
+    async def alone(self, context: Context, statement: Alone, **values: Any) -> list[asyncpg.Record]:
+        """The rows of one select, in `context`; it sees one moment. Raises as `transaction` does."""
+        return await self._answered(self._asked(context, statement, values), _nothing_more)
+
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
         feeling = self._feeling
@@ -198,6 +204,16 @@ class Database:
             pooled.invalidate()
             raise
         return pooled
+
+    async def _asked(self, context: Context, statement: Alone, values: dict[str, Any]) -> list[asyncpg.Record]:
+        pooled = await self.engine.raw_connection()
+        try:
+            found = await statement.rows(pooled.driver_connection, **values, **_settings(context))
+        except BaseException:
+            pooled.invalidate()
+            raise
+        pooled.close()
+        return found
 
     async def _answered(self, opening: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]]) -> T:
         """What `opening` gives, or TimeoutError; then it is left with `leave`.
@@ -263,6 +279,7 @@ def _engine(url: str, application: str, *, pool_size: int, max_overflow: int, co
                 "client_connection_check_interval": "5000",
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
+                **_ONE_PLAN,
             },
         },
     )
@@ -309,15 +326,23 @@ async def _leave(task: asyncio.Task[T], leave: Callable[[T], Awaitable[None]]) -
         await leave(task.result())
 
 
+async def _nothing_more(_found: object) -> None:
+    """Its connection was given back with the answer."""
+
+
 async def _cut(pooled: PoolProxiedConnection) -> None:
     pooled.invalidate()
 
 
+def _settings(context: Context) -> dict[str, str]:
+    return {"sub": context.sub, "org_type": context.org_type, "org_code": context.org_code}
+
+
 def _stated(context: Context) -> str:
     """`_SET` in words, for one round trip with what begins a transaction: that takes no parameters."""
-    settings = {"sub": context.sub, "org_type": context.org_type, "org_code": context.org_code, "purpose": ""}
+    settings = _settings(context) | {"purpose": ""}
     told = ", ".join(f"set_config('app.{name}', {_quoted(value)}, true)" for name, value in settings.items())
-    return f"SELECT {told}, {_ONE_PLAN}"
+    return f"SELECT {told}"
 
 
 def _quoted(value: str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, bindparam, func, select
 
 from roster.intake.models import Entry, Roster
 from roster.lists import BY_ID
@@ -23,7 +23,7 @@ from shared.db import Context, Database
 from shared.law import rule
 from shared.principals import Principal
 from shared.problems import NOT_FOUND
-from shared.statements import Statement
+from shared.statements import Alone, Statement
 
 _SORTS: Final = ENTRY_SORTS + COUNTY_ENTRY_SORTS
 COUNTY: Final = bindparam("county", type_=Text())
@@ -60,13 +60,16 @@ def knows(caller: Principal, search: EntrySearch) -> bool:
 @rule("RO-55")
 async def entry(database: Database, county: Principal, entry_id: UUID) -> EntryJson:
     """One entry; raises 404 for another organisation's."""
-    async with database.direct(Context.of(county)) as connection:
-        return await entry_on(connection, county, entry_id)
+    rows = await database.alone(Context.of(county), _shown_alone(), **_asked(county, [entry_id]))
+    return _the_one(rows)
 
 
 async def entry_on(connection: asyncpg.Connection, county: Principal, entry_id: UUID) -> EntryJson:
     """`entry` in a transaction that is under way."""
-    rows = await _shown_of(connection, county, [entry_id])
+    return _the_one(await _shown().rows(connection, **_asked(county, [entry_id])))
+
+
+def _the_one(rows: list[asyncpg.Record]) -> EntryJson:
     if not rows:
         raise NOT_FOUND()
     return EntryJson(entry_json.completed(rows[0]), rows[0]["version"])
@@ -88,25 +91,34 @@ async def page(
         if not found and not await _roster().rows(connection, roster_id=roster_id, county=county.org.code):
             raise NOT_FOUND()
         taken, next_cursor = order.cut(found, limit, sealed_to)
-        rows = {row["id"]: row for row in await _shown_of(connection, county, [row["id"] for row in taken])}
+        told = await _shown().rows(connection, **_asked(county, [row["id"] for row in taken]))
+    rows = {row["id"]: row for row in told}
     items = b",".join([entry_json.completed(rows[row["id"]]) for row in taken])
     return PageJson(b'{"items":[%b],"next_cursor":%b}' % (items, msgspec.json.encode(next_cursor)), next_cursor)
 
 
-async def _shown_of(connection: asyncpg.Connection, county: Principal, ids: list[UUID]) -> list[asyncpg.Record]:
-    asked = {"ids": ids, "county": county.org.code, **entry_json.values(clock.today())}
-    return await _shown().rows(connection, **asked)
+def _asked(county: Principal, ids: list[UUID]) -> dict[str, Any]:
+    return {"ids": ids, "county": county.org.code, **entry_json.values(clock.today())}
 
 
 @cache
 def _shown() -> Statement:
+    return Statement(_entries())
+
+
+@cache
+def _shown_alone() -> Alone:
+    return Alone(_entries())
+
+
+def _entries() -> Select[Any]:
     """Entries of the county as JSON, in no order."""
     # Looked up for each: row-level security makes PostgreSQL expect few rosters, and a join would begin at all of them.
     proposed = select(Roster.proposed_number).where(Roster.id == Entry.roster_id).scalar_subquery()
     which = Entry.id == func.any(bindparam("ids", type_=ARRAY(Uuid())))
     mine = select(*Entry.__table__.c, proposed.label("proposed_number")).where(own(Entry.county_code), which)
     rows = mine.subquery("entry")
-    return Statement(select(rows.c.id, rows.c.version, *entry_json.as_json(rows)))
+    return select(rows.c.id, rows.c.version, *entry_json.as_json(rows))
 
 
 @lru_cache(maxsize=1_000)
