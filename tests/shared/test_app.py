@@ -14,10 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from local.databases import prepare
 from local.postgres import Postgres
 from shared import migrations
+from shared.app import create_service
 from tests.shared.probe import PLANTED, Probe, furnish, owner, probing, served
 from tests.shared.test_problems import is_problem
 from tests.support.databases import in_thread
 from tests.support.faults_processes import frozen
+from tests.support.services import settings_for
 from tests.support.starvation import Stopwatch
 from tests.support.tokens import bearer, key
 
@@ -129,6 +131,16 @@ async def test_health_and_readiness(quiet):
     assert (await quiet.http.get("/healthz")).json() == {"status": "ok"}
     ready = await quiet.http.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"database": "ok", "keys": "ok"})
+
+
+async def test_a_service_that_keeps_its_document_gives_that(probe_urls, tmp_path):
+    kept = tmp_path / "openapi.json"
+    kept.write_text('{"openapi":"3.1.0","paths":{}}')
+    app = create_service(settings_for("notify", probe_urls), [], title="x", description="x", interface=kept)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as client:
+        answer = await client.get("/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.text == kept.read_text()
 
 
 async def test_every_operation_is_described(quiet):

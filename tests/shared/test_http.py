@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from local.databases import Urls
 from shared import http
 from tests.shared.probe import served
+from tests.support.certificates import self_signed
 from tests.support.services import settings_for
 
 
@@ -104,3 +106,40 @@ async def test_a_page_is_fetched_and_a_redirect_is_not_followed(peer):
         for path in ("/away", "/missing"):
             with pytest.raises(http.HTTPError):
                 await http.fetch(client, path)
+
+
+# -- over TLS --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_over_tls_a_server_is_believed_only_if_an_authority_vouches_for_it(tmp_path, monkeypatch, trusted):
+    path, context = self_signed(tmp_path)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    if trusted:
+        monkeypatch.setattr(http, "tls", lambda: ssl.create_default_context(cafile=str(path)))
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server, http.client() as client:
+        if trusted:
+            assert [(await client.get(url)).text for _ in range(2)] == ["ok", "ok"]
+        else:
+            with pytest.raises(http.HTTPError, match="CERTIFICATE_VERIFY_FAILED"):
+                await client.get(url)
+
+
+async def test_the_authorities_are_read_for_the_first_call_over_tls(peer, monkeypatch):
+    read: list[str] = []
+    monkeypatch.setattr(http, "tls", lambda: read.append("once") or ssl.create_default_context())
+    async with http.client() as client:
+        await client.get(f"{peer[1]}/missing")
+        assert read == []
+        for _ in range(2):
+            with pytest.raises(http.HTTPError):
+                await client.get("https://127.0.0.1:1/")
+        assert read == ["once"]

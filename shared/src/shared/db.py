@@ -165,7 +165,7 @@ class Database:
 
     async def alone(self, context: Context, statement: Alone, **values: Any) -> list[asyncpg.Record]:
         """The rows of one select, in `context`; it sees one moment. Raises as `transaction` does."""
-        return await self._answered(self._asked(context, statement, values), _nothing_more)
+        return await self._answered(self._asked(context, statement, values))
 
     async def ping(self) -> None:
         """Ask the server for a sign of life, however busy it is; TimeoutError when none comes in `PULSE_SECONDS`."""
@@ -215,8 +215,10 @@ class Database:
         pooled.close()
         return found
 
-    async def _answered(self, opening: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]]) -> T:
-        """What `opening` gives, or TimeoutError; then it is left with `leave`.
+    async def _answered(
+        self, opening: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]] | None = None
+    ) -> T:
+        """What `opening` gives, or TimeoutError; then it is left with `leave`, where there is anything to leave.
 
         A server that was stopped and not ended takes connections and answers nothing, and to leave a connection that
         hangs takes seconds again. Hence a task of its own, which nobody waits for once it is late.
@@ -319,15 +321,11 @@ async def check_clock(session: AsyncSession) -> None:
         )
 
 
-async def _leave(task: asyncio.Task[T], leave: Callable[[T], Awaitable[None]]) -> None:
+async def _leave(task: asyncio.Task[T], leave: Callable[[T], Awaitable[None]] | None) -> None:
     task.cancel()
     await asyncio.wait({task})
-    if not task.cancelled() and task.exception() is None:
+    if not task.cancelled() and task.exception() is None and leave is not None:
         await leave(task.result())
-
-
-async def _nothing_more(_found: object) -> None:
-    """Its connection was given back with the answer."""
 
 
 async def _cut(pooled: PoolProxiedConnection) -> None:

@@ -20,6 +20,33 @@ def tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+# Believes nobody: what should go over TLS and does not come by `_Transport` fails.
+_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """Plain calls, which is how services talk; for the first over TLS the authorities are read, 3.5 MB of them."""
+
+    def __init__(self) -> None:
+        self._plain = httpx.AsyncHTTPTransport(verify=_NO_AUTHORITIES, trust_env=False, limits=_LIMITS)
+        self._over_tls: httpx.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it; raises httpx's errors."""
+        if request.url.scheme == "http":
+            return await self._plain.handle_async_request(request)
+        if self._over_tls is None:
+            self._over_tls = httpx.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=_LIMITS)
+        return await self._over_tls.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close both."""
+        await self._plain.aclose()
+        if self._over_tls is not None:
+            await self._over_tls.aclose()
+
+
 def client(*, base_url: str = "", headers: dict[str, str] | None = None) -> httpx.AsyncClient:
     """A client with our time-outs and no redirects; environment proxies are not believed."""
     return httpx.AsyncClient(
@@ -27,9 +54,8 @@ def client(*, base_url: str = "", headers: dict[str, str] | None = None) -> http
         headers=headers,
         timeout=TIMEOUT,
         follow_redirects=False,
-        verify=tls(),
+        transport=_Transport(),
         trust_env=False,
-        limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 
 from fastapi import APIRouter, Depends, FastAPI
 
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
         title="帳號服務 Identity",
         description="Accounts, organisations, machine clients, and the tokens they are known by.",
         keys=keys if keys is not None else store,
+        interface=files("identity") / "openapi.json",
         lifespan=lifespan,
     )
     app.state.hasher = Hasher(cost_for(settings.env))

@@ -1,5 +1,7 @@
 """The web process: `uvicorn --factory notify.main:create_app`."""
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 
 from notify.events import HANDLERS
@@ -19,4 +21,5 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
         title="通知服務 Notifications",
         description="Takes the other services' events and turns them into messages to people.",
         keys=keys,
+        interface=files("notify") / "openapi.json",
     )

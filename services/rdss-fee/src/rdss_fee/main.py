@@ -1,5 +1,7 @@
 """The web process of the fee service."""
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 
 from rdss_fee.accounts.routes import router as accounts
@@ -31,4 +33,5 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
         title="Muster rdss-fee",
         description=DESCRIPTION,
         keys=keys,
+        interface=files("rdss_fee") / "openapi.json",
     )

@@ -1,5 +1,7 @@
 """The web process of the roster service."""
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 
 from roster.cases.routes import router as cases
@@ -41,4 +43,5 @@ def create_app(settings: Settings | None = None, *, keys: KeySource | None = Non
         title="Muster roster",
         description=DESCRIPTION,
         keys=keys,
+        interface=files("roster") / "openapi.json",
     )

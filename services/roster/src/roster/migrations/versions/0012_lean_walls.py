@@ -73,9 +73,7 @@ def upgrade() -> None:
     kind = "(SELECT current_setting('app.org_type', true) {})"
     filers = kind.format("IN ('township', 'education_authority')")
     _restate("decision", "select_filer", f"{filers} AND filed_by_caller(entry_id)")
-    _restate(
-        "deferment", "select_township_decided", kind.format("= 'township'") + " AND decided_for_township(id)"
-    )
+    _restate("deferment", "select_township_decided", kind.format("= 'township'") + " AND decided_for_township(id)")
     to_decide = kind.format("= 'county'") + " AND on_roster_of_county(national_id_index)"
     _restate("deferment", "select_decide", to_decide)
     _restate("deferment", "update_decide", to_decide, writes=True)
