@@ -135,7 +135,12 @@ async def test_over_tls_a_server_is_believed_only_if_an_authority_vouches_for_it
 
 async def test_the_authorities_are_read_for_the_first_call_over_tls(peer, monkeypatch):
     read: list[str] = []
-    monkeypatch.setattr(http, "tls", lambda: read.append("once") or ssl.create_default_context())
+
+    def tls() -> ssl.SSLContext:
+        read.append("once")
+        return ssl.create_default_context()
+
+    monkeypatch.setattr(http, "tls", tls)
     async with http.client() as client:
         await client.get(f"{peer[1]}/missing")
         assert read == []
