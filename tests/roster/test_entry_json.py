@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import null
 
 from roster.review import entry_json
-from roster.review.service import read_now
+from roster.review.service import read_now, review_entry
 from tests.roster.test_decision_corrections import decide, decided, take_up
 from tests.roster.test_preview import REJECTED
 from tests.roster.test_submissions import owner
@@ -143,5 +143,5 @@ async def test_control_a_member_that_is_written_otherwise_is_found(county: Count
 
 
 def _forget() -> None:
-    for compiled in (read_now._shown, read_now._shown_alone):
+    for compiled in (read_now._shown, read_now._shown_alone, review_entry._write_one):
         compiled.cache_clear()

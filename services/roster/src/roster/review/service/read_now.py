@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Select, Text, Uuid, bindparam, func, select
 
 from roster.intake.models import Entry, Roster
 from roster.lists import BY_ID
@@ -72,7 +72,12 @@ async def entry_on(connection: asyncpg.Connection, county: Principal, entry_id: 
 def _the_one(rows: list[asyncpg.Record]) -> EntryJson:
     if not rows:
         raise NOT_FOUND()
-    return EntryJson(entry_json.completed(rows[0]), rows[0]["version"])
+    return shown(rows[0])
+
+
+def shown(row: asyncpg.Record) -> EntryJson:
+    """A row of `as_json`."""
+    return EntryJson(entry_json.completed(row), row["version"])
 
 
 @rule("RO-55", "RO-60")
@@ -112,12 +117,15 @@ def _shown_alone() -> Alone:
 
 
 def _entries() -> Select[Any]:
-    """Entries of the county as JSON, in no order."""
-    # Looked up for each: row-level security makes PostgreSQL expect few rosters, and a join would begin at all of them.
-    proposed = select(Roster.proposed_number).where(Roster.id == Entry.roster_id).scalar_subquery()
     which = Entry.id == func.any(bindparam("ids", type_=ARRAY(Uuid())))
-    mine = select(*Entry.__table__.c, proposed.label("proposed_number")).where(own(Entry.county_code), which)
-    rows = mine.subquery("entry")
+    return as_json(select(Entry.__table__).where(own(Entry.county_code), which).subquery("found"))
+
+
+def as_json(found: FromClause) -> Select[Any]:
+    """Entries, of rows that hold all their columns, as `shown` takes them; in no order."""
+    # Looked up for each: row-level security makes PostgreSQL expect few rosters, and a join would begin at all of them.
+    proposed = select(Roster.proposed_number).where(Roster.id == found.c.roster_id).scalar_subquery()
+    rows = select(*found.c, proposed.label("proposed_number")).subquery("entry")
     return select(rows.c.id, rows.c.version, *entry_json.as_json(rows))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from roster.hints.models import HintRow
 from roster.hints.service import judge_entries
 from roster.intake.models import Entry, Roster
-from roster.review import drafts
+from roster.review import drafts, entry_json
 from roster.review.models import Batch
 from roster.review.rules import CASE_OFFICER, EDITORS, EntryState, blocking_codes, check_draft, may_decide
 from roster.review.schemas import EntryPatch
@@ -53,8 +53,8 @@ async def patch_entry(
         # What an officer writes touches nothing else, so nothing is held while his draft is tested.
         async with database.direct(context, writes=True) as connection:
             row = await _seen(connection, reviewer, entry_id, seen)
-            if _is_officer(reviewer, row) and await _wrote(connection, context, row, patch, officer=True):
-                return await read_now.entry_on(connection, reviewer, entry_id)
+            if _is_officer(reviewer, row) and (written := await _write(connection, context, row, patch, officer=True)):
+                return written
     async with database.transaction(context) as session:
         await common.lock_roster_of(session, reviewer, entry_id)
         connection = await driver(session)
@@ -64,10 +64,12 @@ async def patch_entry(
         officer = _is_officer(reviewer, row)
         if not officer:
             await _approver_may(session, reviewer, row, patch.model_fields_set)
-        if not await _wrote(connection, context, row, patch, officer=officer):
+        written = await _write(connection, context, row, patch, officer=officer)
+        if written is None:
             raise RuntimeError("an entry that is held was changed")
-        if patch.model_fields_set & set(_FINDINGS):
-            await judge_entries(session, [entry_id], today=clock.today())
+        if not patch.model_fields_set & set(_FINDINGS):
+            return written
+        await judge_entries(session, [entry_id], today=clock.today())
         return await read_now.entry_on(connection, reviewer, entry_id)
 
 
@@ -83,10 +85,11 @@ def _is_officer(reviewer: Principal, row: common.Cells) -> bool:
     return CASE_OFFICER in reviewer.roles and EDITORS.get(EntryState(row["state"])) == CASE_OFFICER
 
 
-async def _wrote(
+async def _write(
     connection: asyncpg.Connection, context: Context, row: common.Cells, patch: EntryPatch, *, officer: bool
-) -> bool:
-    """Write `patch` on the entry, or nothing where it is not as `row` says any more; raises 422."""
+) -> read_now.EntryJson | None:
+    """Write `patch` on the entry, and give it as it is then; None: it is not as `row` says any more, and nothing is
+    written. Raises 422."""
     changes, sent = patch.changes(), patch.model_fields_set
     values = {name: row[name] for name in _WRITTEN} | {"version": row["version"] + 1}
     if changes:
@@ -102,8 +105,9 @@ async def _wrote(
         seen_at=row["changed_at"],
         **{f"new_{name}": value for name, value in values.items()},
         **audit.parameters(audit.values(context, "entry.reviewed", "entry", row["id"], done)),
+        **entry_json.values(clock.today()),
     )
-    return bool(written)
+    return read_now.shown(written[0]) if written else None
 
 
 @cache
@@ -118,7 +122,8 @@ def _to_write_on() -> Statement:
 
 @cache
 def _write_one() -> Statement:
-    """The entry if it is still as it was seen, its roster's count of changes and the audit row; nothing otherwise.
+    """Writes the entry if it is still as it was seen, its roster's count of changes and the audit row; nothing
+    otherwise. Gives the entry as `read_now.shown` takes it.
 
     Many write on one roster at a time: it is held by this statement and what follows. First it, then the entry, as
     everywhere (`common.lock_roster`).
@@ -129,11 +134,11 @@ def _write_one() -> Statement:
     as_seen = entry.c.changed_at == bindparam("seen_at", type_=entry.c.changed_at.type)
     new = {name: bindparam(f"new_{name}", type_=entry.c[name].type) for name in _WRITTEN}
     changing = update(entry).where(entry.c.id == _ENTRY, entry.c.roster_id == held.c.id, as_seen)  # type: ignore[arg-type]
-    written = changing.values(new).returning(entry.c.id).cte("written")
+    written = changing.values(new).returning(*entry.c).cte("written")
     counting = update(roster).where(of_roster, written.c.id.is_not(None))  # type: ignore[arg-type]
     counted = counting.values(revision=roster.c.revision + 1).cte("counted")
     audited = audit.insertion(written).cte("audited")
-    return Statement(select(written.c.id).add_cte(counted, audited))
+    return Statement(read_now.as_json(written).add_cte(counted, audited))
 
 
 async def _approver_may(session: AsyncSession, reviewer: Principal, row: common.Cells, sent: set[str]) -> None:
