@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy import Integer, Text, bindparam, column, func, select, table, text
 
+from shared import db
 from shared.db import Context, Database
 from shared.migrations import org, own, purpose
 from shared.statements import Alone
@@ -15,7 +16,8 @@ TAIPEI, NEW_TAIPEI = Context("a", "county", "63000"), Context("b", "county", "65
 SCHOOL = Context("c", "school", "0003")
 WALLED = table("walled", column("id", Integer), column("county_code", Text))
 SEEN = Alone(select(WALLED.c.id).where(WALLED.c.id <= bindparam("upto", type_=Integer)))
-STATED = Alone(select(*(func.current_setting(f"app.{name}").label(name) for name in ("sub", "org_type", "org_code"))))
+SETTINGS = ("sub", "org_type", "org_code", "purpose")
+STATED = Alone(select(*(func.current_setting(f"app.{name}").label(name) for name in SETTINGS)))
 
 
 @pytest.fixture
@@ -59,19 +61,49 @@ async def test_the_context_stands_before_a_wall_is_asked(single, probe_urls, wal
 async def test_control_where_the_context_comes_later_nothing_is_seen(single, probe_urls):
     await owner(probe_urls, f"CREATE POLICY own ON walled USING ({WALLS[0]})")
     late = Alone(select(WALLED.c.id).where(WALLED.c.id <= bindparam("upto", type_=Integer)))
-    stated, _, asked = late.text.removeprefix("SELECT told.* FROM ").partition(" CROSS JOIN LATERAL ")
+    stated, _, asked = late._whole.text.removeprefix("SELECT told.* FROM ").partition(" CROSS JOIN LATERAL ")
     asked = asked.replace("WHERE stated.sub IS NOT NULL ", "")
-    late.text = f"SELECT told.* FROM {asked} CROSS JOIN LATERAL {stated.replace('(SELECT', '(SELECT told.id,', 1)}"
+    later = stated.replace("(SELECT", "(SELECT told.id,", 1)
+    late._whole.text = f"SELECT told.* FROM {asked} CROSS JOIN LATERAL {later}"
     assert await seen(single, TAIPEI, asked=late) == []
+    await owner(probe_urls, "CREATE POLICY all_may ON walled USING (true)")
+    assert await seen(single, TAIPEI, asked=late) == [1, 2, 3, 4]
 
 
 async def test_nothing_of_it_is_left_on_the_connection(single):
     hostile = Context("o'fficer\"; --$1", "cou''nty", "63'000\\")
     (row,) = await single.alone(hostile, STATED)
-    assert dict(row) == {"sub": hostile.sub, "org_type": hostile.org_type, "org_code": hostile.org_code}
+    assert tuple(row) == (hostile.sub, hostile.org_type, hostile.org_code, "")
     async with single.engine.connect() as connection:
-        for name in ("sub", "org_type", "org_code", "purpose"):
+        for name in SETTINGS:
             assert not (await connection.execute(text(f"SELECT current_setting('app.{name}', true)"))).scalar_one()
+
+
+async def test_what_takes_longer_than_its_patience_is_cut_off(single, monkeypatch):
+    monkeypatch.setattr(db, "PATIENCE_SECONDS", 0.5)
+    slow = Alone(select(func.pg_sleep(bindparam("upto", type_=Integer)).cast(Text).label("id")))
+    with pytest.raises(TimeoutError):
+        await single.alone(TAIPEI, slow, upto=20)
+    monkeypatch.undo()
+    (row,) = await single.alone(SCHOOL, STATED)
+    assert row["sub"] == "c"
+
+
+PLAN_MODE = select(func.current_setting("plan_cache_mode").label("mode"))
+
+
+async def test_what_is_compiled_once_is_planned_once_and_sessions_plan_as_ever(single):
+    """And none of them leaves it to whoever comes after on the connection."""
+    for _ in range(2):
+        async with single.transaction(TAIPEI) as session:
+            assert await session.scalar(PLAN_MODE) == "auto"
+        (row,) = await single.alone(TAIPEI, Alone(PLAN_MODE))
+        assert row["mode"] == "force_generic_plan"
+        async with single.reading(TAIPEI) as session:
+            assert await session.scalar(PLAN_MODE) == "auto"
+        for writes in (False, True):
+            async with single.direct(TAIPEI, writes=writes) as connection:
+                assert await connection.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
 
 
 @pytest.mark.parametrize("ends", ["badly", "by cancelling"])

@@ -1,10 +1,12 @@
-"""`docs/openapi/*.json`, what each service and the gateway offer: `python -m tests.support.openapi_doc [--check]`.
+"""What each service and the gateway offer: `python -m tests.support.openapi_doc [--check]`.
 
-A change of the interface shows as a change of these files, in review and in `make check`.
+A service's document stands in its package, which serves it, and is linked into `docs/openapi/`; the gateway's stands
+there. A change of the interface shows as a change of these files, in review and in `make check`.
 """
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +16,17 @@ from gateway.openapi import merge
 from gateway.policy import ROWS, UPSTREAMS, Policy
 from tests.support.service_documents import document
 
-FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
+REPO = Path(__file__).parents[2]
+FOLDER = REPO / "docs" / "openapi"
 COMMAND = "make openapi"
 LINES_SHOWN = 200
+
+
+def place(name: str, repo: Path = REPO) -> Path:
+    """Where the document of a service or of the gateway is kept: where what serves it looks, if anything does."""
+    if name == "gateway":
+        return repo / "docs" / "openapi" / "gateway.json"
+    return repo / "services" / name / "src" / name.replace("-", "_") / "openapi.json"
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -26,35 +36,48 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def render(content: Mapping[str, Any]) -> str:
-    """The text of a snapshot: members in order of their names, so that only what changed differs."""
-    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    """The text of a document, a line for each member, in the order in which it is told."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def differences(folder: Path, offered: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The lines by which the snapshots in `folder` differ from what is offered; none when they agree."""
-    kept = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    for name in sorted(kept.keys() | offered.keys()):
+def differences(offered: Mapping[str, Mapping[str, Any]], repo: Path = REPO) -> Iterator[str]:
+    """The lines by which what is kept in `repo` differs from what is offered; none when they agree."""
+    kept = {path.parts[-4] for path in repo.glob("services/*/src/*/openapi.json")}
+    kept |= {path.stem for path in (repo / "docs" / "openapi").iterdir()}
+    for name in sorted(kept | offered.keys()):
+        path, link = place(name, repo), repo / "docs" / "openapi" / f"{name}.json"
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
         now = render(offered[name]) if name in offered else ""
         yield from difflib.unified_diff(
-            kept.get(name, "").splitlines(), now.splitlines(), f"kept/{name}.json", f"now/{name}.json", lineterm="", n=2
+            before.splitlines(), now.splitlines(), f"kept/{name}.json", f"now/{name}.json", lineterm="", n=2
         )
+        if name in offered and link.resolve() != path.resolve():
+            yield f"docs/openapi/{name}.json does not lead to {path.relative_to(repo)}"
+
+
+def write(offered: Mapping[str, Mapping[str, Any]], repo: Path = REPO) -> None:
+    """Keep what is offered, and nothing else."""
+    folder = repo / "docs" / "openapi"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (*folder.iterdir(), *repo.glob("services/*/src/*/openapi.json")):
+        path.unlink()
+    for name, content in offered.items():
+        path = place(name, repo)
+        path.write_text(render(content), encoding="utf-8")
+        if path.parent != folder:
+            (folder / f"{name}.json").symlink_to(os.path.relpath(path, folder))
 
 
 def main(arguments: list[str]) -> int:
-    """Write the snapshots, or with `--check` say how they differ; returns the exit code."""
+    """Write the documents, or with `--check` say how they differ; returns the exit code."""
     offered = documents()
     if "--check" in arguments:
-        lines = list(differences(FOLDER, offered))
+        lines = list(differences(offered))
         print("\n".join(lines[:LINES_SHOWN]), end="\n" if lines else "", file=sys.stderr)
         if lines:
             print(f"The interface changed ({len(lines)} lines). If it is meant: {COMMAND}", file=sys.stderr)
         return int(bool(lines))
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.glob("*.json"):
-        if path.stem not in offered:
-            path.unlink()
-    for name, content in offered.items():
-        (FOLDER / f"{name}.json").write_text(render(content), encoding="utf-8")
+    write(offered)
     return 0
 
 

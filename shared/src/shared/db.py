@@ -34,7 +34,8 @@ NAMING = {
 }
 
 
-# Seconds that a request waits for a connection that answers; then it is told to come back. All of it is to take two.
+# Seconds that a request waits for a connection that answers (or for the one answer of `alone`); then it is told to come
+# back. All of it is to take two.
 PATIENCE_SECONDS = 1.5
 # Seconds until a server that gives no sign of life is called away.
 PULSE_SECONDS = 1.0
@@ -164,7 +165,11 @@ class Database:
                 pooled.invalidate()
 
     async def alone(self, context: Context, statement: Alone, **values: Any) -> list[asyncpg.Record]:
-        """The rows of one select, in `context`; it sees one moment. Raises as `transaction` does."""
+        """The rows of one select, in `context`; it sees one moment. For what takes milliseconds: the select itself has
+        `PATIENCE_SECONDS`, for nothing before it has shown that the server answers.
+
+        Raises TimeoutError when they are over, and what the driver raises.
+        """
         return await self._answered(self._asked(context, statement, values))
 
     async def ping(self) -> None:
@@ -205,29 +210,32 @@ class Database:
             raise
         return pooled
 
-    async def _asked(self, context: Context, statement: Alone, values: dict[str, Any]) -> list[asyncpg.Record]:
+    async def _asked(self, context: Context, statement: Alone, values: Mapping[str, Any]) -> list[asyncpg.Record]:
         pooled = await self.engine.raw_connection()
+        connection: asyncpg.Connection = pooled.driver_connection
         try:
-            found = await statement.rows(pooled.driver_connection, **values, **_settings(context))
-        except BaseException:
-            pooled.invalidate()
+            found = await statement.rows_for(connection, **_settings(context), values=values)
+        except BaseException as error:
+            # What the server refused, or we called wrongly, leaves a sound connection behind; what was cut off, none.
+            if isinstance(error, Exception) and not is_away(error) and not connection.is_closed():
+                pooled.close()
+            else:
+                pooled.invalidate()
             raise
         pooled.close()
         return found
 
-    async def _answered(
-        self, opening: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]] | None = None
-    ) -> T:
-        """What `opening` gives, or TimeoutError; then it is left with `leave`, where there is anything to leave.
+    async def _answered(self, asking: Coroutine[Any, Any, T], leave: Callable[[T], Awaitable[None]] | None = None) -> T:
+        """What `asking` gives, or TimeoutError; then it is left with `leave`, where there is anything to leave.
 
         A server that was stopped and not ended takes connections and answers nothing, and to leave a connection that
         hangs takes seconds again. Hence a task of its own, which nobody waits for once it is late.
         """
-        task = asyncio.create_task(opening)
+        task = asyncio.create_task(asking)
         try:
             await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
             if not task.done():
-                raise TimeoutError("No connection answers.")
+                raise TimeoutError("The server does not answer.")
         except BaseException:
             leaving = asyncio.create_task(_leave(task, leave))
             self._leaving.add(leaving)

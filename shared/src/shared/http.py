@@ -20,7 +20,7 @@ def tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-# Believes nobody: what should go over TLS and does not come by `_Transport` fails.
+# Believes nobody; without one httpx would read its own authorities at once.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
 
@@ -37,7 +37,11 @@ class _Transport(httpx.AsyncBaseTransport):
         if request.url.scheme == "http":
             return await self._plain.handle_async_request(request)
         if self._over_tls is None:
-            self._over_tls = httpx.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=_LIMITS)
+            # In a thread: it takes a moment, and others are answered meanwhile.
+            authorities = await asyncio.to_thread(tls)
+            self._over_tls = self._over_tls or httpx.AsyncHTTPTransport(
+                verify=authorities, trust_env=False, limits=_LIMITS
+            )
         return await self._over_tls.handle_async_request(request)
 
     async def aclose(self) -> None:

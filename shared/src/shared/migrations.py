@@ -161,7 +161,8 @@ def org(org_type: str, column: str) -> str:
 
 
 def own(org_type: str, column: str) -> str:
-    """As `org`, in one subquery instead of two: each costs a statement 3 µs to begin with, whoever asks."""
+    """As `org`, which released migrations say, in one subquery instead of two: each costs every statement 3 µs to begin
+    with, whoever asks. For walls to come."""
     mine = f"CASE WHEN current_setting('app.org_type', true) = '{org_type}'"
     return f"{column} = (SELECT {mine} THEN current_setting('app.org_code', true) END)"
 

@@ -5,7 +5,7 @@ asyncpg alone takes 0.06 and 0.15 (bench.roster_requests). What is given up is t
 as asyncpg has them, so that encrypted columns are bytes.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import asyncpg
@@ -15,8 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.visitors import ExternallyTraversible, replacement_traverse
 
-STATED = ("sub", "org_type", "org_code")
-"""What of a context an `Alone` is given by name, beside its own parameters."""
+_STATED = ("sub", "org_type", "org_code")
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
@@ -56,26 +55,32 @@ class Statement:
         return [values[name] for name in self.parameters]
 
 
-class Alone(Statement):
+class Alone:
     """A select that is a transaction of its own and states its context itself, for `Database.alone`: one round trip
     instead of three.
 
     What is asked is evaluated for each row of what is stated (LATERAL), of which there is one: PostgreSQL begins it
-    only when the context stands. Were it to begin sooner, nothing would be seen.
+    only when the context stands. Were it to begin sooner, nothing would be seen. No `Statement` itself: in another
+    transaction it would take over that one's context.
     """
 
     def __init__(self, asked: Select[Any]) -> None:
-        super().__init__(asked)
-        stated = ", ".join(
-            f"set_config('app.{name}', ${number}::text, true) AS {name}"
-            for number, name in enumerate(STATED, start=len(self.parameters) + 1)
-        )
-        self.parameters += STATED
+        self._whole = whole = Statement(asked)
+        settings = [f"set_config('app.{name}', ${number}::text, true) AS {name}"
+                    for number, name in enumerate(_STATED, start=len(whole.parameters) + 1)]  # fmt: skip
+        stated = ", ".join((*settings, "set_config('app.purpose', '', true) AS purpose"))
+        whole.parameters += _STATED
         # OFFSET keeps the planner from merging what is asked into the whole (PostgreSQL, "Subquery Pull-Up").
-        self.text = (
+        whole.text = (
             f"SELECT told.* FROM (SELECT {stated}) AS stated CROSS JOIN LATERAL"  # noqa: S608 - our own words
-            f" (SELECT asked.* FROM ({self.text}) AS asked WHERE stated.sub IS NOT NULL OFFSET 0) AS told"
+            f" (SELECT asked.* FROM ({whole.text}) AS asked WHERE stated.sub IS NOT NULL OFFSET 0) AS told"
         )
+
+    async def rows_for(
+        self, connection: asyncpg.Connection, *, sub: str, org_type: str, org_code: str, values: Mapping[str, Any]
+    ) -> list[asyncpg.Record]:
+        """Run it outside any transaction. Raises as `Statement.rows` does."""
+        return await self._whole.rows(connection, **values, sub=sub, org_type=org_type, org_code=org_code)
 
 
 def _in_words(element: ExternallyTraversible, **_options: Any) -> ExternallyTraversible | None:
