@@ -14,9 +14,9 @@
 Learnt: SQLAlchemy's asyncio session costs 0.45 ms of processor a statement and 0.75 ms a transaction, asyncpg itself
 0.06 and 0.15 (docs/adr/0066). Asking each connection whether it still stands took three round trips of eight. FastAPI
 hands a dependency that is a plain function to a thread: two of them cost a page a tenth. The standard library's way of
-logging a line took as long as structlog's own. What is left of one entry's time is Python: a fifth FastAPI's parsing of
-parameters, a quarter the transaction, a tenth the log. Writing the JSON takes PostgreSQL 60 µs a man, 3 ms a page, in
-good part the walls of the six tables beside him; with eight backends on one core it is half as much again. Rows as they
+logging a line took as long as structlog's own. What is left of one entry's time is Python: a seventh FastAPI's parsing
+of parameters, a tenth the log; a quarter was the transaction. Writing the JSON of a page took PostgreSQL 3 ms, in good
+part the walls of the six tables beside each man; with eight backends on one core it is half as much again. Rows as they
 stand, made JSON by this process (msgspec), cost it what they spare PostgreSQL. Neither core is full then: eight pages
 at a time come out of PostgreSQL together and wait for Python, and go back together (one connection alone reaches two
 thirds of the rate of eight). Walls that call `current_setting` for each row instead of once a statement halve an

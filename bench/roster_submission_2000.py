@@ -9,10 +9,10 @@ Learnt, in the order in which it helped: hints that most men have alike are kept
 PostgreSQL's time, ADR 0046); what is the same in all rows goes to the database once; a row is one object from its
 reading to its insertion (`msgspec.Struct`) and not four; one lot of 1,000 is judged in a thread while the database
 takes the one before. Arrays of columns instead of JSON spare the database a third and cost the service twice that;
-smaller lots cost more in planning than they hide. Row-level security makes PostgreSQL expect few rosters:
-a join of entries to theirs began at all of them and read every man there is, a third of its time after a dozen rounds;
-a roster is looked up for each entry now. What is left is flat: reading 50 ms, judging 35, encrypting and
-indexing 15, the insertion 50 of PostgreSQL's 70.
+smaller lots cost more in planning than they hide. Row-level security makes PostgreSQL expect few rosters: a join of
+entries to theirs began at all of them and read every man there is, a third of its time after a dozen rounds; a roster
+is looked up for each entry now. What is left is flat: reading 50 ms, judging 35, encrypting and indexing 15, the
+insertion 50 of PostgreSQL's 70.
 
 The answers that are compared first: both have the 2,000 men, cell by cell: ours as the school reads them back through
 the API, the peer's out of its table.

@@ -145,7 +145,10 @@ async def test_a_missing_wall_is_found(roster_urls, statement: str, told: str) -
     assert found.startswith(told)
 
 
-@pytest.mark.parametrize("condition", [migrations.org("school", "school_code"), migrations.purpose("judge")])
+@pytest.mark.parametrize(
+    "condition",
+    [migrations.org("school", "school_code"), migrations.own("school", "school_code"), migrations.purpose("judge")],
+)
 async def test_a_condition_on_no_context_is_not_true(roster_urls, condition: str) -> None:
     """Whatever a policy compares with, an unset or empty setting matches nothing."""
     app = await asyncpg.connect(plain(roster_urls.app))
@@ -157,3 +160,26 @@ async def test_a_condition_on_no_context_is_not_true(roster_urls, condition: str
             assert {row[0] for row in await app.fetch(query)} == {False}
     finally:
         await app.close()
+
+
+# What roster's walls look up in functions (migration 0012), and how the table is searched there.
+LOOKS = [
+    ("decided_for_township", "decision", "decision.deferment_id", "uuid"),
+    ("filed_by_caller", "entry", "entry.id", "uuid"),
+    ("on_roster_of_county", "entry", "entry.national_id_index", "bytea"),
+]
+
+
+@pytest.mark.parametrize("name, table, column, kind", LOOKS)
+async def test_what_a_wall_looks_up_is_found_by_an_index(roster_urls, name, table, column, kind) -> None:
+    """A look in a function is made for each row, so that without one a list takes the square of its length."""
+    owner = await asyncpg.connect(plain(roster_urls.owner))
+    try:
+        told = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = $1", name)
+        await owner.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+        await owner.execute(f"PREPARE looked ({kind}) AS SELECT 1 FROM {table} WHERE {column} = $1")
+        plan = [line for (line,) in await owner.fetch("EXPLAIN EXECUTE looked (NULL)")]
+    finally:
+        await owner.close()
+    assert f"FROM public.{table} WHERE {column} = asked" in told
+    assert any("Index Cond" in line and "$1" in line for line in plan), plan

@@ -214,7 +214,7 @@ class Database:
         pooled = await self.engine.raw_connection()
         connection: asyncpg.Connection = pooled.driver_connection
         try:
-            found = await statement.rows_for(connection, **_settings(context), values=values)
+            found = await statement.rows_for(connection, _settings(context), values)
         except BaseException as error:
             # What the server refused, or we called wrongly, leaves a sound connection behind; what was cut off, none.
             if isinstance(error, Exception) and not is_away(error) and not connection.is_closed():
@@ -345,7 +345,7 @@ def _settings(context: Context) -> dict[str, str]:
 
 
 def _stated(context: Context) -> str:
-    """`_SET` in words, for one round trip with what begins a transaction: that takes no parameters."""
+    """The context in words, for one round trip with what begins a transaction: that takes no parameters."""
     settings = _settings(context) | {"purpose": ""}
     told = ", ".join(f"set_config('app.{name}', {_quoted(value)}, true)" for name, value in settings.items())
     return f"SELECT {told}"

@@ -77,10 +77,10 @@ class Alone:
         )
 
     async def rows_for(
-        self, connection: asyncpg.Connection, *, sub: str, org_type: str, org_code: str, values: Mapping[str, Any]
+        self, connection: asyncpg.Connection, settings: Mapping[str, str], values: Mapping[str, Any]
     ) -> list[asyncpg.Record]:
-        """Run it outside any transaction. Raises as `Statement.rows` does."""
-        return await self._whole.rows(connection, **values, sub=sub, org_type=org_type, org_code=org_code)
+        """Run it outside any transaction; `settings` are the context's. Raises as `Statement.rows` does."""
+        return await self._whole.rows(connection, **values, **settings)
 
 
 def _in_words(element: ExternallyTraversible, **_options: Any) -> ExternallyTraversible | None:

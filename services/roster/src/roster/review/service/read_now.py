@@ -76,7 +76,7 @@ def _the_one(rows: list[asyncpg.Record]) -> EntryJson:
 
 
 def shown(row: asyncpg.Record) -> EntryJson:
-    """A row of `as_json`."""
+    """A row of `to_show`."""
     return EntryJson(entry_json.completed(row), row["version"])
 
 
@@ -118,10 +118,10 @@ def _shown_alone() -> Alone:
 
 def _entries() -> Select[Any]:
     which = Entry.id == func.any(bindparam("ids", type_=ARRAY(Uuid())))
-    return as_json(select(Entry.__table__).where(own(Entry.county_code), which).subquery("found"))
+    return to_show(select(Entry.__table__).where(own(Entry.county_code), which).subquery("found"))
 
 
-def as_json(found: FromClause) -> Select[Any]:
+def to_show(found: FromClause) -> Select[Any]:
     """Entries, of rows that hold all their columns, as `shown` takes them; in no order."""
     # Looked up for each: row-level security makes PostgreSQL expect few rosters, and a join would begin at all of them.
     proposed = select(Roster.proposed_number).where(Roster.id == found.c.roster_id).scalar_subquery()

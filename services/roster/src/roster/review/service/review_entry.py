@@ -138,7 +138,7 @@ def _write_one() -> Statement:
     counting = update(roster).where(of_roster, written.c.id.is_not(None))  # type: ignore[arg-type]
     counted = counting.values(revision=roster.c.revision + 1).cte("counted")
     audited = audit.insertion(written).cte("audited")
-    return Statement(read_now.as_json(written).add_cte(counted, audited))
+    return Statement(read_now.to_show(written).add_cte(counted, audited))
 
 
 async def _approver_may(session: AsyncSession, reviewer: Principal, row: common.Cells, sent: set[str]) -> None:
